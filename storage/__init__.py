@@ -1,0 +1,1 @@
+"""What is remembered: tables, the ledger, the catalogue, threads. Imports nothing of ours."""

@@ -1,0 +1,179 @@
+"""The ledger's verbs and their answers, the same for both databases.
+
+A *unit of work* is handed its `Books`; what it does through them lands together with everything
+else in the unit, or not at all. `storage.books_sqlite` and `storage.books_postgres` carry the
+verbs out; `storage.credits` says what may happen to a hold. Expected refusals are values.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from storage.credits import HoldState, MilliCredits
+from storage.models.money import GrantSource, Operation
+from storage.moments import Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantCredits:
+    """Put credits in a wallet. `source` and `source_ref` together say it only once."""
+
+    wallet_id: int
+    plan_id: int
+    plan_version_id: int
+    source: GrantSource
+    source_ref: str
+    amount: MilliCredits
+    effective_at: Micros
+    expires_at: Micros
+    now: Micros
+    priority: int = 0
+    cost_minor: int | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """The grant, and whether this call made it."""
+
+    grant_id: int
+    is_new: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHold:
+    """Set aside the most a message or call may cost, from grants of the given plans."""
+
+    wallet_id: int
+    public_id: str
+    operation: Operation
+    key: str
+    """The caller's idempotency key; its scope is (wallet, operation)."""
+    fingerprint: bytes
+    """16 bytes over what the caller sent."""
+    amount: MilliCredits
+    plan_ids: tuple[int, ...]
+    owner: str
+    now: Micros
+    expires_at: Micros
+    offering_id: int | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldOpened:
+    """The credits are set aside; `available` is what is left to spend over the given plans."""
+
+    hold_id: int
+    public_id: str
+    version: int
+    available: MilliCredits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldReplayed:
+    """The key was used before, for the same thing. This is never permission to do the work."""
+
+    hold_id: int
+    public_id: str
+    run_id: str | None
+    state: HoldState
+    amount: MilliCredits
+    captured: MilliCredits
+    version: int
+    available: MilliCredits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldConflict:
+    """The key was used before, for something else."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insufficient:
+    """The live grants of the given plans do not cover the amount. Nothing was taken."""
+
+    required: MilliCredits
+    available: MilliCredits
+    version: int
+
+
+HoldAnswer: TypeAlias = HoldOpened | HoldReplayed | HoldConflict | Insufficient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndHold:
+    """Which hold to end. `plan_ids` only decides over what `available` is counted afterwards."""
+
+    wallet_id: int
+    hold_id: int
+    plan_ids: tuple[int, ...]
+    now: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldEnded:
+    """How the hold ended, by this call or an equal one before it."""
+
+    public_id: str
+    state: HoldState
+    captured: MilliCredits
+    shortfall: MilliCredits
+    version: int
+    available: MilliCredits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swept:
+    """How many holds and grants were past their time and are now expired."""
+
+    holds: int
+    grants: int
+
+
+class Books(Protocol):
+    """Write in the ledger, inside the unit of work that lent it."""
+
+    def open_wallet(self, subscriber_id: int) -> int:
+        """The subscriber's wallet, made when there is none. Returns its id."""
+        ...
+
+    def grant(self, request: GrantCredits) -> Granted:
+        """Put credits in the wallet, once for each (source, source_ref)."""
+        ...
+
+    def open_hold(self, request: OpenHold) -> HoldAnswer:
+        """Set credits aside, in draw-down order: priority, soonest expiry, id."""
+        ...
+
+    def capture(self, request: EndHold, used: MilliCredits) -> HoldEnded:
+        """Charge what was used, at most what was held; the rest goes back where it came from.
+
+        A hold that has expired is not charged: what was used is recorded as its shortfall.
+
+        Raises:
+            HoldClosedError: it was released, or captured with another amount.
+        """
+        ...
+
+    def release(self, request: EndHold) -> HoldEnded:
+        """End the hold and charge nothing. An expired hold stays expired.
+
+        Raises:
+            HoldClosedError: it was captured.
+        """
+        ...
+
+    def renew(self, *, wallet_id: int, hold_id: int, expires_at: Micros) -> bool:
+        """Move an open hold's deadline, never to earlier. False when it has ended."""
+        ...
+
+    def sweep(self, now: Micros, *, most: int = 256) -> Swept:
+        """Expire holds and grants that are past their time; may be called again and again."""
+        ...
+
+    def available(self, wallet_id: int, plan_ids: tuple[int, ...], now: Micros) -> MilliCredits:
+        """What can be spent now from live grants of these plans."""
+        ...

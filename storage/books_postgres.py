@@ -1,0 +1,154 @@
+"""The ledger on PostgreSQL: every verb is one call of a function inside the database.
+
+The functions are made by the migrations (`storage/migrations/postgresql`). They lock the wallet
+before they read anything, so the rules run where the rows are and a verb costs one round trip.
+Nothing here begins or commits; the unit of work does. `storage.books_sqlite` gives the same
+answers with statements of its own, and the same tests hold for both.
+"""
+
+from typing import Any, Final, NoReturn
+
+import psycopg
+from psycopg import errors
+
+from storage.books import (
+    EndHold,
+    GrantCredits,
+    Granted,
+    HoldAnswer,
+    HoldConflict,
+    HoldEnded,
+    HoldOpened,
+    HoldReplayed,
+    Insufficient,
+    OpenHold,
+    Swept,
+)
+from storage.credits import HoldClosedError, HoldEvent, HoldState, MilliCredits, next_state
+from storage.errors import LedgerBusy, LedgerDown
+from storage.moments import Micros
+
+_OPEN_WALLET: Final = "SELECT ledger_open_wallet(%s)"
+_GRANT: Final = (
+    "SELECT grant_id, is_new, at_version"
+    " FROM ledger_grant(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_HOLD: Final = (
+    "SELECT outcome, hold_id, public_id, run_id, state, amount, captured, at_version, available"
+    " FROM ledger_hold(%s, %s, %s, %s, %s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
+)
+_END: Final = (
+    "SELECT outcome, public_id, state, captured, shortfall, at_version, available"
+    " FROM ledger_end(%s, %s, %s::bigint[], %s, %s, %s)"
+)
+_RENEW: Final = "SELECT ledger_renew(%s, %s, %s)"
+_SWEEP: Final = "SELECT holds, grants FROM ledger_sweep(%s, %s::int)"
+_AVAILABLE: Final = "SELECT * FROM ledger_available(%s, %s::bigint[], %s)"
+
+
+class PostgresBooks:
+    """The ledger's verbs on one PostgreSQL connection, in a transaction somebody else began."""
+
+    def __init__(self, connection: "psycopg.Connection[tuple[Any, ...]]") -> None:
+        self._connection = connection
+
+    def open_wallet(self, subscriber_id: int) -> int:
+        """The subscriber's wallet, made when there is none."""
+        wallet_id: int = self._call(_OPEN_WALLET, subscriber_id)[0]
+        return wallet_id
+
+    def grant(self, request: GrantCredits) -> Granted:
+        """Put credits in the wallet, once for each (source, source_ref)."""
+        grant_id, is_new, version = self._call(
+            _GRANT,
+            *(request.wallet_id, request.plan_id, request.plan_version_id),
+            *(request.source.value, request.source_ref, request.amount, request.priority),
+            *(request.effective_at, request.expires_at, request.now),
+            *(request.cost_minor, request.currency),
+        )
+        return Granted(grant_id=grant_id, is_new=is_new, version=version)
+
+    def open_hold(self, request: OpenHold) -> HoldAnswer:
+        """Set credits aside, in draw-down order."""
+        outcome, hold_id, public_id, run_id, state, amount, captured, version, available = (
+            self._call(
+                _HOLD,
+                *(request.wallet_id, request.public_id, request.operation.value, request.key),
+                *(request.fingerprint, request.amount, list(request.plan_ids), request.owner),
+                *(request.now, request.expires_at, request.offering_id, request.run_id),
+            )
+        )
+        if outcome == "opened":
+            return HoldOpened(
+                hold_id=hold_id, public_id=public_id, version=version, available=available
+            )
+        if outcome == "insufficient":
+            return Insufficient(required=amount, available=available, version=version)
+        if outcome == "conflict":
+            return HoldConflict(version=version)
+        return HoldReplayed(
+            hold_id=hold_id,
+            public_id=public_id,
+            run_id=run_id,
+            state=HoldState(state),
+            amount=amount,
+            captured=captured,
+            version=version,
+            available=available,
+        )
+
+    def capture(self, request: EndHold, used: MilliCredits) -> HoldEnded:
+        """Charge what was used, at most what was held; the rest goes back where it came from."""
+        return self._end(request, HoldEvent.CAPTURE, used)
+
+    def release(self, request: EndHold) -> HoldEnded:
+        """End the hold and charge nothing."""
+        return self._end(request, HoldEvent.RELEASE, MilliCredits(0))
+
+    def renew(self, *, wallet_id: int, hold_id: int, expires_at: Micros) -> bool:
+        """Move an open hold's deadline, never to earlier. False when it has ended."""
+        is_open: bool = self._call(_RENEW, wallet_id, hold_id, expires_at)[0]
+        return is_open
+
+    def sweep(self, now: Micros, *, most: int = 256) -> Swept:
+        """Expire holds and grants that are past their time, of wallets nobody is working on."""
+        holds, grants = self._call(_SWEEP, now, most)
+        return Swept(holds=holds, grants=grants)
+
+    def available(self, wallet_id: int, plan_ids: tuple[int, ...], now: Micros) -> MilliCredits:
+        """What can be spent now from live grants of these plans."""
+        return MilliCredits(self._call(_AVAILABLE, wallet_id, list(plan_ids), now)[0])
+
+    def _end(self, request: EndHold, event: HoldEvent, used: MilliCredits) -> HoldEnded:
+        wanted = next_state(HoldState.OPEN, event)
+        outcome, public_id, state, captured, shortfall, version, available = self._call(
+            _END,
+            *(request.wallet_id, request.hold_id, list(request.plan_ids), request.now),
+            *(wanted.value, used),
+        )
+        if outcome == "closed":
+            raise HoldClosedError(HoldState(state), event)
+        return HoldEnded(
+            public_id=public_id,
+            state=HoldState(state),
+            captured=captured,
+            shortfall=shortfall,
+            version=version,
+            available=available,
+        )
+
+    def _call(self, statement: str, *values: object) -> tuple[Any, ...]:
+        try:
+            row = self._connection.execute(statement, values).fetchone()
+        except psycopg.OperationalError as error:
+            _refuse(error)
+        if row is None:
+            raise LookupError("there is no such wallet, or no such hold in it")
+        return row
+
+
+def _refuse(error: psycopg.OperationalError) -> NoReturn:
+    """The driver's error in our words; its text may quote values, so it is not kept."""
+    if isinstance(error, (errors.DeadlockDetected, errors.LockNotAvailable)):
+        raise LedgerBusy from None
+    raise LedgerDown(type(error).__name__) from None

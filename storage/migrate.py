@@ -1,0 +1,106 @@
+"""Brings a database to the tables that this program was written for.
+
+Alembic does the work, without an ini file: the revisions travel inside the package. Everything
+happens in one transaction on either database, so a failed upgrade leaves nothing behind, and a
+lock makes several processes that start at once take turns. Opening a database never migrates it;
+whoever starts the program decides.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import NullPool
+
+from storage.errors import NotMigrated
+
+_SCRIPTS: Final = Path(__file__).with_name("migrations")
+_LOCK: Final = 0x4661_7265_626F_7821
+"""The advisory lock of PostgreSQL that upgrades take: "Farebox!" in ASCII."""
+_BUSY_TIMEOUT_S: Final = 60
+"""How long an upgrade of an SQLite file waits for another to finish."""
+
+
+def upgrade(address: str) -> None:
+    """Bring the database to this program's revision; nothing happens when it is there.
+
+    Raises:
+        NotMigrated: its tables were made by a newer program.
+    """
+    with _transaction(address) as connection:
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError as error:
+            raise NotMigrated(f"the tables cannot be upgraded: {error}") from None
+
+
+def current(address: str) -> str | None:
+    """The revision the database is at; None when it has no tables of ours."""
+    with _transaction(address) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def check_is_current(address: str) -> None:
+    """Make sure the tables fit this program.
+
+    Raises:
+        NotMigrated: they are older or newer.
+    """
+    found, wanted = current(address), newest()
+    if found != wanted:
+        raise NotMigrated(f"the tables are at {found or 'no revision'}, wanted is {wanted}")
+
+
+def newest() -> str | None:
+    """The revision this program was written for."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it announces every step
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+@contextmanager
+def _transaction(address: str) -> Iterator[Connection]:
+    """One transaction that no other upgrade can enter at the same time."""
+    engine = create_engine(_with_driver(make_url(address)), poolclass=NullPool)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def _plain(connection: object, _record: object) -> None:
+            # The driver's own transactions leave out DDL; ours begin below.
+            connection.isolation_level = None  # type: ignore[attr-defined]
+            connection.execute(  # type: ignore[attr-defined]
+                f"PRAGMA busy_timeout={_BUSY_TIMEOUT_S * 1000}"
+            )
+
+        @event.listens_for(engine, "begin")
+        def _locked(connection: Connection) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _with_driver(url: URL) -> URL:
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    return url

@@ -1,0 +1,39 @@
+"""Find and save sealed secrets. What is in them is `host.vault`'s business."""
+
+from sqlmodel import Session, col, delete, func, select, update
+
+from storage.models.vault import Secret
+
+
+def add_secret(session: Session, secret: Secret) -> None:
+    """Save a new sealed secret."""
+    session.add(secret)
+    session.flush()
+
+
+def find_secret(session: Session, secret_id: str) -> Secret | None:
+    """The sealed secret, if it is there."""
+    return session.get(Secret, secret_id)
+
+
+def replace_secret(session: Session, secret: Secret) -> bool:
+    """Put a newly sealed value in place of the version before it; False if that has moved on."""
+    values = secret.model_dump(exclude={"id"})
+    statement = (
+        update(Secret)
+        .where(col(Secret.id) == secret.id, col(Secret.version) == secret.version - 1)
+        .values(**values)
+    )
+    return session.exec(statement).rowcount == 1
+
+
+def delete_secret(session: Session, secret_id: str) -> None:
+    """Forget a secret that nothing refers to any more."""
+    session.exec(delete(Secret).where(col(Secret.id) == secret_id))
+
+
+def count_secrets_of_other_keys(session: Session, master_key_id: str) -> int:
+    """How many secrets were sealed under another master key than this one."""
+    return session.exec(
+        select(func.count()).select_from(Secret).where(Secret.master_key_id != master_key_id)
+    ).one()

@@ -1,0 +1,64 @@
+"""How subscribers stand with offerings: their plans' periods and what they can spend, in one read.
+
+For showing. Before anything is charged, `storage.subscriptions.admission_facts` is asked again.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from sqlmodel import Session
+
+from storage.cards import OfferingCard, PurchasedOffering, Standing
+from storage.catalogue import find_cards
+from storage.credits import MilliCredits
+from storage.entitlement import Period, entitlement
+from storage.ledger import balances
+from storage.models.catalogue import OfferingState
+from storage.moments import Micros
+from storage.subscriptions import periods_by_offering
+
+SHOWN: frozenset[OfferingState] = frozenset({OfferingState.PUBLISHED, OfferingState.PAUSED})
+
+
+def standing(session: Session, *, account_id: int, offering_id: int, now: Micros) -> Standing:
+    """How the account stands with one offering."""
+    periods = periods_by_offering(session, account_id).get(offering_id, ())
+    return _standing((period for period, _ in periods), _spendable(session, account_id, now), now)
+
+
+def purchased(session: Session, *, account_id: int, now: Micros) -> tuple[PurchasedOffering, ...]:
+    """Published and paused offerings that a plan of the account covers or covered, by title."""
+    periods = periods_by_offering(session, account_id)
+    spendable = _spendable(session, account_id, now)
+    return tuple(
+        _purchased(card, periods[card.id], spendable, now)
+        for card in find_cards(session, ids=periods)
+        if card.state in SHOWN
+    )
+
+
+def _purchased(
+    card: OfferingCard,
+    periods: Iterable[tuple[Period, str]],
+    spendable: Mapping[int, MilliCredits],
+    now: Micros,
+) -> PurchasedOffering:
+    known = tuple(periods)
+    return PurchasedOffering(
+        offering=card,
+        standing=_standing((period for period, _ in known), spendable, now),
+        plan_titles=tuple(dict.fromkeys(title for _, title in known)),
+    )
+
+
+def _spendable(session: Session, account_id: int, now: Micros) -> Mapping[int, MilliCredits]:
+    return {line.plan_id: line.available for line in balances(session, account_id, now)}
+
+
+def _standing(
+    periods: Iterable[Period], spendable: Mapping[int, MilliCredits], now: Micros
+) -> Standing:
+    entitled = entitlement(periods, now=now)
+    return Standing(
+        entitlement=entitled,
+        available=MilliCredits(sum(spendable.get(plan_id, 0) for plan_id in entitled.plan_ids)),
+    )

@@ -1,0 +1,79 @@
+"""A wallet's history as its owner reads it: each entry with the plan and the offering it is about.
+
+Reading only. The entries themselves are written by `storage.books`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, Select
+from sqlalchemy import select as select_columns  # SQLModel's own stops at four
+from sqlmodel import Session, col
+
+from storage.models.catalogue import Offering, Plan
+from storage.models.money import CreditGrant, Entry, EntryKind, Hold, Operation, Wallet
+from storage.moments import Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageLine:
+    """One entry, in words: what it was for, and under which receipt it can be quoted."""
+
+    seq: int
+    kind: EntryKind
+    amount: int
+    """Signed milli-credits; 0 for what a time plan included."""
+    balance_after: int
+    created_at: Micros
+    operation: Operation | None
+    receipt_id: str | None
+    offering_slug: str | None
+    offering_title: str | None
+    plan_slug: str | None
+
+
+def usage_of(
+    session: Session, account_id: int, *, before: int | None, most: int
+) -> tuple[UsageLine, ...]:
+    """At most so many of the account's entries, the newest first, older than `before`."""
+    statement: Select[*tuple[Any, ...]] = (
+        select_columns(
+            col(Entry.seq),
+            col(Entry.kind),
+            col(Entry.amount),
+            col(Entry.balance_after),
+            col(Entry.created_at),
+            col(Hold.operation),
+            col(Hold.public_id).label("receipt_id"),
+            col(Offering.slug).label("offering_slug"),
+            col(Offering.title).label("offering_title"),
+            col(Plan.slug).label("plan_slug"),
+        )
+        .join(Wallet, col(Wallet.id) == col(Entry.wallet_id))
+        .join(Hold, col(Hold.id) == col(Entry.hold_id), isouter=True)
+        .join(Offering, col(Offering.id) == col(Hold.offering_id), isouter=True)
+        .join(CreditGrant, col(CreditGrant.id) == col(Entry.grant_id), isouter=True)
+        .join(Plan, col(Plan.id) == col(CreditGrant.plan_id), isouter=True)
+        .where(col(Wallet.subscriber_id) == account_id)
+        .order_by(col(Entry.seq).desc())
+        .limit(most)
+    )
+    if before is not None:
+        statement = statement.where(col(Entry.seq) < before)
+    rows = session.connection().execute(statement)
+    return tuple(_line(row) for row in rows)
+
+
+def _line(row: Row[Any]) -> UsageLine:
+    return UsageLine(
+        seq=row.seq,
+        kind=EntryKind(row.kind),
+        amount=row.amount,
+        balance_after=row.balance_after,
+        created_at=Micros(row.created_at),
+        operation=None if row.operation is None else Operation(row.operation),
+        receipt_id=row.receipt_id,
+        offering_slug=row.offering_slug,
+        offering_title=row.offering_title,
+        plan_slug=row.plan_slug,
+    )

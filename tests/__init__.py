@@ -1,0 +1,1 @@
+"""What Farebox promises, tested."""
