@@ -15,9 +15,10 @@ from sqlmodel import Session, case, col, exists, or_, select, update
 from storage.chat_history import TITLE_MAX, open_thread
 from storage.credits import MilliCredits
 from storage.models.catalogue import Assistant
-from storage.models.conversations import Message, Run, RunState, Speaker, Thread
+from storage.models.conversations import Message, Run, Speaker, Thread
 from storage.models.money import Hold, ProcessLease
 from storage.moments import Micros
+from storage.run_states import RunState
 
 
 class NotTheirThread(Exception):

@@ -5,15 +5,25 @@ once, one is told.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
 from storage.models.catalogue import Draft
+from storage.models.vault import Secret
 from storage.moments import Micros
 
 OPEN: Final = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDraft:
+    """A draft, and the upstream that its key may be sent to."""
+
+    row: Draft
+    bound_to: str | None
 
 
 def add_draft(session: Session, draft: Draft) -> None:
@@ -22,33 +32,37 @@ def add_draft(session: Session, draft: Draft) -> None:
     session.flush()
 
 
-def find_draft(session: Session, draft_id: str) -> Draft | None:
+def find_draft(session: Session, draft_id: str) -> KeptDraft | None:
     """The draft, if it is there."""
-    return session.get(Draft, draft_id)
+    return _with_binding(session, session.get(Draft, draft_id))
 
 
-def lock_draft(session: Session, draft_id: str) -> Draft | None:
+def lock_draft(session: Session, draft_id: str) -> KeptDraft | None:
     """The draft, for this unit alone to change."""
-    return session.exec(select(Draft).where(Draft.id == draft_id).with_for_update()).first()
+    query = select(Draft).where(Draft.id == draft_id).with_for_update()
+    return _with_binding(session, session.exec(query).first())
 
 
-def find_draft_of_thread(session: Session, *, account_id: int, thread_id: str) -> Draft | None:
-    """The draft that was last talked about in this thread."""
-    return session.exec(
-        _newest_first(account_id).where(Draft.thread_id == thread_id).limit(1)
-    ).first()
+def find_current_draft(session: Session, *, account_id: int, thread_id: str) -> KeptDraft | None:
+    """The draft last talked about in this thread, else the open one its builder touched last."""
+    newest = _newest_first(account_id).limit(1)
+    row = (
+        session.exec(newest.where(Draft.thread_id == thread_id)).first()
+        or session.exec(newest.where(Draft.state == OPEN)).first()
+    )
+    return _with_binding(session, row)
 
 
-def find_current_draft(session: Session, *, account_id: int, thread_id: str) -> Draft | None:
-    """The draft of this thread, else the open one that its builder touched last."""
-    newest_open = _newest_first(account_id).where(Draft.state == OPEN).limit(1)
-    return (
-        find_draft_of_thread(session, account_id=account_id, thread_id=thread_id)
-        or session.exec(newest_open).first()
+def leave_thread(session: Session, *, account_id: int, thread_id: str) -> None:
+    """No draft is talked about in this thread any more."""
+    session.exec(
+        update(Draft)
+        .where(col(Draft.account_id) == account_id, col(Draft.thread_id) == thread_id)
+        .values(thread_id=None)
     )
 
 
-def set_draft_thread(session: Session, draft_id: str, thread_id: str | None) -> None:
+def set_draft_thread(session: Session, draft_id: str, thread_id: str) -> None:
     """Remember where the draft is talked about; its builder sees no change in it."""
     session.exec(update(Draft).where(col(Draft.id) == draft_id).values(thread_id=thread_id))
 
@@ -72,3 +86,13 @@ def _newest_first(account_id: int) -> SelectOfScalar[Draft]:
         .where(Draft.account_id == account_id)
         .order_by(col(Draft.updated_at).desc(), col(Draft.id).desc())
     )
+
+
+def _with_binding(session: Session, row: Draft | None) -> KeptDraft | None:
+    if row is None:
+        return None
+    bound_to = None
+    if row.secret_id is not None:
+        query = select(Secret.bound_to).where(Secret.id == row.secret_id)
+        bound_to = session.exec(query).first()
+    return KeptDraft(row, bound_to)

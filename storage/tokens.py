@@ -19,6 +19,7 @@ class TokenLine:
 
     jti: str
     name: str
+    offering_id: int
     offering_slug: str
     offering_title: str
     created_at: Micros
@@ -61,6 +62,7 @@ def list_access_tokens(session: Session, account_id: int | None = None) -> list[
         TokenLine(
             jti=token.jti,
             name=token.name,
+            offering_id=token.offering_id,
             offering_slug=offering.slug,
             offering_title=offering.title,
             created_at=Micros(token.created_at),

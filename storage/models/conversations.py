@@ -12,6 +12,7 @@ from sqlalchemy import JSON, Text
 from sqlmodel import Field, Index, SQLModel
 
 from storage.models.base import BigInt
+from storage.run_states import RunState
 
 
 class Speaker(StrEnum):
@@ -19,18 +20,6 @@ class Speaker(StrEnum):
 
     SUBSCRIBER = "subscriber"
     ASSISTANT = "assistant"
-
-
-class RunState(StrEnum):
-    """OpenAI's words for the life of a run; the table of steps is `host.runs.lifecycle`."""
-
-    QUEUED = "queued"
-    IN_PROGRESS = "in_progress"
-    COMPLETED = "completed"
-    INCOMPLETE = "incomplete"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    EXPIRED = "expired"
 
 
 class Thread(SQLModel, table=True):

@@ -65,9 +65,12 @@ class Service:
         if what == "stream":
             await self._stream(writer)
             return True
+        if what == "cut":
+            await self._cut(writer, shown=int(rest[0]))
+            return False
         writer.write(self._answer(request, what, rest[0] if rest else ""))
         await writer.drain()
-        return what not in {"cut", "garbage", "redirect"}
+        return what not in {"garbage", "redirect"}
 
     def _answer(self, request: Heard, what: str, detail: str) -> bytes:
         match what:
@@ -75,8 +78,6 @@ class Service:
                 return _whole(int(detail), b"" if detail == "304" else b"as told")
             case "bodiless":
                 return f"HTTP/1.1 {detail} Told\r\n\r\n".encode()
-            case "cut":
-                return _head(200, [("Content-Length", "10")]) + b"1234"[: int(detail)]
             case "garbage":
                 return b"this is not HTTP\r\n\r\n"
             case "redirect":
@@ -99,6 +100,13 @@ class Service:
         opened.cancel()
         left.cancel()
         return False
+
+    async def _cut(self, writer: asyncio.StreamWriter, *, shown: int) -> None:
+        writer.write(_head(200, [("Content-Length", "10")]) + bytes(shown))
+        await writer.drain()
+        if shown:
+            async with asyncio.timeout(LIMIT_S):
+                await self.gate.wait()
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:
         kind = [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")]

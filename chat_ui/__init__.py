@@ -1,0 +1,1 @@
+"""What is said: Chainlit's callbacks, the subscriber's chat, the setup bot, cards."""

@@ -1,0 +1,60 @@
+"""What a browser may say over its socket, decided without Chainlit.
+
+A message keeps the three things that a browser may choose: its id, its text and the time it shows.
+Who says it, as what, and in answer to what is known here. Whatever looks like a secret is gone
+from the text. `chat_ui.guards` stands at the socket and asks.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from chat_ui.secret_text import without_secrets
+
+TEXT_MAX: Final = 200_000
+"""Characters; beyond it the page itself breaks. What an assistant takes is decided by the runs."""
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """A message that a browser sent, without anything else that it sent."""
+
+    id: str
+    text: str
+    created_at: str | None
+    is_redacted: bool
+    """Whether the browser's own bubble shows more than this."""
+
+
+def is_handshake(auth: object) -> bool:
+    """Whether a browser introduces itself properly."""
+    return (
+        isinstance(auth, dict)
+        and is_id(auth.get("sessionId"), UUID4)
+        and auth.get("clientType") == "webapp"
+        and (not auth.get("threadId") or is_id(auth["threadId"]))
+        and isinstance(auth.get("chatProfile") or "", str)
+    )
+
+
+def is_id(value: object, shape: re.Pattern[str] = UUID) -> bool:
+    """Whether something is an id in its canonical form, fit to be part of a path."""
+    return isinstance(value, str) and shape.fullmatch(value) is not None
+
+
+def heard(raw: object, *, is_setup: bool) -> Heard | None:
+    """The message that a browser may have meant; None if it is none."""
+    if not isinstance(raw, dict) or not is_id(raw.get("id"), UUID4):
+        return None
+    text, created_at = raw.get("output"), raw.get("createdAt")
+    if not isinstance(text, str) or not text.strip() or len(text) > TEXT_MAX:
+        return None
+    cleaned = without_secrets(text, is_setup=is_setup)
+    return Heard(
+        id=raw["id"],
+        text=cleaned,
+        created_at=created_at if isinstance(created_at, str) else None,
+        is_redacted=cleaned != text,
+    )

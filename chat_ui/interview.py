@@ -1,0 +1,216 @@
+"""The setup bot as a pure state machine: a draft and a message in, a draft and a reply out.
+
+Nothing here waits, stores or calls anybody: what has to be done in the world comes back as an
+`Effect`, and only an open review screen ever asks for `PUBLISH`. Because the whole dialogue is in
+the draft, it goes on after a restart, in another window, weeks later. What a message *is* decides
+`chat_ui.phrases`, what a value means `chat_ui.answers`, what is said `chat_ui.prompts`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from chat_ui.amounts import read_price
+from chat_ui.answers import Choices, accept, asks_for_new_plan, shown
+from chat_ui.commands import COMMANDS, leave, try_out
+from chat_ui.phrases import Answer, Change, Command, Edit, Said, Told, UnknownCommand, read
+from chat_ui.prompts import Button, Reply, ask
+from chat_ui.questions import COMMANDS_HELP, WORDING
+from chat_ui.turns import Effect, Turn, again, onward, refuse
+from host.draft_state import (
+    ASIDE,
+    Answers,
+    DraftLife,
+    DraftState,
+    NewPlan,
+    Pending,
+    Place,
+    Question,
+)
+from host.errors import InvalidInput
+from host.redaction import STAND_IN, has_secret
+
+WAS_A_KEY: Final = (
+    "That looked like a key, so it was taken out before it was stored, and nothing was changed. If"
+    " it was real, replace it at the upstream now. A key goes into the form only: say `edit the"
+    " key`."
+)
+START_ANOTHER: Final = Button("Start another", "new")
+_WHEN_PUBLISHED: Final[Mapping[Command | None, tuple[Effect, str]]] = {
+    Command.UNPUBLISH: (
+        Effect.PAUSE,
+        "Off sale: new messages are refused, nothing is lost. Say `republish` to put it back.",
+    ),
+    Command.REPUBLISH: (Effect.RESUME, "Back on sale. Say `unpublish` to take it off again."),
+}
+_YES: Final = frozenset({"yes", "yes, start over", "yes start over", "yes please", "y"})
+_NO: Final = frozenset({"no", "no, go on", "no thanks", "n"})
+
+
+def hear(state: DraftState, text: str, choices: Choices) -> Turn:
+    """What becomes of the draft when its builder says `text`."""
+    if state.life is not DraftLife.OPEN:
+        return _hear_closed(state, text)
+    if has_secret(text) or STAND_IN in text:
+        return again(state, choices, WAS_A_KEY)
+    said = read(text)
+    if state.place.pending is not None:
+        return _settle(state, state.place.pending, said, choices)
+    return _react(state, said, choices)
+
+
+def key_entered(state: DraftState, choices: Choices) -> Turn:
+    """The turn after the form has stored a key: on, unless it could not be checked."""
+    if state.place.at is Question.KEY and state.answers.has(Question.KEY):
+        return onward(state, choices, f"Key: {shown(state.answers, Question.KEY, choices)}")
+    return Turn(state, ask(state, choices))
+
+
+def after_test(state: DraftState) -> DraftState:
+    """The draft after its answers have answered a test message."""
+    return replace(state, place=replace(state.place, is_tested=True))
+
+
+def _react(state: DraftState, said: Said, choices: Choices) -> Turn:
+    match said:
+        case Told(Command.TEST, rest):
+            return try_out(state, choices, rest)
+        case Told(command):
+            return COMMANDS[command](state, choices)
+        case Edit(changes):
+            return _edit(state, changes, choices)
+        case UnknownCommand(word, nearest):
+            return _unknown(state, choices, word, nearest)
+        case Answer(answer):
+            return _answer(state, answer, choices)
+
+
+# Answers
+
+
+def _answer(state: DraftState, text: str, choices: Choices) -> Turn:
+    question = state.place.at
+    if question is Question.KEY:
+        return again(state, choices, "The key goes into the form, never into the chat.")
+    if question is Question.REVIEW:
+        return _answer_review(state, text, choices)
+    if question is Question.PLAN and asks_for_new_plan(text):
+        return _begin_plan(state, choices)
+    try:
+        answers = accept(state.answers, question, text, choices)
+    except InvalidInput as refused:
+        return refuse(state, choices, refused)
+    after = state.answered(answers)
+    line = _changed(state.answers, answers, question, choices)
+    if question in ASIDE and question is not ASIDE[-1]:
+        following = ASIDE[ASIDE.index(question) + 1]
+        after = after.moved(following, return_to=state.place.return_to)
+        return Turn(after, ask(after, choices).after(line))
+    return onward(after, choices, line)
+
+
+def _answer_review(state: DraftState, text: str, choices: Choices) -> Turn:
+    """At the review nothing is asked, so only a price that calls itself one is an answer."""
+    if "credit" in text.lower():
+        try:
+            read_price(text)
+        except InvalidInput as refused:
+            return refuse(state, choices, refused)
+        return _edit(state, (Change(Question.PRICE, text),), choices)
+    return again(
+        state, choices, "I did not understand that. Say `test`, `publish`, or name a field."
+    )
+
+
+def _edit(state: DraftState, changes: tuple[Change, ...], choices: Choices) -> Turn:
+    """Named fields: all are set or none, and the dialogue stays where it was."""
+    first = changes[0]
+    if len(changes) == 1 and (first.question is Question.KEY or first.value is None):
+        return _jump(state, first.question, choices)
+    if first.question is Question.PLAN and asks_for_new_plan(first.value or ""):
+        return _begin_plan(state, choices)
+    answers = state.answers
+    try:
+        for change in changes:
+            answers = accept(answers, change.question, change.value or "", choices)
+    except InvalidInput as refused:
+        return refuse(state, choices, refused)
+    after = state.answered(answers)
+    named = [change.question for change in changes]
+    line = "\n\n".join(_changed(state.answers, answers, question, choices) for question in named)
+    if state.place.at in named:
+        return onward(after, choices, line)
+    after = after.moved(state.place.at, return_to=state.place.return_to)
+    return Turn(after, ask(after, choices).after(line))
+
+
+def _jump(state: DraftState, question: Question, choices: Choices) -> Turn:
+    """Ask one field again, and come back here afterwards."""
+    if question is state.place.at:
+        return Turn(state, ask(state, choices))
+    at = state.place.at
+    return_to = at if at in ASIDE else state.place.return_to or at
+    after = state.moved(question, return_to=None if return_to is question else return_to)
+    return Turn(after, ask(after, choices))
+
+
+def _begin_plan(state: DraftState, choices: Choices) -> Turn:
+    """The aside that describes a new plan; what was said about it before is kept."""
+    answers = replace(state.answers, new_plan=state.answers.new_plan or NewPlan())
+    return_to = state.place.return_to
+    if return_to is None and state.place.at not in (Question.PLAN, *ASIDE):
+        return_to = state.place.at
+    after = state.answered(answers).moved(ASIDE[0], return_to=return_to)
+    return Turn(after, ask(after, choices))
+
+
+# A question about the draft itself
+
+
+def _settle(state: DraftState, pending: Pending, said: Said, choices: Choices) -> Turn:
+    """Only a plain answer counts here: nothing is discarded because somebody said something."""
+    plain = said.text.strip().lower().rstrip(".!") if isinstance(said, Answer) else ""
+    command = said.command if isinstance(said, Told) else None
+    if plain in _NO or command in {Command.BACK, Command.NEXT}:
+        after = replace(state, place=replace(state.place, pending=None))
+        return Turn(after, ask(after, choices))
+    if command is Command.LEAVE:
+        return leave(state, choices)
+    if pending is Pending.CANCEL and command is Command.DISCARD:
+        return Turn(state, Reply("Discarded, and its key deleted."), Effect.DISCARD)
+    if pending is Pending.START_OVER and plain in _YES:
+        after = replace(state, answers=Answers(), place=Place())
+        return Turn(after, ask(after, choices).after("Started over."), Effect.START_OVER)
+    return Turn(state, ask(state, choices))
+
+
+def _hear_closed(state: DraftState, text: str) -> Turn:
+    """A draft that is published or gone hears little."""
+    said = read(text)
+    command = said.command if isinstance(said, Told) else None
+    if command is Command.NEW:
+        return Turn(state, Reply("Here is a fresh one."), Effect.NEW)
+    if state.life is DraftLife.PUBLISHED and command in _WHEN_PUBLISHED:
+        effect, reply = _WHEN_PUBLISHED[command]
+        return Turn(state, Reply(reply), effect)
+    what = "published" if state.life is DraftLife.PUBLISHED else "gone"
+    return Turn(
+        state,
+        Reply(f"This draft is {what}. Say `new` to describe another.", (START_ANOTHER,)),
+    )
+
+
+# Words
+
+
+def _unknown(state: DraftState, choices: Choices, word: str, nearest: tuple[str, ...]) -> Turn:
+    turn = again(state, choices, f"I know no `/{word}`, so nothing was changed. {COMMANDS_HELP}")
+    buttons = (*turn.reply.buttons, *(Button(command, command) for command in nearest))
+    return replace(turn, reply=replace(turn.reply, buttons=buttons))
+
+
+def _changed(before: Answers, after: Answers, question: Question, choices: Choices) -> str:
+    """What changed, by name: `Price: 3 → 5`."""
+    old, new = shown(before, question, choices), shown(after, question, choices)
+    label = WORDING[question].label
+    return f"{label}: {old} → {new}" if old and old != new else f"{label}: {new}"

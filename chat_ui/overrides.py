@@ -1,0 +1,194 @@
+"""Routes in place of Chainlit's, where it trusts its callers or serves what it should not.
+
+Each asks whose thing it is and only then calls Chainlit's own function. A stranger's request is
+answered as if there were nothing: 404. Addresses that Farebox does not offer at all are refused
+before, by `chat_ui.door`.
+"""
+
+import gzip
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import unquote
+
+from chainlit import server
+from chainlit.auth import get_configuration, get_current_user
+from chainlit.config import public_dir
+from chainlit.session import WebsocketSession
+from chainlit.types import (
+    CallActionRequest,
+    DeleteFeedbackRequest,
+    ElementRequest,
+    UpdateFeedbackRequest,
+)
+from chainlit.user import PersistedUser
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import FileResponse, RedirectResponse
+
+from chat_ui import cards
+from chat_ui.profiles import prefer
+from chat_ui.wiring import wiring
+from storage import chat_history
+
+FOREVER: Final = "public, max-age=31536000, immutable"
+A_DAY: Final = "public, max-age=86400"
+COMPRESSED: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
+NAME_MAX: Final = 120
+
+router = APIRouter()
+Member = Annotated[PersistedUser, Depends(get_current_user)]
+
+_compressed: dict[Path, bytes] = {}
+"""Chainlit's page is 4.6 MB of script; compressed once instead of at every load."""
+
+
+@router.get("/assets/{name:path}")
+def asset(name: str, request: Request) -> Response:
+    """Chainlit's scripts and styles; their names change with their content."""
+    path = _inside(Path(server.build_dir, "assets"), name)
+    if path is None:
+        raise _nothing()
+    headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
+    media_type = COMPRESSED.get(path.suffix)
+    if media_type is None or "gzip" not in request.headers.get("accept-encoding", ""):
+        return FileResponse(path, headers=headers)
+    if path not in _compressed:
+        _compressed[path] = gzip.compress(path.read_bytes(), 6)
+    headers["Content-Encoding"] = "gzip"
+    return Response(_compressed[path], media_type=media_type, headers=headers)
+
+
+@router.get("/avatars/{name}")
+def avatar(name: str) -> Response:
+    """A picture of ours, or a tile with the initials of an assistant's title."""
+    title = unquote(name)[:NAME_MAX]
+    drawn = f"{title.strip().lower().replace(' ', '_')}.svg"
+    path = _inside(Path(public_dir, "avatars"), drawn)
+    headers = {"Cache-Control": A_DAY}
+    if path is not None:
+        return FileResponse(path, media_type="image/svg+xml", headers=headers)
+    return Response(cards.tile(title), media_type="image/svg+xml", headers=headers)
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """The file of that name, if it is one, and inside the folder."""
+    folder = folder.resolve()
+    try:
+        path = (folder / name).resolve()
+        return path if path.is_relative_to(folder) and path.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
+
+
+@router.get("/auth/config")
+async def auth_config() -> dict[str, Any]:
+    """Chainlit's answer without a theme, so that the page follows the system's."""
+    answer: dict[str, Any] = get_configuration()
+    answer.pop("default_theme", None)
+    return answer
+
+
+@router.post("/set-session-cookie")
+async def set_session_cookie() -> dict[str, str]:
+    """Nothing is set: replicas are chosen by the login cookie."""
+    return {"message": "ok"}
+
+
+@router.get("/a/{slug}")
+async def open_assistant(slug: str, user: Member) -> RedirectResponse:
+    """Open the chat on one assistant."""
+    prefer(int(user.identifier), slug)
+    return RedirectResponse("/", 303)
+
+
+@router.put("/feedback")
+async def put_feedback(body: UpdateFeedbackRequest, user: Member) -> Any:
+    """Thumbs up or down, on an answer in the caller's own conversation."""
+    for_id = body.feedback.forId
+    thread_id = await wiring.host.database.read(lambda s: chat_history.thread_of_step(s, for_id))
+    await _require_own_thread(thread_id, user)
+    _require_own_session(body.sessionId, user)
+    return await server.update_feedback(_no_request(), body, user)
+
+
+@router.delete("/feedback")
+async def delete_feedback(body: DeleteFeedbackRequest, user: Member) -> Any:
+    """Take back the caller's own feedback."""
+    thread_id = await wiring.host.database.read(
+        lambda s: chat_history.thread_of_feedback(s, body.feedbackId)
+    )
+    await _require_own_thread(thread_id, user)
+    return await server.delete_feedback(_no_request(), body, user)
+
+
+@router.put("/project/element")
+async def put_element(body: ElementRequest, user: Member) -> Any:
+    """Change the props of an element in the caller's own conversation, and nothing else of it."""
+    return await server.update_thread_element(await _own_element(body, user), user)
+
+
+@router.delete("/project/element")
+async def delete_element(body: ElementRequest, user: Member) -> Any:
+    """Remove an element from the caller's own conversation."""
+    return await server.delete_thread_element(await _own_element(body, user), user)
+
+
+@router.post("/project/action")
+async def call_action(body: CallActionRequest, user: Member) -> Any:
+    """Press a button in the caller's own conversation."""
+    _require_own_session(body.sessionId, user)
+    return await server.call_action(body, user)
+
+
+@router.put("/project/thread/share")
+@router.get("/project/thread/share")
+async def share() -> None:
+    """Conversations are not shared."""
+    raise _nothing()
+
+
+async def _own_element(body: ElementRequest, user: PersistedUser) -> ElementRequest:
+    """The request with everything but the props as it is stored."""
+    session = _require_own_session(body.sessionId, user)
+    element_id, thread_id = str(body.element.get("id")), session.thread_id
+    stored = await wiring.host.database.read(
+        lambda s: chat_history.find_element(s, thread_id, element_id)
+    )
+    if stored is None:
+        raise _nothing()
+    props = body.element.get("props")
+    known = {
+        "id": stored.id,
+        "threadId": stored.thread_id,
+        "forId": stored.for_id,
+        "type": stored.type,
+        "name": stored.name,
+        "display": stored.display,
+        "props": props if isinstance(props, dict) else {},
+    }
+    return ElementRequest(element=known, sessionId=body.sessionId)
+
+
+async def _require_own_thread(thread_id: str | None, user: PersistedUser) -> None:
+    owner = (
+        await wiring.host.database.read(lambda s: chat_history.author_of(s, thread_id))
+        if thread_id
+        else None
+    )
+    if owner is None or str(owner) != user.identifier:
+        raise _nothing()
+
+
+def _require_own_session(session_id: str, user: PersistedUser) -> WebsocketSession:
+    session: WebsocketSession | None = WebsocketSession.get_by_id(session_id)
+    if session is None or session.user is None or session.user.identifier != user.identifier:
+        raise _nothing()
+    return session
+
+
+def _nothing() -> HTTPException:
+    return HTTPException(404, "There is nothing here.")
+
+
+def _no_request() -> Any:
+    """Chainlit's feedback functions take a request that they do not look at."""
+    return None

@@ -1,0 +1,56 @@
+"""What one message comes to: a draft, a reply, and what has to be done in the world.
+
+Also the ways a turn ends that all of the dialogue shares: said again, refused, or onward.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from chat_ui.answers import Choices
+from chat_ui.prompts import Reply, ask
+from host.draft_state import DraftState, Question
+from host.errors import InvalidInput
+
+
+class Effect(StrEnum):
+    """What the shell has to do in the world."""
+
+    TEST = "test"
+    PUBLISH = "publish"
+    DISCARD = "discard"
+    START_OVER = "start_over"
+    NEW = "new"
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The draft after a message, what is said, and what has to be done."""
+
+    state: DraftState
+    reply: Reply
+    effect: Effect | None = None
+    message: str = ""
+    """The test message, when there is to be a test and the builder chose its words."""
+
+
+def again(state: DraftState, choices: Choices, line: str) -> Turn:
+    """Something said, nothing changed, and the question once more."""
+    return Turn(state, ask(state, choices).after(line))
+
+
+def refuse(state: DraftState, choices: Choices, refused: InvalidInput) -> Turn:
+    """The old value stays, the place stays, and the failure is counted."""
+    place = replace(state.place, failures=state.place.failures + 1)
+    return again(replace(state, place=place), choices, f"{refused.detail} Nothing was changed.")
+
+
+def onward(state: DraftState, choices: Choices, line: str = "") -> Turn:
+    """To where an edit came from, else to what is missing, else to the review."""
+    missing = state.answers.missing
+    to = state.place.return_to or (missing[0] if missing else Question.REVIEW)
+    if to is Question.REVIEW and missing:
+        to = missing[0]
+    after = state.moved(to)
+    return Turn(after, ask(after, choices).after(line))

@@ -1,0 +1,125 @@
+"""Every sentence a subscriber reads in the chat, decided from facts without looking anything up.
+
+Money is said in one way everywhere: `−5 credits · 95 left · 1.2 s`. What costs nothing says so
+first: "Not charged: …", then what to do. How a run ended is worded by `host.runs.outcomes`, where
+programs get the same words; the setup bot's questions are `chat_ui.interview`'s.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from host.errors import FareboxError
+from host.runs.lifecycle import Reason
+from host.runs.outcomes import Outcome, credits_written
+from storage.credits import MilliCredits, format_credits
+from storage.moments import Micros, to_datetime
+
+DOT: Final = " · "
+
+KEY_REMOVED: Final = (
+    "A key in your message was removed before anything was stored or sent on."
+    " If it was a real one, replace it where you got it."
+)
+BUILDERS_ONLY: Final = "Only builders can register assistants. Ask the operator for that role."
+STOPPED: Final = "Stopped, not charged"
+SIGNED_OUT: Final = "You have been signed out. Nothing was charged; please sign in again."
+WENT_WRONG: Final = "Something went wrong on our side. Nothing was charged; please try again."
+CHOOSE_ONE: Final = "Choose one of your assistants at the top left to ask it something."
+NOTHING_BOUGHT: Final = (
+    "You have no assistants yet. To get a plan, ask the operator of this site; as soon as you have"
+    " one, reload this page, and its assistants are at the top left."
+)
+HOME_EMPTY: Final = (
+    "**Welcome. You have no assistants yet.**\n\nTo get a plan, ask the operator of this site."
+    " Its assistants then appear at the top left."
+)
+HOME: Final = (
+    "**Your assistants are at the top left.**\n\nChoose one to begin. You pay only for answers"
+    " you get."
+)
+SETUP: Final = "**Put an assistant on sale.**\n\nAnswer a few questions, test it, publish it."
+
+
+def day(moment: Micros) -> str:
+    """A day as people say it: `27 Nov`."""
+    date = to_datetime(moment)
+    return f"{date.day} {date:%b}"
+
+
+def answer_or_sentence(outcome: Outcome) -> str:
+    """What stands in the bubble: the answer; or, when there is none, why."""
+    return outcome.text if _has_answer(outcome) else _with_advice(outcome)
+
+
+def receipt_line(outcome: Outcome) -> str:
+    """The line under an answer, without its link."""
+    if outcome.reason is None:
+        return outcome.sentence
+    left = None if outcome.included_until is not None else outcome.available
+    if not _has_answer(outcome):  # the bubble has said why
+        return _with_rest("0 credits", left)
+    if outcome.reason is Reason.STOPPED:
+        return _with_rest(outcome.sentence, left)
+    return outcome.sentence
+
+
+def _has_answer(outcome: Outcome) -> bool:
+    return bool(outcome.text.strip())
+
+
+def _with_advice(outcome: Outcome) -> str:
+    sentence = outcome.sentence
+    if outcome.reason in {Reason.STOPPED, Reason.UPSTREAM_BUSY, Reason.CONTEXT_TOO_LONG}:
+        return sentence
+    return f"{sentence.rstrip('.')}. Please try again."
+
+
+def _with_rest(text: str, available: MilliCredits | None) -> str:
+    return text if available is None else f"{text}{DOT}{format_credits(available)} left"
+
+
+def refusal_sentence(error: FareboxError) -> str:
+    """Why a message was not taken, and what to do. A refusal costs nothing and says so."""
+    detail = error.detail
+    return detail if "charged" in detail.lower() else f"Not charged. {detail}"
+
+
+def price_tag(price: MilliCredits, *, included_until: Micros | None) -> str:
+    """What a message costs, as it stands beside an assistant's name."""
+    if included_until is not None:
+        return f"Included until {day(included_until)}"
+    return f"{credits_written(price)} per message" if price else "Free"
+
+
+def profile_text(
+    title: str,
+    description: str,
+    price: MilliCredits,
+    available: MilliCredits,
+    *,
+    included_until: Micros | None,
+) -> str:
+    """An assistant's card: what it does, what it costs, what is left. In Markdown."""
+    tags = [price_tag(price, included_until=included_until)]
+    if included_until is None and price:
+        tags.append(f"{format_credits(available)} left")
+    pills = " ".join(f"`{tag}`" for tag in tags)
+    return f"**{plain(title)}**\n\n{plain(description)}\n\n{pills}"
+
+
+def home_text(titles: Sequence[str]) -> str:
+    """What Home says when spoken to."""
+    if not titles:
+        return NOTHING_BOUGHT
+    return f"{CHOOSE_ONE} You have {_listed([plain(title) for title in titles])}."
+
+
+def plain(text: str) -> str:
+    """What a builder wrote, kept from becoming links, pictures, headings or code."""
+    for mark in ("\\", "[", "]", "!", "#", "<", "`", "*", "_", "|"):
+        text = text.replace(mark, f"\\{mark}")
+    return text
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,64 @@
+"""How commands speak: tables for people, JSON for programs, refusals on standard error.
+
+Exit status: 0 done, 1 found wrong or refused, 2 bad usage.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeAlias
+
+import typer
+
+from farebox.control import Refused, perform
+from host.config import BadSettings, Settings, read_settings
+
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+DataDir: TypeAlias = Annotated[
+    Path | None, typer.Option("--data-dir", help="Where the data is, instead of FAREBOX_DATA_DIR.")
+]
+
+
+def settings_in_force(data_dir: Path | None = None) -> Settings:
+    """The settings, or an explanation and exit status 2."""
+    try:
+        return read_settings(**({"data_dir": data_dir} if data_dir else {}))
+    except BadSettings as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+def do(data_dir: Path | None, verb: str, **facts: Any) -> Any:
+    """Carry out a verb; a refusal is printed and ends with exit status 1."""
+    try:
+        return perform(settings_in_force(data_dir), verb, **facts)
+    except Refused as refusal:
+        refuse(str(refusal))
+
+
+def refuse(reason: str) -> NoReturn:
+    """Say why not, and end with exit status 1."""
+    typer.echo(reason, err=True)
+    raise typer.Exit(1)
+
+
+def show(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) -> None:
+    """Print a listing."""
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    if not rows:
+        typer.echo(empty)
+        return
+    names = list(rows[0])
+    lines = [[_cell(row[name]) for name in names] for row in rows]
+    widths = [max(len(line[i]) for line in [names, *lines]) for i in range(len(names))]
+    for line in [[name.upper().replace("_", " ") for name in names], *lines]:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        typer.echo("  ".join(cells).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)

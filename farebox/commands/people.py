@@ -1,0 +1,115 @@
+"""`farebox account`, `farebox token`, `farebox grant`: people, and what they may use."""
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from farebox.commands.console import AsJson, DataDir, do, show
+
+accounts = typer.Typer(help="People: create, list, invite, suspend, reset.", no_args_is_help=True)
+tokens = typer.Typer(help="Access tokens: one subscriber, one offering.", no_args_is_help=True)
+
+
+class RoleName(StrEnum):
+    """A role, as typed."""
+
+    SUBSCRIBER = "subscriber"
+    BUILDER = "builder"
+    OPERATOR = "operator"
+
+
+Email = Annotated[str, typer.Argument(help="The account's e-mail address.")]
+
+
+@accounts.command("create")
+def create_account(
+    email: Email,
+    role: Annotated[list[RoleName], typer.Option(help="Repeat for several roles.")],
+    name: Annotated[str, typer.Option(help="What people see; by default from the address.")] = "",
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Create an account. Without a password it prints a single-use link to set one."""
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else None
+    made = do(
+        data_dir,
+        "create_account",
+        email=email,
+        name=name,
+        roles=[str(one) for one in role],
+        password=password,
+    )
+    typer.echo(f"Created {made['email']} ({', '.join(made['roles'])}).")
+    if made["link"]:
+        typer.echo(f"To set a password: {made['link']}")
+
+
+@accounts.command("list")
+def list_accounts(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """List accounts."""
+    show(do(data_dir, "list_accounts"), as_json=as_json, empty="No accounts yet.")
+
+
+@accounts.command("invite")
+def invite(email: Email, role: RoleName = RoleName.SUBSCRIBER, data_dir: DataDir = None) -> None:
+    """Print a single-use link with which this person can sign up."""
+    typer.echo(do(data_dir, "invite", email=email, role=str(role)))
+
+
+@accounts.command("suspend")
+def suspend(email: Email, data_dir: DataDir = None) -> None:
+    """Keep an account out; its balance stays."""
+    do(data_dir, "suspend", email=email)
+    typer.echo(f"{email} is suspended and signed out everywhere.")
+
+
+@accounts.command("reset-link")
+def reset_link(email: Email, data_dir: DataDir = None) -> None:
+    """Print a single-use link to set a new password."""
+    typer.echo(do(data_dir, "reset_link", email=email))
+
+
+@tokens.command("create")
+def create_token(
+    email: Email,
+    offering: Annotated[str, typer.Argument(help="The offering's slug.")],
+    days: Annotated[int, typer.Option(min=1, max=365)] = 30,
+    name: Annotated[str, typer.Option(help="To tell access tokens apart.")] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Print a new access token. It is shown only now."""
+    typer.echo(do(data_dir, "create_token", email=email, offering=offering, days=days, name=name))
+
+
+@tokens.command("list")
+def list_tokens(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+    """List access tokens, by their number."""
+    show(do(data_dir, "list_tokens"), as_json=as_json, empty="No access tokens.")
+
+
+@tokens.command("revoke")
+def revoke_token(
+    jti: Annotated[str, typer.Argument(help="The access token's number, from `token list`.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Make an access token useless at once."""
+    do(data_dir, "revoke_token", jti=jti)
+    typer.echo(f"Revoked {jti}.")
+
+
+def grant(
+    email: Email,
+    plan: Annotated[str, typer.Argument(help="The plan's slug.")],
+    credits_: Annotated[
+        str, typer.Option("--credits", help="By default what the plan gives.")
+    ] = "",
+    note: Annotated[str, typer.Option(help="Why; kept in the audit log.")] = "",
+    data_dir: DataDir = None,
+) -> None:
+    """Give a plan by hand: its credits, or its time."""
+    given = do(data_dir, "grant", email=email, plan=plan, credits_=credits_, note=note)
+    typer.echo(given["sentence"])

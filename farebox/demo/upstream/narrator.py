@@ -1,0 +1,116 @@
+"""An answer told as OpenAI's events: numbered, checked against the SDK, encoded as frames.
+
+Every event passes the SDK's own type on its way out. The few frames that are wrong on purpose
+(`junk`, `nested_error`, `novelty`) go round that check, and only they do.
+"""
+
+from dataclasses import dataclass
+
+from farebox.demo.upstream.answer import Answer
+from farebox.demo.upstream.contract import fit_event
+from farebox.demo.upstream.wire import JsonObject, encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One server-sent event, ready to be written."""
+
+    number: int
+    data: bytes
+
+
+class Narrator:
+    """Counts the events of one answer and builds each."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._next = 0
+        self._kind = "refusal" if answer.is_refusal else "output_text"
+
+    def response(self, moment: str) -> Frame:
+        """`response.created`, `.queued`, `.in_progress` and the terminal three."""
+        return self._frame(f"response.{moment}", {"response": self._answer.as_json()})
+
+    def beginning(self) -> list[Frame]:
+        """The message and its one part are there, and empty."""
+        self._answer.has_begun = True
+        part = self._answer.part("")
+        return [
+            self._frame(
+                "response.output_item.added",
+                {"output_index": 0, "item": self._answer.item()},
+            ),
+            self._frame("response.content_part.added", {**self._place(), "part": part}),
+        ]
+
+    def delta(self, word: str) -> Frame:
+        """One word more."""
+        fields: JsonObject = {**self._place(), "delta": word}
+        if not self._answer.is_refusal:
+            fields["logprobs"] = []
+        return self._frame(f"response.{self._kind}.delta", fields)
+
+    def ending(self) -> list[Frame]:
+        """The part and the message are whole."""
+        text, part = self._answer.text, self._answer.part(self._answer.text)
+        done: JsonObject = {**self._place(), "text": text, "logprobs": []}
+        if self._answer.is_refusal:
+            done = {**self._place(), "refusal": text}
+        return [
+            self._frame(f"response.{self._kind}.done", done),
+            self._frame("response.content_part.done", {**self._place(), "part": part}),
+            self._frame(
+                "response.output_item.done", {"output_index": 0, "item": self._answer.item()}
+            ),
+        ]
+
+    def error(self) -> Frame:
+        """The `error` event with flat fields, as documented."""
+        return self._frame(
+            "error",
+            {"code": "server_error", "message": "The model failed to answer.", "param": None},
+        )
+
+    def nested_error(self) -> Frame:
+        """The `error` event as the real API is reported to send it, which no type describes."""
+        return self._wrong(
+            "error",
+            {
+                "error": {
+                    "type": "server_error",
+                    "code": "server_error",
+                    "message": "The model failed to answer.",
+                    "param": None,
+                }
+            },
+        )
+
+    def novelty(self) -> Frame:
+        """An event of a type that a later API might bring."""
+        return self._wrong("response.telepathy.delta", {"delta": "…"})
+
+    def junk(self) -> Frame:
+        """A line that breaks off inside its JSON."""
+        return Frame(
+            self._number(), b'event: response.output_text.delta\ndata: {"type": "resp\n\n'
+        )
+
+    def _place(self) -> JsonObject:
+        return {"item_id": self._answer.message_id, "output_index": 0, "content_index": 0}
+
+    def _frame(self, name: str, fields: JsonObject) -> Frame:
+        number = self._number()
+        event: JsonObject = {"type": name, "sequence_number": number, **fields}
+        return _framed(number, name, fit_event(event))
+
+    def _wrong(self, name: str, fields: JsonObject) -> Frame:
+        number = self._number()
+        return _framed(number, name, {"type": name, "sequence_number": number, **fields})
+
+    def _number(self) -> int:
+        self._next += 1
+        return self._next - 1
+
+
+def _framed(number: int, name: str, event: JsonObject) -> Frame:
+    return Frame(number, b"event: %s\ndata: %s\n\n" % (name.encode(), encoded(event)))

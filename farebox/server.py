@@ -1,0 +1,134 @@
+"""Runs the application under uvicorn: one process, one event loop.
+
+The socket is bound first, so that the address that is announced is the one that answers. Signals
+only ask the server to stop; what was started is then ended in order, the other way round.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+from typing_extensions import override
+
+from farebox.lease import LeaseTaken, lease, make_data_dir
+from host.app import Host, open_host
+from host.config import Settings
+from host.logs import set_up_logs
+
+Compose: TypeAlias = Callable[[Host], AbstractAsyncContextManager[ASGIApp]]
+"""Starts a host's work, lends the application that serves it, and ends the work."""
+
+BACKLOG: Final = 2048
+CLOSE_WITHIN_S: Final = 5
+"""How long open requests may take to end once the server was asked to stop."""
+
+
+class ServerRole(StrEnum):
+    """What a process serves."""
+
+    ALL = "all"
+    CHAT = "chat"
+    PROXY = "proxy"
+
+
+class CannotStart(Exception):
+    """The server cannot start; the text says why and what to do."""
+
+
+def bind(address: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any that is free.
+
+    Raises:
+        CannotStart: the port is taken, or not ours to use.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotStart(f"cannot listen on {address}:{port}: {error.strerror}") from None
+    return listener
+
+
+def run_server(
+    settings: Settings,
+    *,
+    listener: socket.socket,
+    compose: Compose,
+    ready: Callable[[], None],
+) -> None:
+    """Serve what `compose` makes of the host until a signal asks to stop.
+
+    Raises:
+        CannotStart: another process writes this data directory.
+        NotMigrated: the tables are not this program's.
+        BadSettings: the master key is missing, or cannot be trusted.
+    """
+    set_up_logs(settings.log_format)
+    make_data_dir(settings.data_dir)
+    with contextlib.ExitStack() as stack:
+        if settings.is_sqlite:
+            try:
+                stack.enter_context(lease(settings.data_dir))
+            except LeaseTaken as error:
+                raise CannotStart(str(error)) from None
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, listener, compose, ready))
+
+
+async def _serve(
+    settings: Settings, listener: socket.socket, compose: Compose, ready: Callable[[], None]
+) -> None:
+    host = await open_host(settings)
+    try:
+        async with compose(host) as application:
+            config = uvicorn.Config(
+                application,
+                http="httptools",  # refuses what h11 lets pass: two framings, control characters
+                ws="wsproto",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=CLOSE_WITHIN_S,
+            )
+            await _Server(config, ready).serve(sockets=[listener])
+    finally:
+        await host.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it is ready to answer, and lets what is around it end after a signal.
+
+    Uvicorn's own handling raises the signal again when it has stopped, which would end the process
+    before the host is closed.
+    """
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield

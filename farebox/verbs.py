@@ -1,0 +1,204 @@
+"""What commands do, as verbs of the host: JSON in, JSON out.
+
+A verb runs in the command's own process or, over the control socket, in the server's; it does not
+know which. Its actor is nobody: whoever can open the data directory is the operator.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+from host import offering_fields
+from host.app import Host
+from host.currencies import Money, format_money
+from host.errors import InvalidInput
+from host.offering_terms import PlanTerms
+from host.subscribing import SubscribeRequest
+from storage.cards import OfferingCard, PlanView
+from storage.credits import MilliCredits, format_credits
+from storage.ids import new_id
+from storage.models.accounts import Role
+from storage.models.catalogue import OfferingKind, PlanKind
+from storage.models.money import GrantSource
+from storage.moments import DAY, SECOND, Micros, to_datetime
+
+Verb: TypeAlias = Callable[..., Awaitable[Any]]
+"""One thing a command can ask for: called with a host and its facts by name, answers JSON."""
+
+
+async def create_account(
+    host: Host, *, email: str, name: str, roles: list[str], password: str | None
+) -> dict[str, Any]:
+    """An account; without a password also a link to set one."""
+    account = await host.accounts.create(
+        email, name or email.partition("@")[0], password, [Role(role) for role in roles]
+    )
+    link = None if password else await host.accounts.reset_link(account.email)
+    return {"email": account.email, "roles": sorted(account.roles), "link": link}
+
+
+async def list_accounts(host: Host) -> list[dict[str, Any]]:
+    """Every account."""
+    return [
+        {
+            "email": account.email,
+            "name": account.name,
+            "roles": sorted(account.roles),
+            "state": account.state,
+            "created": _date(account.created_at),
+        }
+        for account in await host.accounts.list()
+    ]
+
+
+async def invite(host: Host, *, email: str, role: str) -> str:
+    """A link to sign up with."""
+    return await host.accounts.invite(email, Role(role))
+
+
+async def suspend(host: Host, *, email: str) -> None:
+    """Keep somebody out, and end their login sessions."""
+    await host.accounts.suspend(email)
+
+
+async def reset_link(host: Host, *, email: str) -> str:
+    """A link to set a new password."""
+    return await host.accounts.reset_link(email)
+
+
+async def grant(host: Host, *, email: str, plan: str, credits_: str, note: str) -> dict[str, Any]:
+    """Give a plan by hand: what it gives, or another number of credits."""
+    account = await host.accounts.find(email)
+    amount = offering_fields.plan_credits(credits_) if credits_ else None
+    given = await host.catalogue.subscribe(
+        None,
+        SubscribeRequest(
+            account_id=account.id,
+            plan_slug=plan,
+            source=GrantSource.OPERATOR,
+            source_ref=new_id(),
+            credits=amount,
+            note=note,
+        ),
+    )
+    terms = (await host.catalogue.find_plan(plan)).version
+    what = f"until {_date(given.subscription.ends_at)}"
+    if given.subscription.kind is PlanKind.CREDITS:
+        what = f"with {format_credits(amount or terms.credits)} credits"
+    return {"sentence": f"{account.email} has {given.subscription.plan_title} {what}."}
+
+
+async def create_plan(
+    host: Host, *, owner: str, title: str, price: str, credits_: str, days: int
+) -> dict[str, Any]:
+    """A plan, for sale at once."""
+    builder = await host.accounts.find(owner)
+    is_free = price.strip().lower() == "free"
+    terms = PlanTerms(
+        title=title,
+        price=Money(0, "USD") if is_free else offering_fields.money(price),
+        credits=offering_fields.plan_credits(credits_) if credits_ else MilliCredits(0),
+        duration_s=days * DAY // SECOND or None,
+    )
+    return {"slug": (await host.catalogue.create_plan(None, terms, owner_id=builder.id)).slug}
+
+
+async def list_plans(host: Host) -> list[dict[str, Any]]:
+    """Every plan, archived ones included."""
+    return [_plan(plan) for plan in await host.catalogue.plans(with_archived=True)]
+
+
+async def list_offerings(host: Host) -> list[dict[str, Any]]:
+    """Every offering, in whatever state."""
+    return [_offering(card) for card in await host.catalogue.offerings()]
+
+
+async def move_offering(host: Host, *, slug: str, step: str) -> str:
+    """Publish, pause, resume or retire an offering; returns its new state."""
+    catalogue = host.catalogue
+    moves: Mapping[str, Callable[[int | None, str], Awaitable[OfferingCard]]] = {
+        "publish": catalogue.publish,
+        "pause": catalogue.pause,
+        "resume": catalogue.resume,
+        "retire": catalogue.retire,
+    }
+    return (await moves[step](None, slug)).state
+
+
+async def create_token(host: Host, *, email: str, offering: str, days: int, name: str) -> str:
+    """An access token, shown this once."""
+    account = await host.accounts.find(email)
+    card = await host.catalogue.find_offering(offering)
+    return await host.access_tokens.issue(account.id, card.id, days=days, name=name)
+
+
+async def list_tokens(host: Host) -> list[dict[str, Any]]:
+    """Every access token, by its number."""
+    emails = {account.id: account.email for account in await host.accounts.list()}
+    return [
+        {
+            "jti": line.jti,
+            "email": email,
+            "offering": line.offering_slug,
+            "name": line.name,
+            "expires": _date(line.expires_at),
+            "revoked": line.revoked_at is not None,
+        }
+        for account_id, email in emails.items()
+        for line in await host.access_tokens.list(account_id)
+    ]
+
+
+async def revoke_token(host: Host, *, jti: str) -> None:
+    """Make an access token useless."""
+    if not await host.access_tokens.revoke(jti):
+        raise InvalidInput(f"There is no access token {offering_fields.shown(jti)}.")
+
+
+def _plan(plan: PlanView) -> dict[str, Any]:
+    terms = plan.version
+    days = None if terms.duration_s is None else terms.duration_s * SECOND // DAY
+    return {
+        "slug": plan.slug,
+        "title": plan.title,
+        "price": format_money(terms.price_minor, terms.currency) if terms.price_minor else "free",
+        "credits": format_credits(terms.credits) if terms.credits else None,
+        "days": days,
+        "trial": terms.is_trial,
+        "state": plan.state,
+    }
+
+
+def _offering(card: OfferingCard) -> dict[str, Any]:
+    return {
+        "slug": card.slug,
+        "kind": card.kind,
+        "title": card.title,
+        "price": format_credits(card.price),
+        "per": "message" if card.kind is OfferingKind.ASSISTANT else "call",
+        "plans": [plan.slug for plan in card.plans],
+        "state": card.state,
+    }
+
+
+def _date(moment: Micros) -> str:
+    return to_datetime(moment).strftime("%Y-%m-%d")
+
+
+VERBS: Final[Mapping[str, Verb]] = {
+    verb.__name__: verb
+    for verb in (
+        create_account,
+        list_accounts,
+        invite,
+        suspend,
+        reset_link,
+        grant,
+        create_plan,
+        list_plans,
+        list_offerings,
+        move_offering,
+        create_token,
+        list_tokens,
+        revoke_token,
+    )
+}

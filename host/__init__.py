@@ -1,0 +1,1 @@
+"""What is decided and done: metering, runs, providers, the proxy, identity, the vault, pages."""

@@ -1,0 +1,163 @@
+"""`/api/…`: one's own account for programs and for the page's own scripts, in JSON.
+
+For whoever is signed in by a login session; keys for programs come with a later issue. Shapes are
+`host.api_views`; who is asking, and how refusals look, is `host.api_edge`.
+"""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, FastAPI, Query, Response
+from starlette.types import ASGIApp
+
+from host import api_views as views
+from host.api_edge import BODY_BYTES_MAX, Edge, refuse_in_json, signed_in
+from host.api_parts import ApiHost
+from host.errors import NotInPlan, UnknownAddress, UnknownReceipt
+from host.health import health_router
+from host.identity.login_sessions import Visitor
+from storage.ledger import balances, receipt
+from storage.models.catalogue import OfferingState
+from storage.usage import usage_of
+
+PAGE_MAX: Final = 200
+
+
+def add_api(web: FastAPI, host: ApiHost) -> None:
+    """Put `/api`, `/healthz` and `/readyz` on the web application.
+
+    The API is an application of its own: it refuses in JSON where the pages show a page. It also
+    describes itself, so `web` must not have `/api/openapi.json` already.
+    """
+    web.include_router(health_router(host.settings, host.database, host.vault))
+    web.mount("/api", api_app(host))
+
+
+def api_app(host: ApiHost) -> ASGIApp:
+    """Everything below `/api`."""
+    app = FastAPI(
+        title="Farebox",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        max_body_size=BODY_BYTES_MAX,
+    )
+    for routes in (_account, _catalogue, _tokens, _drafts):
+        app.include_router(routes(host), prefix="/v1")
+    refuse_in_json(app, host.settings.public_url)
+    return Edge(app, host.settings.public_url)
+
+
+def _account(host: ApiHost) -> APIRouter:
+    router = APIRouter()
+    signed = Depends(signed_in(host.login_sessions, may_change=False))
+
+    @router.get("/me")
+    async def me(visitor: Annotated[Visitor, signed]) -> views.Me:
+        return views.me_view(visitor)
+
+    @router.get("/balance")
+    async def balance(visitor: Annotated[Visitor, signed]) -> views.Balance:
+        now = host.clock.now()
+        lines = await host.database.read(lambda s: balances(s, visitor.account_id, now))
+        plans = await host.catalogue.plans(with_archived=True)
+        purchased = await host.catalogue.purchased(visitor.account_id)
+        return views.balance_view(purchased, lines, {plan.id: plan.slug for plan in plans})
+
+    @router.get("/subscriptions")
+    async def subscriptions(
+        visitor: Annotated[Visitor, signed],
+    ) -> list[views.SubscriptionLine]:
+        found = await host.catalogue.subscriptions(visitor.account_id)
+        return [views.subscription_view(line) for line in found]
+
+    @router.get("/receipts/{receipt_id}")
+    async def one_receipt(
+        receipt_id: str, visitor: Annotated[Visitor, signed]
+    ) -> views.ReceiptView:
+        found = await host.database.read(lambda s: receipt(s, receipt_id))
+        if found is None or found.account_id != visitor.account_id:
+            raise UnknownReceipt("There is no receipt with this number on your account.")
+        return views.receipt_view(found)
+
+    @router.get("/usage")
+    async def usage(
+        visitor: Annotated[Visitor, signed],
+        before: Annotated[int | None, Query(ge=1)] = None,
+        limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
+    ) -> views.Usage:
+        lines = await host.database.read(
+            lambda s: usage_of(s, visitor.account_id, before=before, most=limit)
+        )
+        return views.usage_view(lines, most=limit)
+
+    return router
+
+
+def _catalogue(host: ApiHost) -> APIRouter:
+    router = APIRouter(dependencies=[Depends(signed_in(host.login_sessions, may_change=False))])
+
+    @router.get("/offerings")
+    async def offerings() -> list[views.OfferingOnSale]:
+        cards = await host.catalogue.offerings(state=OfferingState.PUBLISHED)
+        return [views.offering_view(card, host.settings.public_url) for card in cards]
+
+    @router.get("/plans")
+    async def plans() -> list[views.PlanOnSale]:
+        return [views.plan_view(plan) for plan in await host.catalogue.plans()]
+
+    return router
+
+
+def _tokens(host: ApiHost) -> APIRouter:
+    router = APIRouter(prefix="/tokens")
+    signed = Depends(signed_in(host.login_sessions, may_change=False))
+    changing = Depends(signed_in(host.login_sessions, may_change=True))
+
+    @router.get("")
+    async def tokens(visitor: Annotated[Visitor, signed]) -> list[views.TokenEntry]:
+        return [views.token_view(t) for t in await host.access_tokens.list(visitor.account_id)]
+
+    @router.post("", status_code=201)
+    async def issue(
+        wanted: views.NewToken, visitor: Annotated[Visitor, changing]
+    ) -> views.IssuedToken:
+        card = await host.catalogue.find_offering(wanted.offering)
+        standing = await host.catalogue.standing(visitor.account_id, card.id)
+        if card.owner_id != visitor.account_id and not standing.entitlement.had_plan:
+            raise NotInPlan(f"None of your plans covers {card.title}. Get one first.")
+        token = await host.access_tokens.issue(
+            visitor.account_id,
+            card.id,
+            days=wanted.days,
+            name=wanted.name,
+            actor=visitor.account_id,
+        )
+        address = views.proxy_url(host.settings.public_url, card.slug)
+        return views.IssuedToken(
+            token=token, offering=card.slug, proxy_url=address, days=wanted.days
+        )
+
+    @router.delete("/{jti}", status_code=204)
+    async def revoke(jti: str, visitor: Annotated[Visitor, changing]) -> Response:
+        account_id = visitor.account_id
+        if not await host.access_tokens.revoke(jti, account_id=account_id, actor=account_id):
+            raise UnknownAddress("You have no live access token with this number.")
+        return Response(status_code=204)
+
+    return router
+
+
+def _drafts(host: ApiHost) -> APIRouter:
+    router = APIRouter(prefix="/drafts")
+    changing = Depends(signed_in(host.login_sessions, may_change=True))
+
+    @router.post("/{draft_id}/key")
+    async def enter_key(
+        draft_id: str, entered: views.EnteredKey, visitor: Annotated[Visitor, changing]
+    ) -> views.KeyEntered:
+        key = entered.key.get_secret_value()
+        saved = await host.drafts.save_key(visitor.account_id, draft_id, key)
+        return views.KeyEntered(last4=saved.last4, state=saved.verdict, sentence=saved.sentence)
+
+    return router

@@ -1,0 +1,130 @@
+"""All that the operator may choose: read once from the environment and `.env`, passed by hand.
+
+Two things are ours, because pydantic-settings does neither: `FAREBOX_X_FILE` names a file that
+holds the value of a secret `X`, and an unknown `FAREBOX_…` name is an error, since a mistyped
+setting would otherwise be silently ignored. Bare `OPENAI_*` variables are not read.
+"""
+
+import base64
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, TypeAlias
+
+from dotenv import dotenv_values
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX: Final = "FAREBOX_"
+Addresses: TypeAlias = Annotated[tuple[str, ...], NoDecode]
+
+
+class BadSettings(Exception):
+    """The settings cannot be used; the text names the setting and never its value."""
+
+
+class Settings(BaseSettings):
+    """All that the operator may choose."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    data_dir: Path = Path(".farebox")
+    database_url: str = ""
+    master_key: SecretStr | None = Field(default=None, description="32 bytes, base64")
+    public_url: str = "http://localhost:8000"
+    proxy_domain: str = ""
+    signup: Literal["invite", "open", "closed"] = "invite"
+    openai_base_url: str = "https://api.openai.com/v1"
+    upstream_base_urls: Addresses = ()
+    allow_private_upstreams: bool = False
+    trusted_proxies: Addresses = ()
+    hold_ttl_s: int = Field(default=600, gt=0, le=86_400)
+    agents_beta: bool = False
+    env: Literal["development", "production"] = "development"
+    log_format: Literal["text", "json"] = "text"
+    test_database_url: str = Field(default="", description="for the tests alone")
+
+    @field_validator("upstream_base_urls", "trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(part for part in value.split(",") if part) if isinstance(value, str) else value
+        )
+
+    @field_validator("public_url", "openai_base_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("master_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            try:
+                raw = base64.b64decode(value.get_secret_value(), validate=True)
+            except ValueError:
+                raise ValueError("must be 32 bytes in base64") from None
+            if len(raw) != 32:  # noqa: PLR2004 - AES-256
+                raise ValueError("must be 32 bytes in base64")
+        return value
+
+    @property
+    def database(self) -> str:
+        """The database's address; by default an SQLite file in the data directory."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'farebox.db'}"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether one process writes one file."""
+        return self.database.startswith("sqlite:")
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach us over TLS."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def upstreams(self) -> tuple[str, ...]:
+        """The addresses a builder's key may be bound to, the default first."""
+        return (self.openai_base_url, *(url.rstrip("/") for url in self.upstream_base_urls))
+
+
+def read_settings(**overrides: Any) -> Settings:
+    """The settings in force: `overrides` (from the command line) over environment over `.env`.
+
+    Raises:
+        BadSettings: an unknown name, a value that does not fit, or a file that cannot be read.
+    """
+    environment = {k: v for k, v in dotenv_values(".env").items() if v is not None}
+    environment |= os.environ  # noqa: TID251 - this is the one place
+    try:
+        return Settings(**(_from_files(environment) | overrides))
+    except ValidationError as error:  # its text hides the values, its `errors()` does not
+        raise BadSettings(str(error)) from None
+
+
+def _from_files(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The values of `FAREBOX_X_FILE` names, after checking that every name is known."""
+    found: dict[str, Any] = {}
+    for name in environment:
+        if not name.startswith(PREFIX):
+            continue
+        field = name.removeprefix(PREFIX).lower()
+        if field in Settings.model_fields:
+            continue
+        field = field.removesuffix("_file")
+        if not name.endswith("_FILE") or field not in Settings.model_fields:
+            raise BadSettings(f"{name} is not a setting of Farebox; see docs/settings.md")
+        try:
+            found[field] = Path(environment[name]).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise BadSettings(f"{name}: cannot read the file: {error.strerror}") from None
+    return found

@@ -1,0 +1,262 @@
+"""What can be refused, each with the words that people and programs get to see.
+
+FareboxError
+├── MalformedRequest, AmbiguousPath            400
+├── InvalidToken, NotSignedIn                  401
+├── CreditsExhausted, PlanEnded                402
+├── NotInPlan, OfferingPaused,
+│   AccountSuspended, NotAllowed               403
+├── UnknownOffering, UnknownEndpoint,
+│   UnknownThread, UnknownReceipt,
+│   UnknownPlan, UnknownDraft, UnknownAddress  404
+├── MethodNotRegistered                        405
+├── RequestTimeout                             408
+├── IdempotencyConflict, CallInProgress,
+│   DraftChanged                               409
+├── PayloadTooLarge                            413
+├── InvalidInput                               422
+├── RateLimited                                429
+├── WebsocketUnsupported                       501
+├── UpstreamFailed                             502
+├── LedgerUnavailable                          503
+└── UpstreamTimeout                            504
+
+No status stands outside this file and the places that render these errors. `detail` stands alone:
+some clients show nothing else. A refusal charges nothing.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from storage.credits import format_credits
+
+
+class FareboxError(Exception):
+    """Something was refused; the text is fit for the person it concerns."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Something went wrong"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.facts = dict(facts or {})
+
+
+class MalformedRequest(FareboxError):
+    """What was sent cannot be read."""
+
+    status, code, title = 400, "malformed_request", "Malformed request"
+
+
+class AmbiguousPath(FareboxError):
+    """The path could mean two things to two programs."""
+
+    status, code, title = 400, "ambiguous_path", "Ambiguous path"
+
+
+class InvalidToken(FareboxError):
+    """No access token, or none that is good here; the text does not say why."""
+
+    status, code, title = 401, "invalid_token", "Access token missing or not valid"
+
+
+class NotSignedIn(FareboxError):
+    """The page or route needs a login session."""
+
+    status, code, title = 401, "not_signed_in", "Not signed in"
+
+
+class CreditsExhausted(FareboxError):
+    """The wallet does not cover the most this may cost."""
+
+    status, code, title = 402, "credits_exhausted", "Out of credits"
+
+    def __init__(self, *, offering: str, required: int, available: int, topup_url: str) -> None:
+        super().__init__(
+            f"You have {format_credits(available)} credits left for {offering}; this needs"
+            f" {format_credits(required)}. Top up at {topup_url} and try again.",
+            headers={"Link": f'<{topup_url}>; rel="payment"'},
+            facts={
+                "balance": credits_number(available),
+                "required": credits_number(required),
+                "topup_url": topup_url,
+            },
+        )
+        self.required, self.available, self.topup_url = required, available, topup_url
+
+
+class PlanEnded(FareboxError):
+    """There was a plan that covered this; it is over."""
+
+    status, code, title = 402, "plan_ended", "Plan ended"
+
+
+class NotInPlan(FareboxError):
+    """No plan of this subscriber ever covered the offering."""
+
+    status, code, title = 403, "not_in_plan", "Not in your plan"
+
+
+class OfferingPaused(FareboxError):
+    """The builder has paused the offering, or withdrawn it."""
+
+    status, code, title = 403, "offering_paused", "Paused"
+
+
+class AccountSuspended(FareboxError):
+    """The operator has suspended the account; its balance stays."""
+
+    status, code, title = 403, "account_suspended", "Account suspended"
+
+
+class NotAllowed(FareboxError):
+    """The account lacks the role, or the thing is somebody else's."""
+
+    status, code, title = 403, "not_allowed", "Not allowed"
+
+
+class UnknownOffering(FareboxError):
+    """There is no published offering of that name."""
+
+    status, code, title = 404, "unknown_offering", "Unknown offering"
+
+
+class UnknownEndpoint(FareboxError):
+    """The path is not on the offering's list; the answer reveals nothing else."""
+
+    status, code, title = 404, "unknown_endpoint", "Unknown endpoint"
+
+
+class UnknownThread(FareboxError):
+    """There is no such conversation, or it is somebody else's."""
+
+    status, code, title = 404, "unknown_thread", "Unknown conversation"
+
+
+class UnknownReceipt(FareboxError):
+    """There is no such receipt, or it is somebody else's."""
+
+    status, code, title = 404, "unknown_receipt", "Unknown receipt"
+
+
+class UnknownPlan(FareboxError):
+    """There is no plan of that name."""
+
+    status, code, title = 404, "unknown_plan", "Unknown plan"
+
+
+class UnknownDraft(FareboxError):
+    """There is no such draft, or it is somebody else's, or no longer open."""
+
+    status, code, title = 404, "unknown_draft", "Unknown draft"
+
+
+class UnknownAddress(FareboxError):
+    """There is nothing under this address of ours."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class MethodNotRegistered(FareboxError):
+    """The path is known, the method is not."""
+
+    status, code, title = 405, "method_not_registered", "Method not registered"
+
+
+class RequestTimeout(FareboxError):
+    """What the caller was sending came too slowly."""
+
+    status, code, title = 408, "request_timeout", "Request took too long"
+
+
+class IdempotencyConflict(FareboxError):
+    """The key has been used for something else."""
+
+    status, code, title = 409, "idempotency_conflict", "Idempotency key already used"
+
+
+class CallInProgress(FareboxError):
+    """The same call, or another in the same conversation, is still running."""
+
+    status, code, title = 409, "call_in_progress", "Still in progress"
+
+
+class DraftChanged(FareboxError):
+    """The draft is no longer what this window last showed."""
+
+    status, code, title = 409, "draft_changed", "Changed in another window"
+
+
+class PayloadTooLarge(FareboxError):
+    """More was sent than may be."""
+
+    status, code, title = 413, "payload_too_large", "Request body too large"
+
+
+class InvalidInput(FareboxError):
+    """A field does not follow its rule; says the rule and an example."""
+
+    status, code, title = 422, "invalid_input", "Please check what you entered"
+
+
+class RateLimited(FareboxError):
+    """Too fast."""
+
+    status, code, title = 429, "rate_limited", "Too many requests"
+
+
+class WebsocketUnsupported(FareboxError):
+    """Metered calls are HTTP."""
+
+    status, code, title = 501, "websocket_unsupported", "WebSocket is not supported here"
+
+
+class UpstreamFailed(FareboxError):
+    """The builder's upstream answered wrongly, or not at all."""
+
+    status, code, title = 502, "upstream_failed", "The service behind this failed"
+
+
+class LedgerUnavailable(FareboxError):
+    """Credits cannot be set aside right now, so nothing is forwarded."""
+
+    status, code, title = 503, "ledger_busy", "Try again in a moment"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Credits cannot be set aside right now. Nothing was charged; try again in a moment.",
+            headers={"Retry-After": "1"},
+        )
+
+
+class UpstreamTimeout(FareboxError):
+    """The upstream took too long."""
+
+    status, code, title = 504, "upstream_timeout", "The service behind this took too long"
+
+
+def problem(error: FareboxError, *, public_url: str) -> dict[str, Any]:
+    """The body of `application/problem+json` (RFC 9457)."""
+    return {
+        "type": f"{public_url}/problems/{error.code.replace('_', '-')}",
+        "title": error.title,
+        "status": error.status,
+        "code": error.code,
+        "detail": error.detail,
+        **error.facts,
+    }
+
+
+def credits_number(amount: int) -> int | float:
+    """Credits as a JSON number: exact, since three decimals of at most 10**9 fit a double."""
+    whole, part = divmod(amount, 1000)
+    return whole if part == 0 else float(format_credits(amount))

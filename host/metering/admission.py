@@ -1,0 +1,140 @@
+"""May this message or call begin, and what must be held for it? Decided without I/O.
+
+The facts are read in the same unit of work that opens the hold (`host.metering.meter`), so what is
+decided here is still true when the credits are set aside. Whether the credits suffice is for the
+ledger alone to say: it counts and takes in one step.
+"""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from host.errors import (
+    AccountSuspended,
+    FareboxError,
+    NotInPlan,
+    OfferingPaused,
+    PlanEnded,
+    UnknownOffering,
+    credits_number,
+)
+from storage.credits import MilliCredits
+from storage.entitlement import Entitlement
+from storage.moments import Micros, to_datetime
+
+NOTHING: Final = MilliCredits(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks for what, and how they stand."""
+
+    title: str
+    """The offering's, for the words of a refusal."""
+    is_draft: bool
+    is_paused: bool
+    is_retired: bool
+    is_owner: bool
+    is_suspended: bool
+    price: MilliCredits
+    """The most it may cost."""
+    entitlement: Entitlement
+    buy_url: str | None
+    """Where a plan can be got; None when no plan that covers the offering is for sale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """It may begin once `amount` is held."""
+
+    amount: MilliCredits
+    is_free: bool
+    """The owner's own: no hold, no receipt."""
+    plan_ids: tuple[int, ...] = ()
+    included_until: Micros | None = None
+    """The end of the time plan that includes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """It may not; nothing has been held."""
+
+    error: FareboxError
+
+
+Admission: TypeAlias = Admitted | Refused
+
+
+def admit(asked: Asked) -> Admission:
+    """Let it begin, or say why not and what to do.
+
+    The owner's own messages and calls are free at every stage but the last, so that a draft can be
+    tried. A time plan is used before credits.
+    """
+    closed = _closed(asked)
+    if closed is not None:
+        return Refused(error=closed)
+    if asked.is_owner:
+        return Admitted(amount=NOTHING, is_free=True)
+    entitlement = asked.entitlement
+    if not entitlement.had_plan:
+        return Refused(error=_not_in_plan(asked))
+    if not entitlement.is_running:
+        return Refused(error=_plan_ended(asked))
+    return Admitted(
+        amount=asked.price if entitlement.included_until is None else NOTHING,
+        is_free=False,
+        plan_ids=entitlement.plan_ids,
+        included_until=entitlement.included_until,
+    )
+
+
+def _closed(asked: Asked) -> FareboxError | None:
+    """Why nobody, or not this account, may use the offering at all."""
+    if asked.is_suspended:
+        return AccountSuspended(
+            "Your account is suspended; your balance stays. Please ask the operator of this host."
+        )
+    if asked.is_retired:
+        return OfferingPaused(f"{asked.title} has been withdrawn. Nothing was charged.")
+    if asked.is_owner:
+        return None
+    if asked.is_draft:
+        return UnknownOffering("There is no published offering of that name.")
+    if asked.is_paused:
+        return OfferingPaused(
+            f"{asked.title} is paused by its builder. Nothing was charged; try again later."
+        )
+    return None
+
+
+def _not_in_plan(asked: Asked) -> NotInPlan:
+    return NotInPlan(
+        f"None of your plans covers {asked.title}. {_where(asked)}",
+        headers=_link(asked),
+        facts={"topup_url": asked.buy_url},
+    )
+
+
+def _plan_ended(asked: Asked) -> PlanEnded:
+    ended_at = asked.entitlement.ended_at
+    assert ended_at is not None, "a plan that was had and does not run has ended"
+    ended = to_datetime(ended_at)
+    return PlanEnded(
+        f"Your plan for {asked.title} ended on {ended.day} {ended:%B %Y}. {_where(asked)}",
+        headers=_link(asked),
+        facts={
+            "balance": credits_number(NOTHING),
+            "required": credits_number(asked.price),
+            "topup_url": asked.buy_url,
+        },
+    )
+
+
+def _where(asked: Asked) -> str:
+    if asked.buy_url is None:
+        return "No plan that covers it is for sale right now."
+    return f"Get a plan at {asked.buy_url} and try again."
+
+
+def _link(asked: Asked) -> dict[str, str]:
+    return {} if asked.buy_url is None else {"Link": f'<{asked.buy_url}>; rel="payment"'}

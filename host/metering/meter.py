@@ -1,0 +1,351 @@
+"""The tab of one message or call: opened before the work, captured or released when it ends.
+
+Opening asks the tables, decides (`host.metering.admission`) and sets the credits aside in one unit
+of work, because a check whose write comes later lets concurrent calls all pass. Each verb exists
+twice: on its own, and with `_in` for callers who have more to write in the same unit.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias, TypeVar
+
+import structlog
+
+from host.clock import Clock
+from host.config import Settings
+from host.errors import CreditsExhausted, IdempotencyConflict, LedgerUnavailable, UnknownOffering
+from host.metering.admission import Admitted, Asked, Refused, admit
+from storage.books import (
+    EndHold,
+    HoldConflict,
+    HoldEnded,
+    HoldOpened,
+    HoldReplayed,
+    Insufficient,
+    OpenHold,
+)
+from storage.cards import OfferingCard
+from storage.credits import HoldState, MilliCredits
+from storage.database import Database, Unit
+from storage.entitlement import entitlement
+from storage.errors import StorageError
+from storage.holds import hold_of_key
+from storage.ids import new_id
+from storage.models.catalogue import OfferingState
+from storage.models.money import Operation
+from storage.moments import SECOND, Micros
+from storage.subscriptions import AdmissionFacts, admission_facts
+
+T = TypeVar("T")
+
+CLOSE_PAUSES_S: Final = (0.1, 0.5)
+"""Closing a tab is tried again after these: closing it twice is harmless, not closing costs."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeteredWork:
+    """One message or call that wants to begin."""
+
+    account_id: int
+    offering: OfferingCard
+    operation: Operation
+    key: str
+    """The message's id, or the caller's idempotency key."""
+    fingerprint: bytes
+    """Over what the caller sent; see `fingerprint`."""
+    price: MilliCredits
+    """The most it may cost."""
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tab:
+    """The work may begin; what it may cost is set aside. End it once: capture or release."""
+
+    receipt_id: str
+    wallet_id: int | None
+    hold_id: int | None
+    """None for the owner's own work, which is free and leaves no receipt."""
+    amount: MilliCredits
+    available: MilliCredits
+    """What is left to spend on this offering while the hold is open."""
+    plan_ids: tuple[int, ...]
+    included_until: Micros | None
+    """The end of the time plan that includes it."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether this is the owner's own work: nothing held, nothing recorded."""
+        return self.hold_id is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayedTab:
+    """The same key was used before for the same thing. Never permission to do the work again."""
+
+    receipt_id: str
+    run_id: str | None
+    state: HoldState
+    amount: MilliCredits
+    captured: MilliCredits
+    available: MilliCredits
+    included_until: Micros | None
+
+
+Opening: TypeAlias = Tab | ReplayedTab
+
+
+class Meter:
+    """Opens and ends tabs for one process."""
+
+    def __init__(
+        self, database: Database, clock: Clock, settings: Settings, *, owner: str
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._settings = settings
+        self._owner = owner
+
+    @property
+    def owner(self) -> str:
+        """The name under which this process opens holds."""
+        return self._owner
+
+    async def open(self, work: MeteredWork) -> Opening:
+        """Admit the work and hold the most it may cost, or find the tab it had before.
+
+        Raises:
+            FareboxError: it was refused, in words; nothing is held.
+            LedgerUnavailable: credits cannot be set aside now.
+        """
+        return await self._write(partial(self.open_in, work=work))
+
+    def open_in(self, unit: Unit, work: MeteredWork) -> Opening:
+        """The same inside a unit of work."""
+        facts = admission_facts(
+            unit.session, account_id=work.account_id, offering_id=work.offering.id
+        )
+        if facts is None:
+            raise UnknownOffering("There is no published offering of that name.")
+        now = self._clock.now()
+        admission = admit(self._asked(work, facts, now))
+        if isinstance(admission, Refused):
+            return self._replay_or_raise(unit, work, facts, admission)
+        if admission.is_free:
+            return _free_tab()
+        assert facts.wallet_id is not None, "whoever got a plan has a wallet"
+        return self._hold(unit, work, facts.wallet_id, admission, now)
+
+    async def capture(self, tab: Tab, used: MilliCredits) -> HoldEnded:
+        """Charge what was used. The same again returns what was recorded.
+
+        Raises:
+            HoldClosedError: it was released, or captured with another amount.
+            LedgerUnavailable: it could not be written; the hold ends by its deadline, uncharged.
+        """
+        return await self._close(partial(self.capture_in, tab=tab, used=used))
+
+    def capture_in(self, unit: Unit, tab: Tab, used: MilliCredits) -> HoldEnded:
+        """The same inside a unit of work."""
+        end = self._end(tab)
+        if end is None:
+            return _free_end(tab, HoldState.CAPTURED)
+        ended = unit.books.capture(end, used)
+        if ended.shortfall:
+            log.warning("hold.shortfall", receipt_id=ended.public_id, shortfall=ended.shortfall)
+        return ended
+
+    async def release(self, tab: Tab) -> HoldEnded:
+        """Charge nothing and give everything back.
+
+        Raises:
+            HoldClosedError: it was captured.
+            LedgerUnavailable: it could not be written; the hold ends by its deadline, uncharged.
+        """
+        return await self._close(partial(self.release_in, tab=tab))
+
+    def release_in(self, unit: Unit, tab: Tab) -> HoldEnded:
+        """The same inside a unit of work."""
+        end = self._end(tab)
+        return _free_end(tab, HoldState.RELEASED) if end is None else unit.books.release(end)
+
+    async def renew(self, tab: Tab) -> bool:
+        """Move the deadline of long work. False when the hold has ended meanwhile."""
+        return await self._write(partial(self.renew_in, tab=tab))
+
+    def renew_in(self, unit: Unit, tab: Tab) -> bool:
+        """The same inside a unit of work."""
+        if tab.hold_id is None or tab.wallet_id is None:
+            return True
+        return unit.books.renew(
+            wallet_id=tab.wallet_id,
+            hold_id=tab.hold_id,
+            expires_at=self._deadline(self._clock.now()),
+        )
+
+    def _replay_or_raise(
+        self, unit: Unit, work: MeteredWork, facts: AdmissionFacts, refused: Refused
+    ) -> Opening:
+        """What was done under this key stays done, even when nothing new would be admitted."""
+        if facts.wallet_id is not None and not facts.is_suspended:
+            before = hold_of_key(
+                unit.session, facts.wallet_id, work.operation, work.key, work.fingerprint
+            )
+            if isinstance(before, HoldReplayed):
+                return _replayed(before, included_until=None)
+            if isinstance(before, HoldConflict):
+                raise _used_before()
+        raise refused.error
+
+    def _asked(self, work: MeteredWork, facts: AdmissionFacts, now: Micros) -> Asked:
+        state = facts.offering_state
+        return Asked(
+            title=work.offering.title,
+            is_draft=state == OfferingState.DRAFT,
+            is_paused=state == OfferingState.PAUSED,
+            is_retired=state == OfferingState.RETIRED,
+            is_owner=work.offering.owner_id == work.account_id,
+            is_suspended=facts.is_suspended,
+            price=work.price,
+            entitlement=entitlement(facts.periods, now=now),
+            buy_url=self._buy_url(work.offering),
+        )
+
+    def _hold(
+        self, unit: Unit, work: MeteredWork, wallet_id: int, admitted: Admitted, now: Micros
+    ) -> Opening:
+        public_id = new_id()
+        answer = unit.books.open_hold(
+            OpenHold(
+                wallet_id=wallet_id,
+                public_id=public_id,
+                operation=work.operation,
+                key=work.key,
+                fingerprint=work.fingerprint,
+                amount=admitted.amount,
+                plan_ids=admitted.plan_ids,
+                owner=self._owner,
+                now=now,
+                expires_at=self._deadline(now),
+                offering_id=work.offering.id,
+                run_id=work.run_id,
+            )
+        )
+        match answer:
+            case HoldOpened():
+                return _tab(answer, wallet_id, admitted)
+            case HoldReplayed():
+                return _replayed(answer, included_until=admitted.included_until)
+            case HoldConflict():
+                raise _used_before()
+            case Insufficient():
+                raise CreditsExhausted(
+                    offering=work.offering.title,
+                    required=answer.required,
+                    available=answer.available,
+                    topup_url=self._buy_url(work.offering) or self._settings.public_url,
+                )
+
+    def _buy_url(self, offering: OfferingCard) -> str | None:
+        plan = offering.plan_to_buy()
+        return None if plan is None else f"{self._settings.public_url}/buy/{plan.slug}"
+
+    def _deadline(self, now: Micros) -> Micros:
+        return Micros(now + self._settings.hold_ttl_s * SECOND)
+
+    def _end(self, tab: Tab) -> EndHold | None:
+        if tab.hold_id is None or tab.wallet_id is None:
+            return None
+        return EndHold(
+            wallet_id=tab.wallet_id,
+            hold_id=tab.hold_id,
+            plan_ids=tab.plan_ids,
+            now=self._clock.now(),
+        )
+
+    async def _write(self, work: Callable[[Unit], T]) -> T:
+        try:
+            return await self._database.run(work)
+        except StorageError as error:
+            log.warning("ledger.unavailable", kind=type(error).__name__)
+            raise LedgerUnavailable from None
+
+    async def _close(self, work: Callable[[Unit], HoldEnded]) -> HoldEnded:
+        for pause_s in CLOSE_PAUSES_S:
+            try:
+                return await self._write(work)
+            except LedgerUnavailable:
+                await asyncio.sleep(pause_s)
+        return await self._write(work)
+
+
+def fingerprint(*parts: str | bytes) -> bytes:
+    """16 bytes over what a caller sent: offering, method and path or thread, the body.
+
+    Nothing that we computed belongs in it: a price that changed between two tries must not turn a
+    retry into a conflict.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        digest.update(len(raw).to_bytes(8, "big"))  # so that "ab","c" differs from "a","bc"
+        digest.update(raw)
+    return digest.digest()[:16]
+
+
+def _tab(opened: HoldOpened, wallet_id: int, admitted: Admitted) -> Tab:
+    return Tab(
+        receipt_id=opened.public_id,
+        wallet_id=wallet_id,
+        hold_id=opened.hold_id,
+        amount=admitted.amount,
+        available=opened.available,
+        plan_ids=admitted.plan_ids,
+        included_until=admitted.included_until,
+    )
+
+
+def _replayed(before: HoldReplayed, *, included_until: Micros | None) -> ReplayedTab:
+    return ReplayedTab(
+        receipt_id=before.public_id,
+        run_id=before.run_id,
+        state=before.state,
+        amount=before.amount,
+        captured=before.captured,
+        available=before.available,
+        included_until=included_until,
+    )
+
+
+def _used_before() -> IdempotencyConflict:
+    return IdempotencyConflict(
+        "This idempotency key was used before for something else; use a new one."
+    )
+
+
+def _free_tab() -> Tab:
+    return Tab(
+        receipt_id=new_id(),
+        wallet_id=None,
+        hold_id=None,
+        amount=MilliCredits(0),
+        available=MilliCredits(0),
+        plan_ids=(),
+        included_until=None,
+    )
+
+
+def _free_end(tab: Tab, state: HoldState) -> HoldEnded:
+    return HoldEnded(
+        public_id=tab.receipt_id,
+        state=state,
+        captured=MilliCredits(0),
+        shortfall=MilliCredits(0),
+        version=0,
+        available=MilliCredits(0),
+    )

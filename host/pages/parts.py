@@ -1,0 +1,50 @@
+"""What the pages need of the host, so that they can be built from less than all of it."""
+
+from typing import Protocol
+
+from host.catalogue import Catalogue
+from host.clock import Clock
+from host.config import Settings
+from host.identity.access_tokens import AccessTokens
+from host.identity.entrance import Entrance
+from host.identity.login_sessions import LoginSessions
+from storage.database import Database
+
+
+class PageHost(Protocol):
+    """The parts behind the pages; `host.app.Host` has them all."""
+
+    @property
+    def settings(self) -> Settings:
+        """The public address, and which proxies to believe."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """What has ended and what has not."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """Balances and receipts."""
+        ...
+
+    @property
+    def entrance(self) -> Entrance:
+        """Signing in and up."""
+        ...
+
+    @property
+    def login_sessions(self) -> LoginSessions:
+        """Whose browser this is."""
+        ...
+
+    @property
+    def access_tokens(self) -> AccessTokens:
+        """What may act for somebody."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What somebody's plans cover."""
+        ...

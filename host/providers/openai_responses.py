@@ -1,0 +1,268 @@
+"""The provider `responses`: OpenAI's Responses and Conversations, and whatever speaks them.
+
+A thread is a conversation upstream and a run is a response. The response is created streaming and
+stored, so that after a crash it can be asked for by its id. `Reading` turns the wire's events into
+ours, and `ResponsesProvider` does the calling. Nothing that begins a turn is sent twice, except
+when it is certain that nothing began.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Final
+
+from openai import AsyncOpenAI, AsyncStream
+from openai.types.responses import Response, ResponseStreamEvent, ResponseUsage
+from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
+
+from host.providers.base import (
+    FOR_BUILDERS,
+    Credential,
+    Delivered,
+    FailureKind,
+    KeyCheck,
+    KeyState,
+    RunCompleted,
+    RunEvent,
+    RunFailed,
+    RunIncomplete,
+    RunRequest,
+    RunStarted,
+    Show,
+    TextDelta,
+    UpstreamError,
+    Usage,
+)
+from host.providers.openai_client import OpenAIClients
+from host.providers.openai_errors import guarded, kind_of_code, safe_word
+
+CHECK_TIMEOUT_S: Final = 10.0
+RETRY_AFTER_S: Final = 0.5
+RETRY_AFTER_MAX_S: Final = 2.0
+"""Told to wait longer than this, we say so instead of keeping somebody waiting."""
+LAST_BYTES_S: Final = 0.25
+"""How long the stream may take to end after its last event, so that its connection is kept."""
+
+_NOTHING_BEGAN: Final = frozenset(
+    {FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED, FailureKind.THREAD_BUSY}
+)
+_KEY_IS_BAD: Final = frozenset(
+    {FailureKind.KEY_REJECTED, FailureKind.KEY_FORBIDDEN, FailureKind.ADDRESS_NOT_ALLOWED}
+)
+
+
+class ResponsesProvider:
+    """Carries out runs as responses on conversations."""
+
+    def __init__(self, clients: OpenAIClients, *, retry_after_s: float = RETRY_AFTER_S) -> None:
+        self._clients = clients
+        self._retry_after_s = retry_after_s
+
+    async def check_key(self, credential: Credential, *, model: str) -> KeyCheck:
+        """Ask for the model: it is free, and proves the key and the model at once."""
+        try:
+            client = self._client(credential)
+            found = await guarded(client.models.retrieve(model, timeout=CHECK_TIMEOUT_S))
+        except UpstreamError as error:
+            return _failed_check(error.kind)
+        if found.shutdown_date:
+            return KeyCheck(
+                KeyState.VALID, f"The key works; the model will stop on {found.shutdown_date}."
+            )
+        return KeyCheck(KeyState.VALID, "The key works, and may use this model.")
+
+    async def open_thread(self, credential: Credential, *, thread_id: str) -> str:
+        """Make a conversation.
+
+        Raises:
+            UpstreamError: it could not be made.
+        """
+        client = self._client(credential)
+        made = await guarded(client.conversations.create(metadata={"farebox_chat": thread_id}))
+        return made.id
+
+    async def run(self, request: RunRequest, show: Show) -> None:
+        """Create a response and show its events, until the terminal one or the stream's end.
+
+        Raises:
+            UpstreamError: it failed before, or in between, events.
+        """
+        try:
+            stream = await self._create(request)
+        except UpstreamError as error:
+            delay = self._delay_before_retry(error)
+            if delay is None:
+                raise
+            await asyncio.sleep(delay)
+            stream = await self._create(request)
+        try:
+            await _read(stream, show)
+        finally:  # closing the connection is what stops the upstream
+            with suppress(UpstreamError):
+                await guarded(stream.close())
+
+    async def ask_outcome(self, credential: Credential, *, provider_run: str) -> Delivered | None:
+        """Retrieve the response; only `completed` is certain.
+
+        Raises:
+            UpstreamError: it cannot be asked now.
+        """
+        client = self._client(credential)
+        found = await guarded(client.responses.retrieve(provider_run, timeout=CHECK_TIMEOUT_S))
+        if found.status != "completed":
+            return None
+        return Delivered(_text_of(found), _usage(found.usage))
+
+    def _client(self, credential: Credential) -> AsyncOpenAI:
+        return self._clients.client_for(credential.key, credential.base_url)
+
+    async def _create(self, request: RunRequest) -> AsyncStream[ResponseStreamEvent]:
+        client = self._client(request.credential)
+        return await guarded(
+            client.responses.create(
+                model=request.model,
+                instructions=request.instructions,
+                conversation=request.provider_thread,
+                input=[
+                    {"role": "user", "content": [{"type": "input_text", "text": request.text}]}
+                ],
+                stream=True,
+                store=True,
+                stream_options={"include_obfuscation": False},
+                metadata={"farebox_run": request.run_id},
+                safety_identifier=request.subscriber,
+            )
+        )
+
+    def _delay_before_retry(self, error: UpstreamError) -> float | None:
+        """How long to wait before the one retry; None when it must not be tried again."""
+        if error.kind not in _NOTHING_BEGAN:
+            return None
+        delay = self._retry_after_s if error.retry_after_s is None else error.retry_after_s
+        return delay if delay <= RETRY_AFTER_MAX_S else None
+
+
+class Reading:
+    """Turns events of the wire into ours; keeps only which part of the answer came last."""
+
+    def __init__(self) -> None:
+        self._part: tuple[str, int] | None = None
+        self._told: set[tuple[str, int]] = set()
+
+    def after(self, event: ResponseStreamEvent) -> RunEvent | None:
+        """What the event means to us; None for progress, and for types nobody knew in 2026.
+
+        The SDK parses an unknown event as the first class of its union, so only the string
+        `type` can be trusted.
+        """
+        match event.type:
+            case "response.created":
+                return RunStarted(event.response.id)
+            case "response.output_text.delta" | "response.refusal.delta":
+                return self._text((event.item_id, event.content_index), event.delta)
+            case "response.output_text.done":
+                return self._whole((event.item_id, event.content_index), event.text)
+            case "response.refusal.done":  # a refusal is the answer, and is shown
+                return self._whole((event.item_id, event.content_index), event.refusal)
+            case "error":  # flat; the nested form is raised by the SDK
+                return RunFailed(kind_of_code(safe_word(event.code)))
+            case _:
+                return _terminal(event)
+
+    def _text(self, part: tuple[str, int], text: str) -> TextDelta:
+        is_next = self._part is not None and self._part != part
+        self._part = part
+        self._told.add(part)
+        return TextDelta(_storable("\n\n" + text if is_next else text))
+
+    def _whole(self, part: tuple[str, int], text: str) -> TextDelta | None:
+        """The text of a part of which there were no deltas."""
+        return None if part in self._told else self._text(part, text)
+
+
+async def _read(stream: AsyncStream[ResponseStreamEvent], show: Show) -> None:
+    events, reading = aiter(stream), Reading()
+    while True:
+        # Our own `show` stays outside of what is guarded: its errors are not the upstream's.
+        event = await guarded(_next(events, reading))
+        if event is None:
+            return
+        await show(event)
+        if isinstance(event, RunCompleted | RunIncomplete | RunFailed):
+            with suppress(TimeoutError, UpstreamError):
+                async with asyncio.timeout(LAST_BYTES_S):
+                    await guarded(_next(events, reading))
+            return
+
+
+async def _next(events: AsyncIterator[ResponseStreamEvent], reading: Reading) -> RunEvent | None:
+    """The next event that means something to us; None at the end of the stream."""
+    async for wire_event in events:
+        event = reading.after(wire_event)
+        if event is not None:
+            return event
+    return None
+
+
+def _storable(text: str) -> str:
+    """The text without what no database keeps: NUL, and halves of characters."""
+    return text.replace("\0", "").encode(errors="ignore").decode()
+
+
+def _terminal(event: ResponseStreamEvent) -> RunEvent | None:
+    match event.type:
+        case "response.completed":
+            return RunCompleted(_usage(event.response.usage))
+        case "response.incomplete":
+            details = event.response.incomplete_details
+            reason = safe_word(details.reason) if details else None
+            return RunIncomplete(reason or "unknown", _usage(event.response.usage))
+        case "response.failed":
+            error = event.response.error
+            return RunFailed(kind_of_code(safe_word(error.code) if error else None))
+        case _:
+            return None
+
+
+def _usage(usage: ResponseUsage | None) -> Usage | None:
+    if usage is None:
+        return None
+    return Usage(
+        input=usage.input_tokens,
+        output=usage.output_tokens,
+        cached_input=_cached(usage.input_tokens_details),
+        reasoning=_reasoning(usage.output_tokens_details),
+    )
+
+
+# Other implementations of the wire leave the details out, and the SDK then says None.
+
+
+def _cached(details: InputTokensDetails | None) -> int:
+    return details.cached_tokens if details is not None else 0
+
+
+def _reasoning(details: OutputTokensDetails | None) -> int:
+    return details.reasoning_tokens if details is not None else 0
+
+
+def _text_of(response: Response) -> str:
+    """The whole answer, put together as `Reading` does, refusals included."""
+    parts = [
+        content.text if content.type == "output_text" else content.refusal
+        for item in response.output
+        if item.type == "message"
+        for content in item.content
+    ]
+    return _storable("\n\n".join(parts))
+
+
+def _failed_check(kind: FailureKind) -> KeyCheck:
+    sentence = FOR_BUILDERS[kind]
+    if kind in _KEY_IS_BAD or kind is FailureKind.UNKNOWN_MODEL:
+        return KeyCheck(KeyState.REJECTED, sentence, kind)
+    if kind is FailureKind.MISSING_SCOPES:  # it may still create responses
+        return KeyCheck(
+            KeyState.VALID, f"{sentence} It could not be fully checked; test it.", kind
+        )
+    return KeyCheck(KeyState.UNVERIFIED, f"The key could not be checked. {sentence}", kind)

@@ -1,0 +1,304 @@
+"""Drives one run from its hold to its end, whatever happens on the way.
+
+The provider's events are folded into the transcript, shown to who listens, and saved about once a
+second. Then there is one end: the text, the run's last state and the hold's capture or release are
+written in one unit of work. Neither a browser that leaves nor a task that is cancelled comes
+between the work and that end.
+"""
+
+import asyncio
+import hashlib
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import structlog
+
+from host.clock import Clock
+from host.config import Settings
+from host.metering.meter import CLOSE_PAUSES_S, Meter
+from host.providers.base import (
+    Credential,
+    Provider,
+    RunEvent,
+    RunRequest,
+    RunStarted,
+    TextDelta,
+    UpstreamError,
+)
+from host.runs.answers import LiveAnswer
+from host.runs.lifecycle import Reason
+from host.runs.opening import Opened
+from host.runs.outcomes import Outcome
+from host.runs.transcript import Transcript
+from host.vault.vault import Vault
+from storage import conversations as saved
+from storage.books import HoldEnded
+from storage.cards import AssistantConfig
+from storage.credits import HoldState, MilliCredits
+from storage.database import Database, Unit
+from storage.errors import StorageError
+from storage.moments import SECOND, Micros
+
+log = structlog.get_logger(__name__)
+
+RUN_MAX_S: Final = 900.0
+"""After a quarter of an hour nobody waits any more, and the upstream has gone wrong."""
+SAVE_EVERY_S: Final = 1.0
+HANG_UP_S: Final = 5.0
+"""How long closing the upstream's connection may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What it takes to drive runs, the same for all of them."""
+
+    database: Database
+    clock: Clock
+    meter: Meter
+    vault: Vault
+    providers: Mapping[str, Provider]
+    settings: Settings
+    run_max_s: float = RUN_MAX_S
+    save_every_s: float = SAVE_EVERY_S
+
+    async def credential(self, assistant: AssistantConfig) -> Credential:
+        """The assistant's key, opened for one call.
+
+        Raises:
+            SecretUnreadable: it is gone, or does not open.
+        """
+        return Credential(
+            key=await self.vault.reveal(assistant.secret_id), base_url=assistant.base_url
+        )
+
+
+class Drive:
+    """One run under way."""
+
+    def __init__(self, means: Means, opened: Opened, answer: LiveAnswer) -> None:
+        self._means, self._opened, self._answer = means, opened, answer
+        self._transcript = Transcript()
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def to_the_end(self) -> Outcome:
+        """Answer the question and settle it. Never raises, but for being cancelled."""
+        try:
+            await self._follow()
+        finally:
+            # Whatever cancels us here must not leave the hold open.
+            outcome = await asyncio.shield(asyncio.create_task(self._settle()))
+        return outcome
+
+    async def _follow(self) -> None:
+        """Until the provider is done, somebody halts the answer, or its time is up."""
+        work = asyncio.create_task(self._ask())
+        keeper = asyncio.create_task(self._keep())
+        halted = self._answer.halted
+        either: set[asyncio.Future[Any]] = {work, halted}
+        try:
+            await asyncio.wait(
+                either, timeout=self._means.run_max_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not work.done():
+                reason = halted.result() if halted.done() else Reason.UPSTREAM_TIMEOUT
+                self._transcript = self._transcript.ended(reason)
+        finally:
+            work.cancel()
+            keeper.cancel()
+            await asyncio.wait({work, keeper}, timeout=HANG_UP_S)
+
+    async def _ask(self) -> None:
+        """Have the provider answer, and fold in however that ends."""
+        try:
+            await self._run_provider()
+        except UpstreamError as error:
+            self._transcript = self._transcript.failed(error.kind)
+            log.warning(
+                "run.upstream_failed",
+                run_id=self._opened.run_id,
+                kind=error.kind,
+                status=error.status,
+                code=error.code,
+                request_id=error.request_id,
+            )
+        except Exception as error:  # noqa: BLE001 - ours, or the key's: somebody still waits
+            self._transcript = self._transcript.ended(Reason.UPSTREAM_FAILED)
+            self._log_fault("run.broke", error)
+        else:
+            # Without its terminal event an answer is not whole, however good it looks.
+            self._transcript = self._transcript.ended(Reason.UPSTREAM_TRUNCATED)
+
+    async def _run_provider(self) -> None:
+        opened = self._opened
+        question, assistant = opened.question, opened.assistant
+        provider = self._means.providers[assistant.provider]
+        credential = await self._means.credential(assistant)
+        thread = opened.provider_thread
+        if thread is None:
+            thread = await provider.open_thread(credential, thread_id=question.thread_id)
+            await self._remember_thread(thread)
+        request = RunRequest(
+            credential=credential,
+            model=assistant.model,
+            instructions=assistant.instructions,
+            provider_thread=thread,
+            text=question.text,
+            run_id=opened.run_id,
+            subscriber=_told_apart(self._means.settings.public_url, question.account_id),
+        )
+        await provider.run(request, self._show)
+
+    async def _show(self, event: RunEvent) -> None:
+        was_visible = self._transcript.is_visible
+        self._transcript = self._transcript.after(event)
+        if isinstance(event, TextDelta):
+            self._answer.write(self._transcript.text)
+            if self._transcript.is_visible and not was_visible:
+                await self._save_first_text()
+        elif isinstance(event, RunStarted):
+            await self._save_provider_run(event.provider_run)
+
+    async def _keep(self) -> None:
+        """Save what has been written, and move the hold's deadline, as long as it takes."""
+        renew_every = self._means.settings.hold_ttl_s * SECOND // 3
+        renewed_at, kept = self._means.clock.now(), ""
+        while True:
+            await asyncio.sleep(self._means.save_every_s)
+            if self._transcript.text != kept:
+                kept = self._transcript.text
+                await self._save_text(kept)
+            now = self._means.clock.now()
+            if now - renewed_at >= renew_every:
+                renewed_at = now
+                await self._save(lambda u: self._means.meter.renew_in(u, self._opened.tab))
+
+    async def _save(self, work: Callable[[Unit], object]) -> None:
+        """Write something that the run can do without when it cannot be written."""
+        writing = asyncio.create_task(self._write(work))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+        await asyncio.shield(writing)
+
+    async def _write(self, work: Callable[[Unit], object]) -> None:
+        try:
+            await self._means.database.run(work)
+        except Exception as error:  # noqa: BLE001 - the answer matters more
+            self._log_fault("run.unsaved", error)
+
+    async def _remember_thread(self, provider_thread: str) -> None:
+        thread_id = self._opened.question.thread_id
+        await self._save(
+            lambda unit: saved.set_provider_thread(unit.session, thread_id, provider_thread)
+        )
+
+    async def _save_provider_run(self, provider_run: str) -> None:
+        run_id = self._opened.run_id
+        await self._save(lambda unit: saved.set_provider_run(unit.session, run_id, provider_run))
+
+    async def _save_first_text(self) -> None:
+        run_id, now = self._opened.run_id, self._means.clock.now()
+        await self._save(lambda unit: saved.note_first_text(unit.session, run_id, now))
+        await self._save_text(self._transcript.text)
+
+    async def _save_text(self, text: str) -> None:
+        now, opened = self._means.clock.now(), self._opened
+        await self._save(
+            lambda unit: saved.save_text(
+                unit.session,
+                opened.run_id,
+                answer_id=opened.question.answer_id,
+                text=text,
+                now=now,
+            )
+        )
+
+    async def _settle(self) -> Outcome:
+        """Write the end, once. What cannot be written is left to `host.runs.recovery`."""
+        self._transcript = self._transcript.ended(Reason.INTERRUPTED)
+        # A save still under way must not land after the end and put half of the text back.
+        await asyncio.gather(*self._writing)
+        now = self._means.clock.now()
+        for pause_s in (*CLOSE_PAUSES_S, None):
+            try:
+                outcome = await self._means.database.run(lambda unit: self._end(unit, now))
+            except StorageError as error:
+                self._log_fault("run.unsettled", error)
+            except Exception as error:  # noqa: BLE001 - who waits must be told
+                self._log_fault("run.unsettled", error)
+                break
+            else:
+                self._log_end(outcome)
+                return outcome
+            if pause_s is not None:
+                await asyncio.sleep(pause_s)
+        # The hold ends by its deadline, or when the run is recovered: uncharged either way.
+        return self._outcome(Reason.INTERRUPTED, None, now)
+
+    def _end(self, unit: Unit, now: Micros) -> Outcome:
+        transcript, opened, meter = self._transcript, self._opened, self._means.meter
+        saved.touch_thread(unit.session, opened.question.thread_id, now)
+        if transcript.is_payable:
+            ended = meter.capture_in(unit, opened.tab, opened.tab.amount)
+        else:
+            ended = meter.release_in(unit, opened.tab)
+        is_late = transcript.is_payable and ended.state is HoldState.EXPIRED
+        reason = Reason.HOLD_EXPIRED if is_late else transcript.reason
+        outcome = self._outcome(reason, ended, now)
+        saved.end_run(
+            unit.session,
+            saved.RunEnd(
+                run_id=opened.run_id,
+                answer_id=outcome.answer_id,
+                state=outcome.state,
+                text=outcome.text,
+                charged=outcome.charged,
+                balance_after=outcome.available,
+                outcome=outcome.reason.value if outcome.reason else None,
+                usage=asdict(transcript.usage) if transcript.usage else None,
+                now=now,
+            ),
+        )
+        return outcome
+
+    def _outcome(self, reason: Reason | None, ended: HoldEnded | None, now: Micros) -> Outcome:
+        opened, tab = self._opened, self._opened.tab
+        return Outcome(
+            run_id=opened.run_id,
+            answer_id=opened.question.answer_id,
+            state=self._transcript.state,
+            text=self._transcript.text,
+            price=tab.amount,
+            charged=ended.captured if ended else MilliCredits(0),
+            available=None if ended is None or tab.is_free else ended.available,
+            receipt_id=tab.receipt_id,
+            included_until=tab.included_until,
+            reason=reason,
+            seconds=(now - opened.began_at) / SECOND,
+        )
+
+    def _log_end(self, outcome: Outcome) -> None:
+        log.info(
+            "run.ended",
+            run_id=outcome.run_id,
+            state=outcome.state.value,
+            reason=outcome.reason,
+            failure=self._transcript.failure,
+            charged=outcome.charged,
+        )
+
+    def _log_fault(self, event: str, error: Exception) -> None:
+        """Where it went wrong, without the error's text: that of SQL quotes what people wrote."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        log.error(
+            event,
+            run_id=self._opened.run_id,
+            kind=type(error).__name__,
+            where=f"{frame.filename}:{frame.lineno}",
+        )
+
+
+def _told_apart(installation: str, account_id: int) -> str:
+    """A name for a subscriber that an upstream can tell from others and read nothing in."""
+    return hashlib.sha256(f"{installation}/accounts/{account_id}".encode()).hexdigest()

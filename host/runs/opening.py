@@ -1,0 +1,204 @@
+"""How a run begins: everything that must be true, decided and written in one unit of work.
+
+The question, the run and the hold land together or not at all, before the provider is called; so a
+refusal leaves nothing behind, and of two questions at once only one can begin. What drives the run
+then is `host.runs.drive`.
+"""
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from host.errors import (
+    CallInProgress,
+    IdempotencyConflict,
+    MalformedRequest,
+    UnknownOffering,
+    UnknownThread,
+)
+from host.metering.meter import Meter, MeteredWork, ReplayedTab, Tab, fingerprint
+from host.redaction import redact
+from host.runs.answers import Question
+from storage import conversations as saved
+from storage.cards import AssistantConfig, OfferingCard
+from storage.catalogue import find_card
+from storage.database import Unit
+from storage.ids import new_id
+from storage.models.conversations import Run, Thread
+from storage.models.money import Operation
+from storage.moments import Micros
+
+TEXT_MAX: Final = 32_000
+"""Characters of one message; long enough to paste an article."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The run has begun, and its hold is open."""
+
+    run_id: str
+    question: Question
+    tab: Tab
+    assistant: AssistantConfig
+    provider_thread: str | None
+    began_at: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBefore:
+    """The same message was answered before; this is how."""
+
+    run: Run
+    text: str
+
+
+Opening: TypeAlias = Opened | AnsweredBefore
+
+
+def checked(question: Question) -> Question:
+    """The question, if it can be asked at all.
+
+    Raises:
+        MalformedRequest: it is empty, too long, or no text.
+    """
+    text = question.text
+    if not text.strip():
+        raise MalformedRequest("The message is empty. Nothing was charged.")
+    if len(text) > TEXT_MAX:
+        raise MalformedRequest(
+            f"The message has {len(text)} characters; at most {TEXT_MAX} can be sent at once."
+            " Nothing was charged."
+        )
+    if "\0" in text or text != text.encode(errors="replace").decode():
+        raise MalformedRequest("The message has characters that are no text. Nothing was charged.")
+    return question
+
+
+def open_run(
+    unit: Unit, question: Question, *, meter: Meter, only_existing: bool, now: Micros
+) -> Opening:
+    """Begin a run, or find the one that this message had before.
+
+    Raises:
+        FareboxError: it was refused; nothing is stored or held.
+    """
+    session = unit.session
+    before = saved.find_said(session, question.message_id)
+    if before is not None:
+        return _answered_before(unit, question, before)
+    card = find_card(session, question.offering_slug)
+    if card is None or card.assistant is None:
+        raise UnknownOffering("There is no published assistant of that name.")
+    thread = _thread(unit, question, card, only_existing=only_existing, now=now)
+    if saved.has_unfinished_run(session, thread.id):
+        raise in_progress()
+    run_id = new_id()
+    tab = _tab(unit, question, card, run_id=run_id, meter=meter)
+    new = _new_run(question, card, tab, run_id=run_id, owner=meter.owner, now=now)
+    try:
+        saved.add_run(session, new)
+    except saved.MessageExists:
+        raise used_before() from None
+    return Opened(
+        run_id=run_id,
+        question=question,
+        tab=tab,
+        assistant=card.assistant,
+        provider_thread=thread.provider_thread,
+        began_at=now,
+    )
+
+
+def in_progress() -> CallInProgress:
+    """The refusal of a second question while the first is being answered."""
+    return CallInProgress(
+        "The last message of this conversation is still being answered. Nothing was charged;"
+        " wait for the answer, or stop it.",
+        headers={"Retry-After": "5"},
+    )
+
+
+def used_before() -> IdempotencyConflict:
+    """The refusal of a message whose id stands for another one."""
+    return IdempotencyConflict(
+        "Another message was sent under this id before. Nothing was charged."
+    )
+
+
+def unknown_thread() -> UnknownThread:
+    """The refusal that does not say whether there is such a conversation."""
+    return UnknownThread("There is no such conversation with this assistant.")
+
+
+def _answered_before(unit: Unit, question: Question, before: saved.Said) -> AnsweredBefore:
+    run, message = before.run, before.message
+    card = find_card(unit.session, question.offering_slug)
+    is_same = (
+        run is not None
+        and card is not None
+        and (run.account_id, run.offering_id) == (question.account_id, card.id)
+        and run.question_id == question.message_id
+        and (message.thread_id, message.text) == (question.thread_id, question.text)
+    )
+    if run is None or not is_same:
+        raise used_before()
+    if run.ended_at is None:  # another process is answering it
+        raise in_progress()
+    return AnsweredBefore(run, saved.answer_text(unit.session, run.answer_id))
+
+
+def _thread(
+    unit: Unit, question: Question, card: OfferingCard, *, only_existing: bool, now: Micros
+) -> Thread:
+    if only_existing and saved.thread_of(unit.session, question.thread_id) is None:
+        raise unknown_thread()
+    try:
+        return saved.claim_thread(
+            unit.session,
+            question.thread_id,
+            account_id=question.account_id,
+            offering_id=card.id,
+            title=redact(" ".join(question.text.split())),
+            now=now,
+        )
+    except saved.NotTheirThread:
+        raise unknown_thread() from None
+
+
+def _tab(unit: Unit, question: Question, card: OfferingCard, *, run_id: str, meter: Meter) -> Tab:
+    tab = meter.open_in(
+        unit,
+        MeteredWork(
+            account_id=question.account_id,
+            offering=card,
+            operation=Operation.MESSAGE,
+            key=question.message_id,
+            fingerprint=fingerprint(question.thread_id, question.offering_slug, question.text),
+            price=card.price,
+            run_id=run_id,
+        ),
+    )
+    if isinstance(tab, ReplayedTab):  # it was answered, and the conversation deleted since
+        raise used_before()
+    return tab
+
+
+def _new_run(
+    question: Question, card: OfferingCard, tab: Tab, *, run_id: str, owner: str, now: Micros
+) -> saved.NewRun:
+    assert card.assistant is not None, "only assistants have runs"
+    return saved.NewRun(
+        run_id=run_id,
+        thread_id=question.thread_id,
+        account_id=question.account_id,
+        offering_id=card.id,
+        question_id=question.message_id,
+        answer_id=question.answer_id,
+        text=question.text,
+        provider=card.assistant.provider,
+        hold_id=tab.hold_id,
+        receipt_id=tab.receipt_id,
+        price=tab.amount,
+        included_until=tab.included_until,
+        owner=owner,
+        now=now,
+    )

@@ -1,0 +1,103 @@
+"""How a run ended, in the words that its subscriber reads. Pure.
+
+The same sentence is made from a run that has just ended and from one found in the database, so a
+receipt line and the history say the same. Links and icons around it are the chat's.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from host.errors import FareboxError, UpstreamFailed, UpstreamTimeout
+from host.runs.lifecycle import Reason
+from storage.credits import PER_CREDIT, MilliCredits, format_credits
+from storage.models.conversations import Run
+from storage.moments import SECOND, Micros, to_datetime
+from storage.run_states import RunState
+
+SENTENCES: Final[Mapping[Reason, str]] = {
+    Reason.UPSTREAM_FAILED: "Not charged: the assistant's upstream failed (id {id}).",
+    Reason.UPSTREAM_BUSY: "Not charged: the assistant is busy right now. Try again in a moment.",
+    Reason.UPSTREAM_TIMEOUT: "Not charged: the assistant's upstream took too long (id {id}).",
+    Reason.UPSTREAM_TRUNCATED: "Not charged: the answer broke off (id {id}).",
+    Reason.CONTEXT_TOO_LONG: (
+        "Not charged: this conversation has become too long for the assistant. Start a new one."
+    ),
+    Reason.INCOMPLETE: "Not charged: the answer was cut short (id {id}).",
+    Reason.EMPTY_ANSWER: "Not charged: the answer was empty.",
+    Reason.STOPPED: "Stopped, not charged",
+    Reason.INTERRUPTED: "Not charged: interrupted",
+    Reason.HOLD_EXPIRED: "Not charged: the answer came too late to be charged.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended, and what that came to."""
+
+    run_id: str
+    answer_id: str
+    state: RunState
+    text: str
+    price: MilliCredits
+    """What it would have cost: 0 under a time plan, and for the builder's own message."""
+    charged: MilliCredits
+    available: MilliCredits | None
+    """What can be spent on this offering now; None where nothing is spent."""
+    receipt_id: str
+    included_until: Micros | None
+    reason: Reason | None
+    """None when the answer was delivered."""
+    seconds: float
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what it cost, as people read it."""
+        if self.reason is None:
+            return f"{self._cost()} · {self.seconds:.1f} s"
+        if self.reason is Reason.STOPPED and self.charged:
+            return f"Stopped, {credits_written(self.charged)}"
+        return SENTENCES[self.reason].format(id=self.receipt_id)
+
+    def error(self) -> FareboxError | None:
+        """The refusal that a program gets instead of an answer; None when there is an answer."""
+        match self.reason:
+            case None:
+                return None
+            case Reason.UPSTREAM_TIMEOUT:
+                return UpstreamTimeout(self.sentence, facts={"receipt": self.receipt_id})
+            case _:
+                return UpstreamFailed(self.sentence, facts={"receipt": self.receipt_id})
+
+    def _cost(self) -> str:
+        if self.included_until is not None:
+            until = to_datetime(self.included_until)
+            return f"Included in your plan until {until.day} {until:%B %Y, %H:%M} UTC"
+        if not self.charged:
+            return "Free"
+        left = "" if self.available is None else f" · {format_credits(self.available)} left"
+        return f"−{credits_written(self.charged)}{left}"
+
+
+def credits_written(amount: MilliCredits) -> str:
+    """An amount with its unit: `5 credits`, `1 credit`."""
+    return f"{format_credits(amount)} credit{'' if amount == PER_CREDIT else 's'}"
+
+
+def outcome_of(run: Run, text: str) -> Outcome:
+    """The outcome of a run that was stored at its end."""
+    assert run.ended_at is not None, "only what has ended has an outcome"
+    balance, until = run.balance_after, run.included_until
+    return Outcome(
+        run_id=run.id,
+        answer_id=run.answer_id,
+        state=RunState(run.state),
+        text=text,
+        price=MilliCredits(run.price),
+        charged=MilliCredits(run.charged),
+        available=None if balance is None else MilliCredits(balance),
+        receipt_id=run.receipt_id,
+        included_until=None if until is None else Micros(until),
+        reason=None if run.outcome is None else Reason(run.outcome),
+        seconds=(run.ended_at - run.created_at) / SECOND,
+    )

@@ -1,0 +1,254 @@
+"""The verbs of a conversation: ask, join, stop, try a draft; and end in good order.
+
+A question is admitted and its hold opened in one unit of work (`host.runs.opening`); a task of
+this process, and of no caller, then drives the answer (`host.runs.drive`). Who asked may leave.
+"""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+
+from host.errors import LedgerUnavailable
+from host.providers.base import (
+    FOR_BUILDERS,
+    FailureKind,
+    RunEvent,
+    RunRequest,
+    Show,
+    UpstreamError,
+)
+from host.runs.answers import Answers, LiveAnswer, Question
+from host.runs.drive import Drive, Means
+from host.runs.lifecycle import Reason
+from host.runs.opening import (
+    AnsweredBefore,
+    Opened,
+    checked,
+    in_progress,
+    open_run,
+    unknown_thread,
+    used_before,
+)
+from host.runs.outcomes import outcome_of
+from host.runs.recovery import Recovered, recover
+from host.runs.transcript import Transcript
+from host.vault.envelope import SecretUnreadable
+from storage.cards import AssistantConfig
+from storage.errors import StorageError
+from storage.ids import new_id
+from storage.moments import SECOND
+
+log = structlog.get_logger(__name__)
+
+REHEARSAL_MAX_S: Final = 60.0
+LAST_WORDS_S: Final = 10.0
+"""How long the ends of interrupted answers may take to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What came of trying an assistant, in a sentence for its builder."""
+
+    ok: bool
+    text: str
+    seconds: float
+    sentence: str
+
+
+class Runs:
+    """The conversations of this process."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._answers = Answers()
+        self._entering: set[asyncio.Task[LiveAnswer]] = set()
+        self._driving: set[asyncio.Task[None]] = set()
+        self._is_closing = False
+
+    async def begin(  # noqa: PLR0913 - all by name, and each from another place
+        self,
+        *,
+        account_id: int,
+        thread_id: str,
+        offering_slug: str,
+        text: str,
+        message_id: str,
+        answer_id: str | None = None,
+        only_existing: bool = False,
+        patience_s: float = 0.0,
+    ) -> LiveAnswer:
+        """Ask an assistant. The same message again joins its answer, or finds it.
+
+        Once begun the answer goes on, whatever becomes of the caller. A thread that is missing is
+        made, unless `only_existing`; for one that is busy, `patience_s` is waited.
+
+        Raises:
+            FareboxError: it was refused; nothing is stored and nothing charged.
+        """
+        question = checked(
+            Question(
+                account_id=account_id,
+                thread_id=thread_id,
+                offering_slug=offering_slug,
+                text=text,
+                message_id=message_id,
+                answer_id=answer_id or new_id(),
+            )
+        )
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patience_s
+        while True:
+            answer = await self._enter(question, only_existing=only_existing)
+            if answer.question.is_same(question):
+                return answer
+            _refuse_unless_theirs(answer, question)
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    await answer.outcome()
+            if loop.time() >= until:
+                raise in_progress()
+
+    def live(self, thread_id: str) -> LiveAnswer | None:
+        """The answer being written in the thread by this process, to listen to or stop."""
+        return self._answers.of(thread_id)
+
+    async def rehearse(self, assistant: AssistantConfig, text: str) -> Rehearsal:
+        """Have an assistant answer once, outside of any thread, for nothing."""
+        clock = self._means.clock
+        transcript, began_at = Transcript(), clock.now()
+
+        async def show(event: RunEvent) -> None:
+            nonlocal transcript
+            transcript = transcript.after(event)
+
+        try:
+            async with asyncio.timeout(REHEARSAL_MAX_S):
+                await self._ask_once(assistant, text, show)
+            transcript = transcript.ended(Reason.UPSTREAM_TRUNCATED)
+        except UpstreamError as error:
+            transcript = transcript.failed(error.kind)
+        except TimeoutError:
+            transcript = transcript.failed(FailureKind.TIMED_OUT)
+        except SecretUnreadable:
+            transcript = transcript.failed(FailureKind.KEY_REJECTED)
+        seconds = (clock.now() - began_at) / SECOND
+        is_ok = transcript.is_payable
+        return Rehearsal(is_ok, transcript.text, seconds, _verdict(transcript, seconds))
+
+    async def recover(self) -> Recovered:
+        """End what dead processes left unfinished. May be called again and again."""
+        return await recover(
+            self._means, driven=frozenset(answer.run_id for answer in self._answers.all())
+        )
+
+    async def drain(self, timeout_s: float) -> None:
+        """Begin nothing more; let answers finish, and interrupt those that take longer."""
+        self._is_closing = True
+        await asyncio.gather(*self._entering, return_exceptions=True)
+        await _wait_for(self._driving, timeout_s)
+        for answer in self._answers.all():
+            answer.halt(Reason.INTERRUPTED)
+        await _wait_for(self._driving, LAST_WORDS_S)
+
+    async def _enter(self, question: Question, *, only_existing: bool) -> LiveAnswer:
+        """The answer to this question; or another that its thread is busy with."""
+        if self._is_closing:
+            raise LedgerUnavailable
+        entering = asyncio.create_task(self._through_the_door(question, only_existing))
+        self._entering.add(entering)
+        entering.add_done_callback(self._entered)
+        # A caller who leaves just now must not leave a hold behind that nobody works for.
+        return await asyncio.shield(entering)
+
+    def _entered(self, entering: "asyncio.Task[LiveAnswer]") -> None:
+        self._entering.discard(entering)
+        if not entering.cancelled():
+            entering.exception()  # heard, even when the caller who would be told is gone
+
+    async def _through_the_door(self, question: Question, only_existing: bool) -> LiveAnswer:
+        async with self._answers.door(question.thread_id):
+            busy_with = self._answers.of(question.thread_id)
+            if busy_with is not None:
+                return busy_with
+            means = self._means
+            now = means.clock.now()
+            try:
+                opening = await means.database.run(
+                    lambda unit: open_run(
+                        unit, question, meter=means.meter, only_existing=only_existing, now=now
+                    )
+                )
+            except StorageError as error:
+                log.warning("ledger.unavailable", kind=type(error).__name__)
+                raise LedgerUnavailable from None
+            if isinstance(opening, AnsweredBefore):
+                return _over(question, opening)
+            return self._drive(opening)
+
+    def _drive(self, opened: Opened) -> LiveAnswer:
+        answer = LiveAnswer(opened.question, opened.run_id)
+        self._answers.add(answer)
+        task = asyncio.create_task(self._to_the_end(opened, answer))
+        self._driving.add(task)
+        task.add_done_callback(self._driving.discard)
+        return answer
+
+    async def _to_the_end(self, opened: Opened, answer: LiveAnswer) -> None:
+        try:
+            outcome = await Drive(self._means, opened, answer).to_the_end()
+        finally:
+            self._answers.forget(answer)
+        answer.close(outcome)
+
+    async def _ask_once(self, assistant: AssistantConfig, text: str, show: Show) -> None:
+        provider = self._means.providers[assistant.provider]
+        credential = await self._means.credential(assistant)
+        run_id = new_id()
+        request = RunRequest(
+            credential=credential,
+            model=assistant.model,
+            instructions=assistant.instructions,
+            provider_thread=await provider.open_thread(credential, thread_id=run_id),
+            text=text,
+            run_id=run_id,
+            subscriber="rehearsal",
+        )
+        await provider.run(request, show)
+
+
+async def _wait_for(tasks: Collection["asyncio.Task[None]"], timeout_s: float) -> None:
+    if tasks:
+        await asyncio.wait(list(tasks), timeout=timeout_s)
+
+
+def _over(question: Question, before: AnsweredBefore) -> LiveAnswer:
+    """An answer that was given before, as if it had just ended."""
+    answer = LiveAnswer(replace(question, answer_id=before.run.answer_id), before.run.id)
+    answer.close(outcome_of(before.run, before.text))
+    return answer
+
+
+def _refuse_unless_theirs(busy_with: LiveAnswer, question: Question) -> None:
+    other = busy_with.question
+    if other.account_id != question.account_id or other.offering_slug != question.offering_slug:
+        raise unknown_thread()
+    if other.message_id == question.message_id:
+        raise used_before()
+
+
+def _verdict(transcript: Transcript, seconds: float) -> str:
+    if transcript.is_payable:
+        return f"It answered in {seconds:.1f} s."
+    if transcript.failure is not None:
+        return f"It did not answer. {FOR_BUILDERS[transcript.failure]}"
+    match transcript.reason:
+        case Reason.EMPTY_ANSWER:
+            return "It answered with nothing. Check the model and the instructions."
+        case Reason.INCOMPLETE:
+            return "Its answer was cut short by the upstream."
+        case _:
+            return "Its answer broke off."

@@ -1,0 +1,103 @@
+"""A run folded from its events, and what that run costs: values in, values out.
+
+The provider's events come in through `after`; what happens to a run from our side (somebody stops
+it, time is up, the process ends) through `ended`, which changes nothing once there was a terminal
+event. `is_payable` is the charging table's part for messages. No I/O, no clock.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from host.providers.base import (
+    FailureKind,
+    RunCompleted,
+    RunEvent,
+    RunFailed,
+    RunIncomplete,
+    RunStarted,
+    TextDelta,
+    Usage,
+)
+from host.runs.lifecycle import UNFINISHED, Reason, RunStep, next_state
+from storage.run_states import RunState
+
+_REASONS: Final[Mapping[FailureKind, Reason]] = {
+    FailureKind.RATE_LIMITED: Reason.UPSTREAM_BUSY,
+    FailureKind.THREAD_BUSY: Reason.UPSTREAM_BUSY,
+    FailureKind.TIMED_OUT: Reason.UPSTREAM_TIMEOUT,
+    FailureKind.CONTEXT_TOO_LONG: Reason.CONTEXT_TOO_LONG,
+}
+"""What a subscriber can do something about; all else is simply the upstream's failure."""
+
+_STEPS: Final[Mapping[Reason, RunStep]] = {
+    Reason.STOPPED: RunStep.CANCEL,
+    Reason.UPSTREAM_TIMEOUT: RunStep.EXPIRE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What is known of a run so far."""
+
+    state: RunState = RunState.QUEUED
+    text: str = ""
+    provider_run: str | None = None
+    usage: Usage | None = None
+    reason: Reason | None = None
+    failure: FailureKind | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can happen."""
+        return self.state not in UNFINISHED
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether there is anything to read yet; blanks are nothing."""
+        return bool(self.text) and not self.text.isspace()
+
+    def after(self, event: RunEvent) -> "Transcript":
+        """The transcript once `event` has happened; nothing happens after the end."""
+        if self.is_over:
+            return self
+        begun = self if self.state is RunState.IN_PROGRESS else _at(self, RunStep.START)
+        match event:
+            case RunStarted(provider_run):
+                return replace(begun, provider_run=provider_run)
+            case TextDelta(text):
+                return replace(begun, text=self.text + text)
+            case RunCompleted(usage):
+                reason = None if self.is_visible else Reason.EMPTY_ANSWER
+                return _over(begun, RunStep.COMPLETE, reason, usage)
+            case RunIncomplete(_, usage):
+                reason = Reason.INCOMPLETE if self.is_visible else Reason.EMPTY_ANSWER
+                return _over(begun, RunStep.CUT_SHORT, reason, usage)
+            case RunFailed(kind):
+                return self.failed(kind)
+
+    def failed(self, kind: FailureKind) -> "Transcript":
+        """The transcript once the upstream has failed."""
+        return replace(self.ended(_REASONS.get(kind, Reason.UPSTREAM_FAILED)), failure=kind)
+
+    def ended(self, reason: Reason) -> "Transcript":
+        """The transcript once it is over for `reason`, unless it was over before."""
+        if self.is_over:
+            return self
+        return _over(self, _STEPS.get(reason, RunStep.FAIL), reason)
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether the price is due: the answer was delivered, or stopped once it was visible."""
+        is_delivered = self.state is RunState.COMPLETED and self.reason is None
+        return is_delivered or (self.reason is Reason.STOPPED and self.is_visible)
+
+
+def _at(before: Transcript, step: RunStep) -> Transcript:
+    return replace(before, state=next_state(before.state, step))
+
+
+def _over(
+    before: Transcript, step: RunStep, reason: Reason | None, usage: Usage | None = None
+) -> Transcript:
+    return replace(_at(before, step), reason=reason, usage=usage)

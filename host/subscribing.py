@@ -1,0 +1,171 @@
+"""Giving somebody what a plan gives, once: credits in their wallet, or time.
+
+The subscription and the grant are one unit of work, under the wallet's lock. The same order,
+voucher use, trial or request gives once however often it comes; a trial is once for each person
+and plan.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from host.errors import IdempotencyConflict, InvalidInput, NotAllowed
+from host.offering_fields import credits_in_range
+from host.registering import By, find_plan, note
+from storage import accounts
+from storage import subscriptions as got
+from storage.books import GrantCredits
+from storage.cards import PlanView, SubscriptionView
+from storage.credits import MilliCredits, format_credits
+from storage.database import Unit
+from storage.models.accounts import AccountState, Role
+from storage.models.catalogue import PlanKind, Subscription
+from storage.models.money import GrantSource
+from storage.moments import NEVER, SECOND, Micros
+
+FREE_FIRST: Final = 0
+PAID_AFTER: Final = 10
+"""Draw-down goes by priority: what was a gift is spent before what was paid for."""
+PAID: Final = frozenset({GrantSource.ORDER, GrantSource.VOUCHER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeRequest:
+    """Who gets which plan, and why."""
+
+    account_id: int
+    plan_slug: str
+    source: GrantSource
+    source_ref: str
+    """The order, voucher use or request: the same one gives only once. Not needed for a trial."""
+    credits: MilliCredits | None = None
+    """Other than the plan's own number, when an operator gives them by hand."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribed:
+    """What was got, and whether by this request."""
+
+    subscription: SubscriptionView
+    is_new: bool
+
+
+def subscribe(unit: Unit, by: By, request: SubscribeRequest) -> Subscribed:
+    """Give what the plan gives.
+
+    `by` nobody is the host fulfilling an order or a voucher, or the operator at the machine.
+
+    Raises:
+        UnknownPlan: there is no such plan.
+        NotAllowed: only a trial is taken by oneself, and only an operator gives.
+        InvalidInput: the plan is no trial, is not for sale, or gives no credits.
+        IdempotencyConflict: the source has given another plan.
+    """
+    plan = find_plan(unit, request.plan_slug)
+    _authorise(unit, by, request)
+    _check(request, plan)
+    if request.source is GrantSource.TRIAL:
+        request = replace(request, source_ref=plan.slug)  # so there is no second one
+    wallet_id = unit.books.open_wallet(request.account_id)
+    got.lock_wallet(unit.session, wallet_id)
+    before = _found(unit, request)
+    if before is not None:
+        if before.plan_id != plan.id:
+            raise IdempotencyConflict(f"This was already used for {before.plan_title}.")
+        return Subscribed(subscription=before, is_new=False)
+    _give(unit, request, plan, wallet_id, by.now)
+    note(
+        unit,
+        by,
+        "subscription.opened",
+        f"account:{request.account_id}",
+        plan=plan.slug,
+        source=request.source.value,
+        source_ref=request.source_ref,
+        credits="" if request.credits is None else format_credits(request.credits),
+        note=request.note,
+    )
+    opened = _found(unit, request)
+    assert opened is not None, "it has just been written"
+    return Subscribed(subscription=opened, is_new=True)
+
+
+def _found(unit: Unit, request: SubscribeRequest) -> SubscriptionView | None:
+    return got.find_by_source(
+        unit.session,
+        account_id=request.account_id,
+        source=request.source,
+        source_ref=request.source_ref,
+    )
+
+
+def _authorise(unit: Unit, by: By, request: SubscribeRequest) -> None:
+    subscriber = accounts.find_account(unit.session, request.account_id)
+    if subscriber is None:
+        raise InvalidInput("There is no such account.")
+    is_own_trial = request.source is GrantSource.TRIAL and by.account_id == request.account_id
+    if by.account_id is None or (is_own_trial and subscriber.state is AccountState.ACTIVE):
+        return
+    actor = accounts.find_account(unit.session, by.account_id)
+    is_operator = (
+        actor is not None and actor.state is AccountState.ACTIVE and Role.OPERATOR in actor.roles
+    )
+    if not is_operator or request.source in PAID:
+        raise NotAllowed("Only an operator can give plans, and only orders fulfil themselves.")
+
+
+def _check(request: SubscribeRequest, plan: PlanView) -> None:
+    version = plan.version
+    if request.source is GrantSource.TRIAL and not version.is_trial:
+        raise InvalidInput(f"{plan.title} is not a trial.")
+    if request.source is GrantSource.TRIAL and not plan.is_sold:
+        raise InvalidInput(f"{plan.title} is no longer offered.")
+    if request.credits is not None:
+        if version.kind is PlanKind.TIME:
+            raise InvalidInput(f"{plan.title} gives time, not credits.")
+        credits_in_range(request.credits)
+
+
+def _give(
+    unit: Unit, request: SubscribeRequest, plan: PlanView, wallet_id: int, now: Micros
+) -> None:
+    version = plan.version
+    starts_at = now
+    if version.kind is PlanKind.TIME:
+        before = got.end_of_time(unit.session, account_id=request.account_id, plan_id=plan.id)
+        starts_at = max(now, before or now)
+    ends_at = (
+        NEVER if version.duration_s is None else Micros(starts_at + version.duration_s * SECOND)
+    )
+    got.add_subscription(
+        unit.session,
+        Subscription(
+            account_id=request.account_id,
+            plan_id=plan.id,
+            plan_version_id=version.id,
+            source=request.source.value,
+            source_ref=request.source_ref,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            created_at=now,
+        ),
+    )
+    if version.kind is PlanKind.CREDITS:
+        is_paid = request.source in PAID and version.price_minor > 0
+        was_bought = request.source is GrantSource.ORDER
+        unit.books.grant(
+            GrantCredits(
+                wallet_id=wallet_id,
+                plan_id=plan.id,
+                plan_version_id=version.id,
+                source=request.source,
+                source_ref=request.source_ref,
+                amount=version.credits if request.credits is None else request.credits,
+                priority=PAID_AFTER if is_paid else FREE_FIRST,
+                effective_at=now,
+                expires_at=ends_at,
+                now=now,
+                cost_minor=version.price_minor if was_bought else None,
+                currency=version.currency if was_bought else None,
+            )
+        )

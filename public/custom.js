@@ -1,0 +1,105 @@
+// The balance in the header, and the number on an assistant's card. Both come from /api/v1/balance,
+// asked again when a receipt appears, when the page is looked at again, and when the talk moves on.
+(() => {
+  'use strict';
+
+  const BADGE = 'farebox-balance';
+  let known = null;
+  let isAsking = false;
+
+  const credits = (amount) =>
+    Number(amount).toLocaleString('en-US', { maximumFractionDigits: 3, useGrouping: true });
+  const unit = (amount) => (Number(amount) === 1 ? 'credit' : 'credits');
+  const day = (moment) =>
+    new Date(moment).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
+
+  // The picker shows the title of the assistant that is spoken to; with one entry there is none.
+  function spokenTo() {
+    const picker = document.getElementById('chat-profiles');
+    const title = picker && picker.textContent.trim();
+    return known.offerings.find((offering) => offering.title === title) || null;
+  }
+
+  function words() {
+    const offering = spokenTo();
+    if (offering && offering.included_until) {
+      return { short: `Until ${day(offering.included_until)}`, long: `Included until ${day(offering.included_until)}` };
+    }
+    const amount = offering ? offering.balance : known.available;
+    return { short: `${credits(amount)} ${unit(amount)}`, long: `${credits(amount)} ${unit(amount)} left` };
+  }
+
+  function draw() {
+    if (!known) return;
+    if (!known.offerings.length && !known.available) return;
+    const place = document.querySelector('#header > :last-child');
+    if (!place) return;
+    let badge = document.getElementById(BADGE);
+    if (!badge || badge.parentElement !== place) {
+      if (badge) badge.remove();
+      badge = document.createElement('a');
+      badge.id = BADGE;
+      badge.href = '/account';
+      badge.append(document.createElement('span'), document.createElement('span'));
+      place.prepend(badge);
+    }
+    const { short, long } = words();
+    const [wide, narrow] = badge.children;
+    if (wide.textContent !== long) {
+      wide.textContent = long;
+      narrow.textContent = short;
+      badge.setAttribute('aria-label', `Balance: ${long}. Open your account.`);
+      badge.title = 'Your balance';
+    }
+    const offering = spokenTo();
+    for (const tag of document.querySelectorAll('#welcome-screen code')) {
+      if (offering && !offering.included_until && / left$/.test(tag.textContent)) {
+        const fresh = `${credits(offering.balance)} left`;
+        if (tag.textContent !== fresh) tag.textContent = fresh;
+      }
+    }
+  }
+
+  async function ask() {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      const answer = await fetch('/api/v1/balance', {
+        credentials: 'same-origin',
+        headers: { Accept: 'application/json' },
+      });
+      if (answer.status === 401) {
+        window.location.assign('/login');
+      } else if (answer.ok) {
+        known = await answer.json();
+        draw();
+      }
+    } catch {
+      // Offline: the page itself says so.
+    } finally {
+      isAsking = false;
+    }
+  }
+
+  // The page itself writes a conversation's address only where its list of them is open, which on
+  // a phone it is not: without this a reload would lose the conversation.
+  window.addEventListener('message', (event) => {
+    const thread = event.source === window && event.data && event.data.farebox_thread;
+    if (typeof thread === 'string' && /^[0-9a-f-]{36}$/.test(thread) && location.pathname === '/') {
+      history.replaceState(history.state, '', `/thread/${thread}`);
+    }
+  });
+
+  window.addEventListener('farebox:receipt', ask);
+  document.addEventListener('visibilitychange', () => document.hidden || ask());
+  let isDue = false;
+  new MutationObserver(() => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      draw();
+    });
+  }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
+  ask();
+})();

@@ -1,0 +1,125 @@
+"""A person at the chat, in a real Chromium."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import which
+from typing import Final
+
+from playwright.sync_api import Browser, Locator, Page, WebSocket, expect, sync_playwright
+
+CHROMIUM: Final = which("chromium")
+NO_CHROMIUM: Final = "Chromium is not installed (apt-get install chromium)"
+PATIENCE_MS: Final = 20_000
+PASSWORD: Final = "farebox-demo"
+ARGUMENTS: Final = (
+    "--no-sandbox",  # CI runs as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser that Debian installs."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Person:
+    """Somebody with a page open."""
+
+    page: Page
+    address: str
+    frames_received: list[str] = field(default_factory=list)
+    frames_sent: list[str] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    page_errors: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.set_default_timeout(PATIENCE_MS)
+        self.page.on("pageerror", lambda error: self.page_errors.append(str(error)))
+        self.page.on("websocket", self._listen)
+        self.page.on(
+            "request",
+            lambda request: self.requests.append((request.url, request.post_data or "")),
+        )
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: self.frames_received.append(str(frame)))
+        socket.on("framesent", lambda frame: self.frames_sent.append(str(frame)))
+
+    def sign_in(self, email: str, password: str = PASSWORD) -> None:
+        """Sign in and arrive at the chat."""
+        self.page.goto(f"{self.address}/login")
+        self.page.get_by_label("E-mail").fill(email)
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.arrive()
+
+    def arrive(self) -> None:
+        """Wait until the chat is there and can be typed into."""
+        self.page.locator("#chat-input").wait_for()
+        expect(self.page.locator("#chat-submit, #stop-button")).to_be_visible()
+
+    def choose(self, slug: str) -> None:
+        """Pick an assistant; a new conversation begins."""
+        self.page.locator("#chat-profiles").click()
+        self.page.locator(f'[data-test="select-item:{slug}"]').click()
+        confirm = self.page.locator("#confirm")
+        if confirm.is_visible():
+            confirm.click()
+        self.page.locator("#chat-input").wait_for()
+
+    def say(self, text: str) -> None:
+        """Type a message and send it."""
+        box = self.page.locator("#chat-input")
+        box.click()
+        box.fill(text)
+        self.page.locator("#chat-submit").click()
+
+    def ask(self, text: str) -> Locator:
+        """Send a message and wait until its answer is finished; returns the last answer."""
+        before = self.answers.count()
+        self.say(text)
+        expect(self.answers).not_to_have_count(before)
+        self.settled()
+        return self.answers.last
+
+    def settled(self) -> None:
+        """Wait until nothing is being answered."""
+        expect(self.page.locator("#stop-button")).to_have_count(0, timeout=60_000)
+
+    @property
+    def answers(self) -> Locator:
+        """The bubbles of the other side."""
+        return self.page.locator('[data-step-type="assistant_message"]')
+
+    @property
+    def receipts(self) -> Locator:
+        """The lines under answers that say what they cost."""
+        return self.page.locator(".farebox-receipt")
+
+    @property
+    def balance(self) -> Locator:
+        """What is left, in the header."""
+        return self.page.locator("#farebox-balance")
+
+    def credits_left(self) -> float:
+        """What the host says is left, asked with the page's own cookie."""
+        answer = self.page.request.get(f"{self.address}/api/v1/balance")
+        assert answer.ok, answer.status
+        return float(answer.json()["available"])
+
+    def picture(self, name: str, directory: Path) -> None:
+        """Keep a picture of the page for people to look at."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=directory / f"{name}.png")

@@ -1,0 +1,78 @@
+"""A builder puts an assistant on sale, a subscriber uses it, the key is nowhere to be found."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from farebox.demo.seed import PASTED_KEY
+from tests.acceptance.browser import Person
+from tests.acceptance.builder import publish_assistant
+from tests.acceptance.conftest import PHONE, PICTURES, People
+from tests.acceptance.servers import ServerProcess, farebox
+
+
+@pytest.mark.browser
+def test_what_a_builder_publishes_a_subscriber_uses_and_the_key_stays_sealed(
+    people: People, demo: ServerProcess, demo_dir: Path
+) -> None:
+    bea = people.person()
+    bea.sign_in("bea@example.com")
+    slug = publish_assistant(bea, title="Poem Helper", key=PASTED_KEY, plan="")
+    bea.picture("setup-bot-published", PICTURES)
+
+    made = farebox(
+        "account", "create", "ida@example.com", "--role", "subscriber", "--password-stdin",
+        data_dir=demo_dir, stdin="a-password-for-ida\n",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    given = farebox("grant", "ida@example.com", "poem-pack", data_dir=demo_dir)
+    assert given.returncode == 0, given.stderr
+    ida = people.person(size=PHONE)
+    ida.sign_in("ida@example.com", "a-password-for-ida")
+    ida.page.goto(f"{ida.address}/a/{slug}")
+    ida.arrive()
+    expect(ida.ask("Hello")).not_to_be_empty()
+    expect(ida.receipts.last).to_contain_text("−3 credits · 97 left")
+    ida.picture("poem-helper-phone", PICTURES)
+
+    assert _sightings(bea) == {"sent in one request to the vault"}
+    assert not _sightings(ida)
+    export = farebox("ledger", "export", data_dir=demo_dir)
+    assert PASTED_KEY not in export.stdout
+    assert not [path for path in _files(demo_dir, demo.log) if _holds(path, PASTED_KEY)]
+
+
+def _sightings(person: Person) -> set[str]:
+    """Where the key was seen from a browser."""
+    seen = set()
+    posts = [(url, data) for url, data in person.requests if PASTED_KEY in url + data]
+    if len(posts) == 1 and posts[0][0].endswith("/key"):
+        seen.add("sent in one request to the vault")
+    elif posts:
+        seen.add(f"sent to {[url for url, _ in posts]}")
+    if any(PASTED_KEY in frame for frame in person.frames_received + person.frames_sent):
+        seen.add("in a frame of the socket")
+    if PASTED_KEY in person.page.content():
+        seen.add("in the page")
+    storage = person.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    if PASTED_KEY in storage:
+        seen.add("kept by the browser")
+    return seen
+
+
+def _files(demo_dir: Path, log: Path) -> list[Path]:
+    """Everything Farebox wrote: database and its log, the chat's files, the process's log."""
+    written = [path for path in demo_dir.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".db" for path in written)
+    return [*written, log]
+
+
+def _holds(path: Path, text: str) -> bool:
+    content = path.read_bytes()
+    return text.encode() in content or text.encode() in _unzipped(content)
+
+
+def _unzipped(content: bytes) -> bytes:
+    return gzip.decompress(content) if content[:2] == b"\x1f\x8b" else b""

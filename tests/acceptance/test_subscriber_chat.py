@@ -1,0 +1,126 @@
+"""A subscriber in the browser: a paid answer, its receipt, and failures that cost nothing."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.conftest import DESKTOP, PHONE, PICTURES, People
+
+SAM = "sam@example.com"
+SIZES = [pytest.param(DESKTOP, id="1280"), pytest.param(PHONE, id="390")]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", SIZES)
+def test_a_paid_answer_streams_and_its_receipt_is_right(
+    people: People, size: dict[str, int]
+) -> None:
+    sam = people.person(size=size)
+    sam.sign_in(SAM)
+    before = sam.credits_left()
+    sam.say("What is 17 * 23?")
+    expect(sam.page.locator("#stop-button")).to_be_visible()
+    expect(sam.answers.last).to_contain_text("391")
+    sam.settled()
+    expect(sam.receipts.last).to_contain_text("−5 credits")
+    expect(sam.receipts.last).to_contain_text(f"{before - 5:g} left")
+    expect(sam.balance).to_contain_text(f"{before - 5:g}")
+    sam.picture(f"paid-answer-{size['width']}", PICTURES)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("trigger", "sentence"),
+    [
+        ("/error", "Not charged: the assistant's upstream failed"),
+        ("/error-mid", "Not charged: the assistant's upstream failed"),
+        ("/empty", "Not charged: the answer was empty"),
+        ("/cut", "Not charged: the answer broke off"),
+        ("/429", "Not charged: the assistant is busy"),
+        ("/401", "Not charged: the assistant's upstream failed"),
+    ],
+)
+def test_what_fails_costs_nothing_and_says_so(people: People, trigger: str, sentence: str) -> None:
+    sam = people.person()
+    sam.sign_in(SAM)
+    before = sam.credits_left()
+    sam.say(trigger)
+    expect(sam.page.get_by_text(re.compile(re.escape(sentence))).last).to_be_visible()
+    sam.settled()
+    sam.picture(f"free{trigger.replace('/', '-')}", PICTURES)
+    assert sam.credits_left() == before
+
+
+@pytest.mark.browser
+def test_a_reload_keeps_the_conversation_and_its_receipt(people: People) -> None:
+    sam = people.person()
+    sam.sign_in(SAM)
+    answer = sam.ask("What is 6 * 7?")
+    expect(answer).to_contain_text("42")
+    sam.page.wait_for_url("**/thread/*")
+    sam.page.reload()
+    sam.arrive()
+    expect(sam.answers.last).to_contain_text("42")
+    expect(sam.receipts.last).to_contain_text("−5 credits")
+    expect(sam.ask("And what did I ask before?")).to_contain_text("6 * 7")
+
+
+@pytest.mark.browser
+def test_an_answer_goes_on_when_the_page_closes(people: People) -> None:
+    sam = people.person()
+    sam.sign_in(SAM)
+    before = sam.credits_left()
+    sam.say("/long")
+    expect(sam.answers.last).to_contain_text("I am a maths tutor")
+    sam.page.wait_for_url("**/thread/*")
+    address = sam.page.url
+    sam.page.goto("about:blank")
+    sam.page.goto(address)
+    sam.arrive()
+    expect(sam.receipts.last).to_contain_text("−5 credits", timeout=60_000)
+    assert sam.credits_left() == before - 5
+
+
+@pytest.mark.browser
+def test_stopping_costs_nothing_before_the_first_word_and_the_price_after(people: People) -> None:
+    sam = people.person()
+    sam.sign_in(SAM)
+    before = sam.credits_left()
+    sam.say("/slow")
+    sam.page.locator("#stop-button").click()
+    expect(sam.page.get_by_text("Stopped, not charged").last).to_be_visible()
+    assert sam.credits_left() == before
+    sam.say("/long")
+    expect(sam.answers.last).to_contain_text("I am a maths tutor")
+    sam.page.locator("#stop-button").click()
+    expect(sam.page.get_by_text("Stopped, 5 credits").last).to_be_visible()
+    assert sam.credits_left() == before - 5
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_is_wider_than_the_screen(
+    people: People, size: dict[str, int], theme: str
+) -> None:
+    sam = people.person(size=size, theme=theme)
+    sam.page.goto(f"{sam.address}/login")
+    sam.picture(f"login-{size['width']}-{theme}", PICTURES)
+    widths = [_width(sam.page)]
+    sam.sign_in(SAM)
+    sam.picture(f"chat-{size['width']}-{theme}", PICTURES)
+    widths.append(_width(sam.page))
+    sam.page.goto(f"{sam.address}/account")
+    sam.picture(f"account-{size['width']}-{theme}", PICTURES)
+    widths.append(_width(sam.page))
+    assert max(widths) <= size["width"]
+
+
+def _width(page: Page) -> int:
+    measured = page.evaluate(
+        "Math.max(document.documentElement.scrollWidth,"
+        " document.querySelector('#header')?.scrollWidth ?? 0)"
+    )
+    assert isinstance(measured, int)
+    return measured

@@ -1,0 +1,35 @@
+"""What the documentation must name is compared with the code."""
+
+import re
+from pathlib import Path
+
+from host import errors
+from host.config import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    documented = set(re.findall(rf"^\| `{PREFIX}(\w+)`", text, re.MULTILINE))
+    assert documented == {name.upper() for name in Settings.model_fields}
+
+
+def test_every_refusal_is_documented_with_its_status() -> None:
+    text = (ROOT / "docs" / "refusals.md").read_text(encoding="utf-8")
+    documented = {
+        (int(status), code)
+        for status, code in re.findall(r"^\| ([0-9]{3}) \| `(\w+)`", text, re.MULTILINE)
+    }
+    refusals = [
+        found
+        for found in vars(errors).values()
+        if isinstance(found, type) and issubclass(found, errors.FareboxError)
+    ]
+    assert documented == {(refusal.status, refusal.code) for refusal in refusals}
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -1,0 +1,229 @@
+"""One's own account in JSON, over real sockets from end to end."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from host.clock import SystemClock
+from host.config import Settings
+from host.health import health_router
+from host.vault.envelope import MasterKey
+from host.vault.vault import Vault
+from storage.database import Database
+from storage.models.accounts import Role
+from tests.databases import Databases
+from tests.proxy_world import UPSTREAM_KEY, World, open_world, problem_of
+
+READABLE = ["me", "balance", "offerings", "plans", "subscriptions", "usage", "tokens"]
+
+
+@pytest.fixture
+async def world(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
+    with databases.fresh("sqlite") as address:
+        async with open_world(address, tmp_path) as world:
+            yield world
+
+
+@pytest.fixture
+async def each_world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(database_url, tmp_path) as world:
+        yield world
+
+
+@pytest.mark.parametrize("path", [*READABLE, "receipts/x"])
+async def test_nothing_is_told_to_whoever_is_not_signed_in(world: World, path: str) -> None:
+    problem_of(await world.client.get(f"/api/v1/{path}"), 401, "not_signed_in")
+    stale = {"Cookie": "farebox_login=guessed"}
+    problem_of(await world.client.get(f"/api/v1/{path}", headers=stale), 401, "not_signed_in")
+
+
+async def test_who_is_signed_in_sees_what_they_have(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    await world.buy("week")
+    headers = await world.sign_in(world.subscriber)
+    told = {
+        path: (await world.client.get(f"/api/v1/{path}", headers=headers)) for path in READABLE
+    }
+    assert {answer.status_code for answer in told.values()} == {200}
+    assert {answer.headers["cache-control"] for answer in told.values()} == {"no-store"}
+    me, balance, plans = told["me"].json(), told["balance"].json(), told["plans"].json()
+    assert me == {"email": "sam@example.com", "name": "Sam", "roles": ["subscriber"]}
+    assert (balance["available"], balance["held"]) == (100, 0)
+    assert {line["offering"]: line["balance"] for line in balance["offerings"]} == {
+        "mirror": 100, "songs": 100, "tutor": 100
+    }  # fmt: skip
+    assert all(line["included_until"] for line in balance["offerings"])
+    assert [(plan["slug"], plan["credits"], plan["duration_s"]) for plan in plans] == [
+        ("pack", 100, None), ("week", None, 604_800)
+    ]  # fmt: skip
+    assert {offering["slug"] for offering in told["offerings"].json()} == {
+        "mirror", "songs", "tutor"
+    }  # fmt: skip
+    subscriptions = told["subscriptions"].json()
+    assert {line["plan"]: line["ends_at"] is None for line in subscriptions} == {
+        "week": False, "pack": True
+    }  # fmt: skip
+
+
+async def test_the_history_names_each_charge_and_goes_on_page_by_page(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    call = await world.bearer("mirror")
+    receipts = [
+        (await world.client.get("/s/mirror/status/200", headers=call)).headers["farebox-receipt"]
+        for _ in range(3)
+    ]
+    headers = await world.sign_in(world.subscriber)
+    first = (await world.client.get("/api/v1/usage?limit=3", headers=headers)).json()
+    assert [line["receipt"] for line in first["entries"]] == receipts[::-1]
+    assert {(line["amount"], line["offering"], line["plan"]) for line in first["entries"]} == {
+        (-1, "mirror", "pack")
+    }
+    rest = await world.client.get(f"/api/v1/usage?before={first['next_before']}", headers=headers)
+    (grant,) = rest.json()["entries"]
+    assert (grant["kind"], grant["amount"], grant["receipt"]) == ("grant", 100, None)
+    assert rest.json()["next_before"] is None
+
+
+async def test_a_receipt_is_its_owners_alone(world: World) -> None:
+    await world.buy("pack")
+    call = await world.client.get("/s/mirror/status/200", headers=await world.bearer("mirror"))
+    address = f"/api/v1/receipts/{call.headers['farebox-receipt']}"
+    other = await world.sign_in(world.builder)
+    problem_of(await world.client.get(address, headers=other), 404, "unknown_receipt")
+
+
+async def test_a_token_is_shown_once_works_and_can_be_revoked(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    headers = await world.sign_in(world.subscriber)
+    wanted = {"offering": "mirror", "days": 7, "name": "my script"}
+    issued = await world.client.post("/api/v1/tokens", headers=headers, json=wanted)
+    assert issued.status_code == 201
+    bearer = {"Authorization": f"Bearer {issued.json()['token']}"}
+    assert issued.json()["proxy_url"].endswith("/s/mirror")
+    call = await world.client.get("/s/mirror/status/200", headers=bearer)
+    assert call.status_code == 200
+    listed = await world.client.get("/api/v1/tokens", headers=headers)
+    (line,) = listed.json()
+    assert (line["name"], line["offering"], line["revoked_at"]) == ("my script", "mirror", None)
+    assert issued.json()["token"] not in listed.text
+    address = f"/api/v1/tokens/{line['jti']}"
+    other = await world.sign_in(world.builder)
+    problem_of(await world.client.delete(address, headers=other), 404, "not_found")
+    assert (await world.client.delete(address, headers=headers)).status_code == 204
+    problem_of(await world.client.delete(address, headers=headers), 404, "not_found")
+    refused = await world.client.get("/s/mirror/status/200", headers=bearer)
+    problem_of(refused, 401, "invalid_token")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "status", "code"),
+    [
+        ({"offering": "nobody"}, 404, "unknown_offering"),
+        ({"offering": "mirror"}, 403, "not_in_plan"),
+        ({"offering": "mirror", "days": 0}, 400, "malformed_request"),
+        ({"offering": "mirror", "days": 10_000}, 400, "malformed_request"),
+        ({"offering": "mirror", "hours": 1}, 400, "malformed_request"),
+        ({}, 400, "malformed_request"),
+    ],
+)
+async def test_a_token_that_cannot_be_had_is_refused(
+    world: World, wanted: dict[str, object], status: int, code: str
+) -> None:
+    headers = await world.sign_in(world.subscriber)
+    answer = await world.client.post("/api/v1/tokens", headers=headers, json=wanted)
+    problem_of(answer, status, code)
+
+
+async def test_a_cookie_alone_changes_nothing(world: World) -> None:
+    await world.buy("pack")
+    cookie = {"Cookie": (await world.sign_in(world.subscriber))["Cookie"]}
+    client = world.client
+    for answer in (
+        await client.post("/api/v1/tokens", headers=cookie, json={"offering": "mirror"}),
+        await client.delete("/api/v1/tokens/x", headers=cookie),
+        await client.post("/api/v1/drafts/x/key", headers=cookie, json={"key": UPSTREAM_KEY}),
+    ):
+        problem_of(answer, 403, "not_allowed")
+    assert await world.host.access_tokens.list() == []
+
+
+async def test_a_key_goes_into_the_vault_and_only_its_end_comes_back(world: World) -> None:
+    draft = await world.host.drafts.open_draft(world.builder, "a-thread")
+    headers = await world.sign_in(world.builder)
+    address = f"/api/v1/drafts/{draft.draft_id}/key"
+    entered = await world.client.post(address, headers=headers, json={"key": UPSTREAM_KEY})
+    assert entered.status_code == 200
+    told = entered.json()
+    assert (told["last4"], told["state"]) == (UPSTREAM_KEY[-4:], "valid")
+    assert UPSTREAM_KEY not in entered.text
+    other = await world.host.accounts.create("bob@example.com", "Bob", None, [Role.BUILDER])
+    stranger = await world.sign_in(other.id)
+    refused = await world.client.post(address, headers=stranger, json={"key": UPSTREAM_KEY})
+    problem_of(refused, 404, "unknown_draft")
+
+
+@pytest.mark.parametrize("body", [{"key": [UPSTREAM_KEY]}, {"clef": UPSTREAM_KEY}, UPSTREAM_KEY])
+async def test_a_refusal_does_not_quote_the_key(world: World, body: object) -> None:
+    headers = await world.sign_in(world.builder)
+    answer = await world.client.post("/api/v1/drafts/x/key", headers=headers, json=body)
+    problem_of(answer, 400, "malformed_request")
+    assert UPSTREAM_KEY not in answer.text
+
+
+async def test_more_than_a_form_holds_is_refused(world: World) -> None:
+    headers = await world.sign_in(world.builder)
+    large = {"key": "x" * 20_000}
+    answer = await world.client.post("/api/v1/drafts/x/key", headers=headers, json=large)
+    problem_of(answer, 413, "payload_too_large")
+
+
+async def test_unknown_addresses_and_methods_are_refused_in_json(world: World) -> None:
+    for path in ("/api", "/api/v1/nothing", "/api/v2/me"):
+        answer = await world.client.get(path, follow_redirects=True)
+        problem_of(answer, 404, "not_found")
+    problem_of(await world.client.put("/api/v1/me"), 405, "method_not_registered")
+
+
+async def test_the_api_describes_itself(world: World) -> None:
+    described = (await world.client.get("/api/openapi.json")).json()
+    assert {f"/v1/{path}" for path in READABLE} <= set(described["paths"])
+    assert described["servers"] == [{"url": "/api"}]
+
+
+async def test_a_whole_host_is_alive_and_ready(each_world: World) -> None:
+    world = each_world
+    assert (await world.client.get("/healthz")).json() == {"status": "ok"}
+    ready = await world.client.get("/readyz")
+    assert (ready.status_code, set(ready.json().values())) == (200, {"ok"})
+
+
+async def test_a_host_under_another_master_key_is_not_ready(world: World) -> None:
+    await world.token("mirror")
+    stranger = Vault(world.host.database, world.host.clock, MasterKey(b"x" * 32))
+    ready = await asked_ready(world.host.settings, world.host.database, stranger)
+    assert ready.status_code == 503
+    assert ready.json() == {"database": "ok", "migrations": "ok", "master_key": "failed"}
+
+
+async def test_a_host_without_its_tables_is_not_ready(databases: Databases) -> None:
+    with databases.fresh("sqlite", is_migrated=False) as address:
+        database = Database.open(address)
+        vault = Vault(database, SystemClock(), MasterKey(bytes(32)))
+        ready = await asked_ready(Settings(database_url=address), database, vault)
+        await database.close()
+    assert ready.status_code == 503
+    assert set(ready.json().values()) == {"failed"}
+
+
+async def asked_ready(settings: Settings, database: Database, vault: Vault) -> httpx.Response:
+    web = FastAPI()
+    web.include_router(health_router(settings, database, vault))
+    transport = httpx.ASGITransport(web)
+    async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
+        return await client.get("/readyz")

@@ -1,0 +1,180 @@
+"""Questions to an assistant by a program: `POST …/ask`, over real sockets from end to end."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.databases import Databases
+from tests.proxy_world import CREDIT, World, open_world, problem_of
+
+ASK = "/s/tutor/ask"
+
+
+@pytest.fixture
+async def world(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
+    with databases.fresh("sqlite") as address:
+        async with open_world(address, tmp_path) as world:
+            yield world
+
+
+@pytest.fixture
+async def each_world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(database_url, tmp_path) as world:
+        yield world
+
+
+async def ask(world: World, message: str, **more: str) -> httpx.Response:
+    """Ask as the subscriber."""
+    headers = await world.bearer("tutor")
+    return await world.client.post(ASK, headers=headers, json={"message": message, **more})
+
+
+async def test_an_answer_comes_with_its_thread_its_run_and_what_it_cost(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    answer = await ask(world, "What is 17 × 23?")
+    assert answer.status_code == 200
+    facts = answer.json()
+    assert set(facts) == {
+        "answer", "thread_id", "run_id", "credits_charged", "credits_remaining"
+    }  # fmt: skip
+    assert "391" in facts["answer"]
+    assert (facts["credits_charged"], facts["credits_remaining"]) == (5, 95)
+    assert answer.headers["farebox-credits-charged"] == "5"
+    assert answer.headers["farebox-credits-remaining"] == "95"
+    signed = await world.sign_in(world.subscriber)
+    receipt = answer.headers["farebox-receipt"]
+    found = (await world.client.get(f"/api/v1/receipts/{receipt}", headers=signed)).json()
+    assert (found["charged"], found["run_id"]) == (5, facts["run_id"])
+
+
+async def test_a_thread_goes_on_where_it_was_left(world: World) -> None:
+    await world.buy("pack")
+    first = (await ask(world, "What is 2 + 2?")).json()
+    second = (await ask(world, "And 3 + 3?", thread_id=first["thread_id"])).json()
+    assert second["thread_id"] == first["thread_id"]
+    assert second["run_id"] != first["run_id"]
+    assert await world.available("tutor") == 90 * CREDIT
+
+
+@pytest.mark.parametrize("trigger", ["/error", "/empty", "/cut", "/error-mid", "/429"])
+async def test_a_failure_of_the_upstream_costs_nothing(world: World, trigger: str) -> None:
+    await world.buy("pack")
+    answer = await ask(world, trigger)
+    facts = problem_of(answer, 502, "upstream_failed")
+    assert "ot charged" in facts["detail"]
+    assert facts["run_id"]
+    assert answer.headers["farebox-credits-charged"] == "0"
+    assert await world.available("tutor") == 100 * CREDIT
+
+
+async def test_without_enough_credits_nothing_is_asked(world: World) -> None:
+    await world.buy("pack", number=4)
+    facts = problem_of(await ask(world, "Hello"), 402, "credits_exhausted")
+    assert (facts["balance"], facts["required"]) == (4, 5)
+
+
+async def test_twenty_questions_at_once_on_credits_for_seven_are_seven(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack", number=35)
+    headers = await world.bearer("tutor")
+    questions = [
+        world.client.post(ASK, headers=headers, json={"message": f"What is {n} + 1?"})
+        for n in range(20)
+    ]
+    statuses = sorted([answer.status_code for answer in await asyncio.gather(*questions)])
+    assert statuses == [200] * 7 + [402] * 13
+    assert await world.available("tutor") == 0
+
+
+async def test_under_a_time_plan_an_answer_is_free(world: World) -> None:
+    await world.buy("week")
+    facts = (await ask(world, "Hello")).json()
+    assert facts["credits_charged"] == 0
+
+
+async def test_the_builders_own_question_is_free(world: World) -> None:
+    headers = await world.bearer("tutor", world.builder)
+    answer = await world.client.post(ASK, headers=headers, json={"message": "Hello"})
+    assert answer.json()["credits_charged"] == 0
+    assert "farebox-receipt" not in answer.headers
+
+
+async def test_the_same_idempotency_key_finds_the_same_answer(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    headers = await world.bearer("tutor") | {"Idempotency-Key": "one"}
+    first = await world.client.post(ASK, headers=headers, json={"message": "What is 2 + 3?"})
+    again = await world.client.post(ASK, headers=headers, json={"message": "What is 2 + 3?"})
+    other = await world.client.post(ASK, headers=headers, json={"message": "What is 9 + 9?"})
+    assert again.json() == first.json()
+    assert again.headers["farebox-receipt"] == first.headers["farebox-receipt"]
+    problem_of(other, 409, "idempotency_conflict")
+    assert await world.available("tutor") == 95 * CREDIT
+
+
+async def test_somebody_elses_thread_and_one_that_never_was_look_the_same(world: World) -> None:
+    await world.buy("pack")
+    own = await world.bearer("tutor", world.builder)
+    theirs = (await world.client.post(ASK, headers=own, json={"message": "Hello"})).json()
+    for thread_id in (theirs["thread_id"], "no-such-thread"):
+        refused = await ask(world, "Hello", thread_id=thread_id)
+        problem_of(refused, 404, "unknown_thread")
+    assert await world.available("tutor") == 100 * CREDIT
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"nonsense", b"[]", b"{}", b'{"message": ""}', b'{"message": "  "}',
+        b'{"message": 5}', b'{"message": "x", "thread_id": 5}', b'{"message": "x", "thred": "y"}',
+        b'{"message": "' + b"x" * 40_000 + b'"}', b'{"message": "\xff"}', b"[" * 100_000,
+    ],
+)  # fmt: skip
+async def test_a_body_that_is_no_question_is_refused(world: World, body: bytes) -> None:
+    await world.buy("pack")
+    answer = await world.client.post(ASK, headers=await world.bearer("tutor"), content=body)
+    problem_of(answer, 400, "malformed_request")
+    assert await world.available("tutor") == 100 * CREDIT
+
+
+async def test_an_assistant_has_nothing_but_ask(world: World) -> None:
+    headers = await world.bearer("tutor")
+    got = await world.client.get(ASK, headers=headers)
+    problem_of(got, 405, "method_not_registered")
+    assert got.headers["allow"] == "POST"
+    problem_of(await world.client.post("/s/tutor/x", headers=headers), 404, "unknown_endpoint")
+    problem_of(await world.client.post(ASK, json={"message": "x"}), 401, "invalid_token")
+
+
+async def test_as_an_event_stream_the_last_event_states_the_charge(world: World) -> None:
+    await world.buy("pack")
+    headers = await world.bearer("tutor") | {"Accept": "text/event-stream"}
+    answer = await world.client.post(ASK, headers=headers, json={"message": "What is 6 × 7?"})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    *deltas, (name, last) = events_of(answer.text)
+    assert {name for name, _ in deltas} == {"delta"}
+    assert "".join(facts["text"] for _, facts in deltas) == last["answer"]
+    assert (name, last["credits_charged"], last["credits_remaining"]) == ("answer", 5, 95)
+
+
+async def test_as_an_event_stream_a_failure_is_a_problem_at_the_end(world: World) -> None:
+    await world.buy("pack")
+    headers = await world.bearer("tutor") | {"Accept": "text/event-stream"}
+    answer = await world.client.post(ASK, headers=headers, json={"message": "/error-mid"})
+    name, last = events_of(answer.text)[-1]
+    assert (name, last["code"], last["status"]) == ("problem", "upstream_failed", 502)
+    assert await world.available("tutor") == 100 * CREDIT
+
+
+def events_of(text: str) -> list[tuple[str, dict[str, Any]]]:
+    events = []
+    for event in text.strip().split("\n\n"):
+        name, data = event.split("\n")
+        events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
+    return events

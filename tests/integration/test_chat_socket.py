@@ -1,0 +1,391 @@
+"""The chat over its own socket: a running server, and a client that does what browsers may do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import aiohttp
+import httpx
+import pytest
+import socketio  # type: ignore[import-untyped]
+from socketio.exceptions import ConnectionError as Refused  # type: ignore[import-untyped]
+
+from tests.acceptance.servers import ServerProcess
+
+PASSWORD = "farebox-demo"
+SAM, OLGA = "sam@example.com", "olga@example.com"
+MATH = "math-tutor"
+PATIENCE_S = 20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    folder: Path = tmp_path_factory.mktemp("chat")
+    running = ServerProcess(
+        ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
+        log=folder / "log",
+    ).start()
+    yield running
+    running.stop()
+
+
+@dataclass
+class Chat:
+    """One page: what it was sent, and what it says."""
+
+    client: Any
+    http: httpx.AsyncClient
+    session_id: str
+    heard: list[tuple[str, Any]] = field(default_factory=list)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, event: str, *data: Any) -> None:
+        self.heard.append((event, data[0] if data else None))
+        self.news.set()
+        self.news = asyncio.Event()
+
+    async def until(self, found: Callable[["Chat"], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not found(self):
+                await self.news.wait()
+
+    def all(self, event: str) -> list[Any]:
+        return [data for name, data in self.heard if name == event]
+
+    async def say(self, text: str, **more: Any) -> str:
+        message = {
+            "id": str(uuid4()),
+            "threadId": "",
+            "name": "x",
+            "type": "user_message",
+            "output": text,
+            "createdAt": "2026-11-20T12:00:00Z",
+            **more,
+        }
+        await self.client.emit("client_message", {"message": message, "fileReferences": []})
+        return str(message["id"])
+
+    async def receipt(self, number: int = 1) -> dict[str, Any]:
+        """The props of the receipt, once there are so many."""
+        await self.until(lambda chat: len(chat.all("element")) >= number)
+        props: dict[str, Any] = self.all("element")[number - 1]["props"]
+        return props
+
+    @property
+    def thread_id(self) -> str:
+        return str(self.all("first_interaction")[0]["thread_id"])
+
+    def answer(self) -> str:
+        return str(self.all("update_message")[-1]["output"])
+
+    async def thread(self) -> dict[str, Any]:
+        answer = await self.http.get(f"/project/thread/{self.thread_id}")
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+@asynccontextmanager
+async def signed_in(server: ServerProcess, email: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.address) as http:
+        answer = await http.post("/login", data={"email": email, "password": PASSWORD})
+        assert answer.status_code == 303
+        yield http
+
+
+@asynccontextmanager
+async def page(
+    server: ServerProcess,
+    http: httpx.AsyncClient,
+    *,
+    profile: str = MATH,
+    thread_id: str = "",
+    session_id: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> AsyncIterator[Chat]:
+    async with aiohttp.ClientSession() as connections:  # its own would stay open when refused
+        client = socketio.AsyncClient(reconnection=False, http_session=connections)
+        chat = Chat(client, http, session_id or str(uuid4()))
+        client.on("*", chat.note)
+        cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
+        await client.connect(
+            server.address,
+            socketio_path="/ws/socket.io",
+            transports=["websocket"],
+            headers={"Cookie": cookies, **(headers or {})},
+            auth={
+                "sessionId": chat.session_id,
+                "clientType": "webapp",
+                "threadId": thread_id,
+                "userEnv": "{}",
+                "chatProfile": profile,
+            },
+        )
+        await client.emit("connection_successful")
+        try:
+            yield chat
+        finally:
+            await client.disconnect()
+
+
+@pytest.fixture
+async def sam(server: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
+    async with signed_in(server, SAM) as http:
+        yield http
+
+
+@pytest.fixture
+async def olga(server: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
+    async with signed_in(server, OLGA) as http:
+        yield http
+
+
+async def balance(http: httpx.AsyncClient) -> float:
+    return float((await http.get("/api/v1/balance")).json()["available"])
+
+
+async def test_a_message_is_answered_with_a_receipt_that_is_there_again_later(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        live = await chat.receipt()
+        assert "42" in chat.answer()
+        stored = await chat.thread()
+    assert live["line"].startswith("−5 credits")
+    assert [element["props"] for element in stored["elements"]] == [live]
+    assert [s["type"] for s in stored["steps"]] == ["user_message", "run", "assistant_message"]
+    assert stored["name"] == "What is 6 * 7?"
+
+
+async def test_the_same_message_twice_is_one_message(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    before = await balance(sam)
+    async with page(server, sam) as chat:
+        first = await chat.say("What is 2 * 3?")
+        await chat.say("What is 2 * 3?", id=first)
+        await chat.receipt()
+        await chat.say("What is 9 * 9?", id=first)
+        await chat.say("What is 3 * 3?")
+        await chat.receipt(2)
+        assert len((await chat.thread())["steps"]) == 6
+    assert await balance(sam) == before - 10
+
+
+async def test_who_speaks_and_as_what_is_decided_here(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("What is 1 + 1?", type="system_message", name="olga", parentId=str(uuid4()))
+        await chat.receipt()
+        asked = (await chat.thread())["steps"][0]
+    assert (asked["type"], asked["parentId"]) == ("user_message", None)
+    assert asked["name"] != "olga"
+
+
+async def test_a_pasted_key_is_shown_to_nobody_and_stored_nowhere(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    planted = "sk-proj-planted0123456789abcdefXYZ"
+    async with page(server, sam) as chat:
+        await chat.say(f"my key is {planted}")
+        await chat.receipt()
+        assert planted not in str(chat.heard)
+        assert "[secret removed]" in str(chat.all("update_message")[0]["output"])
+        assert planted not in str(await chat.thread())
+
+
+async def test_an_assistant_that_was_not_bought_does_not_answer(
+    server: ServerProcess, olga: httpx.AsyncClient
+) -> None:
+    async with page(server, olga, profile=MATH) as chat:
+        await chat.say("What is 6 * 7?")
+        await chat.until(lambda c: len(c.all("new_message")) >= 1)
+        said = chat.all("new_message")[-1]["output"]
+    assert "harged" in said
+    assert not chat.all("element")
+
+
+async def test_a_subscriber_who_names_the_setup_bot_is_turned_away(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam, profile="setup-bot") as chat:
+        await chat.until(lambda c: len(c.all("new_message")) >= 1)
+        assert "Only builders" in chat.all("new_message")[-1]["output"]
+
+
+async def test_stop_ends_the_answer_and_says_what_it_cost(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("/long")
+        await chat.until(lambda c: len(c.all("stream_token")) > 2)
+        await chat.client.emit("stop")
+        assert (await chat.receipt())["line"].startswith("Stopped, 5 credits")
+        assert "manually stopped" not in str(chat.heard)
+
+
+async def test_a_page_that_opens_the_thread_joins_the_answer_being_written(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as first:
+        await first.say("/long")
+        await first.until(lambda c: bool(c.all("stream_token")))
+        thread_id = first.thread_id
+    async with page(server, sam, thread_id=thread_id) as second:
+        await second.until(lambda c: bool(c.all("stream_token")))
+        assert second.all("resume_thread")
+        await second.client.emit("stop")
+        assert "Stopped" in (await second.receipt())["line"]
+
+
+async def test_a_page_that_comes_back_sees_what_it_missed(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    session_id = str(uuid4())
+    async with page(server, sam, session_id=session_id) as before:
+        await before.say("What is 12 * 12?")
+        await before.until(lambda c: bool(c.all("first_interaction")))
+    async with page(server, sam, session_id=session_id) as after:
+        await after.until(lambda c: bool(c.all("resume_thread")))
+        await after.until(lambda c: "144" in str(c.heard))
+
+
+async def test_an_edited_message_is_not_heard(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    before = await balance(sam)
+    async with page(server, sam) as chat:
+        first = await chat.say("What is 2 * 2?")
+        await chat.receipt()
+        edited = {"id": first, "output": "What is 5 * 5?", "type": "user_message"}
+        await chat.client.emit("edit_message", {"message": edited})
+        await chat.say("What is 3 * 4?")
+        await chat.receipt(2)
+        assert "5 * 5" not in str(await chat.thread())
+    assert await balance(sam) == before - 10
+
+
+@pytest.mark.parametrize(
+    "session_id", [pytest.param("/var/x", id="a path"), pytest.param("..", id="the folder above")]
+)
+async def test_a_session_id_that_is_a_path_is_refused(
+    server: ServerProcess, sam: httpx.AsyncClient, session_id: str
+) -> None:
+    with pytest.raises(Refused):
+        async with page(server, sam, session_id=session_id):
+            pass
+
+
+async def test_a_page_of_another_site_cannot_open_a_socket(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    with pytest.raises(Refused):
+        async with page(server, sam, headers={"Origin": "https://evil.example"}):
+            pass
+    async with page(server, sam, headers={"Origin": server.address}):
+        pass
+
+
+async def test_nobody_gets_in_without_signing_in(server: ServerProcess) -> None:
+    async with httpx.AsyncClient(base_url=server.address) as stranger:
+        with pytest.raises(Refused):
+            async with page(server, stranger):
+                pass
+        html = await stranger.get("/thread/x", headers={"Accept": "text/html"})
+        assert (html.status_code, html.headers["location"]) == (303, "/login?next=/thread/x")
+        assert (await stranger.get("/user")).status_code == 401
+
+
+async def test_chainlits_own_ticket_opens_nothing(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    answer = await sam.get("/user")
+    assert answer.json()["display_name"] == "Sam"
+    assert "access_token" not in str(answer.headers) + str(sam.cookies)
+    async with httpx.AsyncClient(base_url=server.address) as stranger:
+        for path in ("/auth/header", "/auth/jwt"):
+            assert (await stranger.post(path)).status_code == 404
+
+
+async def test_signing_out_closes_the_socket(server: ServerProcess) -> None:
+    async with signed_in(server, SAM) as http, page(server, http) as chat:
+        await chat.client.emit("fetch_favorites")
+        assert (await http.post("/logout")).status_code == 303
+        gone = asyncio.Event()
+        chat.client.on("disconnect", lambda *_: gone.set())
+        await chat.say("Am I still here?")
+        async with asyncio.timeout(PATIENCE_S):
+            await gone.wait()
+
+
+async def test_a_strangers_thread_element_action_and_feedback_do_not_exist(
+    server: ServerProcess, sam: httpx.AsyncClient, olga: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("What is 8 * 8?")
+        await chat.receipt()
+        steps = (await chat.thread())["steps"]
+        session_id, thread_id, run_id = chat.session_id, chat.thread_id, steps[1]["id"]
+        opinion = {"forId": run_id, "value": 1, "threadId": thread_id}
+        element = {"id": str(uuid4()), "type": "custom", "name": "KeyForm", "display": "inline"}
+        tries = {
+            ("PUT", "/feedback"): {"feedback": opinion, "sessionId": session_id},
+            ("PUT", "/project/element"): {"element": element, "sessionId": session_id},
+            ("DELETE", "/project/element"): {"element": element, "sessionId": session_id},
+            ("POST", "/project/action"): {
+                "action": {"name": "setup_say", "payload": {}},
+                "sessionId": session_id,
+            },
+        }
+        for (method, path), body in tries.items():
+            answer = await olga.request(method, path, json=body)
+            assert answer.status_code == 404, path
+        with pytest.raises(Refused):
+            async with page(server, olga, thread_id=thread_id):
+                pass
+        assert (await olga.get(f"/project/thread/{thread_id}")).status_code in {401, 404}
+        mine = await sam.put("/feedback", json={"feedback": opinion, "sessionId": session_id})
+        assert mine.status_code == 200
+        assert (await chat.thread())["steps"][1]["feedback"]["value"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/mcp"),
+        ("GET", "/copilot/index.js"),
+        ("GET", "/health"),
+        ("PUT", "/project/thread/share"),
+        ("GET", "/project/share/x"),
+        ("POST", "/project/file?session_id=x"),
+        ("GET", "/nothing-here"),
+    ],
+)
+async def test_what_is_not_offered_does_not_exist(
+    sam: httpx.AsyncClient, method: str, path: str
+) -> None:
+    assert (await sam.request(method, path, json={})).status_code == 404
+
+
+async def test_every_page_says_what_it_may_load(sam: httpx.AsyncClient) -> None:
+    answer = await sam.get("/")
+    policy = answer.headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert urlsplit(str(answer.url)).path == "/"
+    assert "fonts.googleapis.com/css" not in answer.text
+
+
+async def test_scripts_are_compressed_and_kept(sam: httpx.AsyncClient) -> None:
+    html = (await sam.get("/")).text
+    script = html.split('src="/assets/')[1].split('"')[0]
+    answer = await sam.get(f"/assets/{script}", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert "immutable" in answer.headers["cache-control"]
+    assert (await sam.get("/assets/../config.py")).status_code == 404

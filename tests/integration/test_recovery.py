@@ -1,0 +1,284 @@
+"""What a process leaves behind when it dies, and what the next one makes of it.
+
+A death is played by rows: what the dead process had committed, and nothing else, is there.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from sqlmodel import select
+
+from host.providers.base import RunEvent, RunRequest, RunStarted
+from host.runs.lifecycle import Reason
+from host.runs.outcomes import outcome_of
+from host.runs.recovery import Recovered
+from storage import conversations as saved
+from storage import leases
+from storage.books import HoldOpened
+from storage.credits import HoldState, MilliCredits
+from storage.database import Database, Unit
+from storage.models.conversations import Message
+from storage.models.money import ProcessLease
+from storage.moments import HOUR, MINUTE, Micros
+from storage.run_states import RunState
+from tests.builders import hold_of
+from tests.conversing import BOUGHT, PRICE, THREAD, Hall, open_hall
+from tests.fakes.clock import ManualClock
+
+DEAD = "a dead process"
+PARTIAL = "Forty"
+
+
+@pytest.fixture
+async def hall(database: Database, database_url: str, clock: ManualClock) -> AsyncIterator[Hall]:
+    async with open_hall(database, database_url, clock) as opened:
+        yield opened
+
+
+async def left_behind(
+    hall: Hall, *, provider_run: str | None = None, text: str = PARTIAL, owner: str = DEAD
+) -> str:
+    """A run that its process was killed in the middle of. Returns the run's id."""
+    run_id, answer_id = uuid4().hex, uuid4().hex
+
+    def work(unit: Unit) -> None:
+        now = hall.clock.now()
+        hold = unit.books.open_hold(hold_of(hall.shop, PRICE, owner=owner, run_id=run_id))
+        assert isinstance(hold, HoldOpened)
+        shop, session = hall.shop, unit.session
+        saved.claim_thread(
+            session,
+            THREAD,
+            account_id=shop.subscriber_id,
+            offering_id=shop.offering_id,
+            title="",
+            now=now,
+        )
+        saved.add_run(
+            session,
+            saved.NewRun(
+                run_id=run_id,
+                thread_id=THREAD,
+                account_id=shop.subscriber_id,
+                offering_id=shop.offering_id,
+                question_id=uuid4().hex,
+                answer_id=answer_id,
+                text="What is 6 * 7?",
+                provider="responses",
+                hold_id=hold.hold_id,
+                receipt_id=hold.public_id,
+                price=MilliCredits(PRICE),
+                included_until=None,
+                owner=owner,
+                now=now,
+            ),
+        )
+        saved.save_text(session, run_id, answer_id=answer_id, text=text, now=now)
+        if provider_run is not None:
+            saved.set_provider_run(session, run_id, provider_run)
+
+    await hall.database.run(work)
+    return run_id
+
+
+async def alive(hall: Hall, owner: str, *, until: int) -> None:
+    now = hall.clock.now()
+    await hall.database.run(
+        lambda unit: leases.take(unit.session, owner, now=now, expires_at=Micros(until))
+    )
+
+
+async def answered_upstream(hall: Hall, text: str) -> str:
+    """A response that the upstream has finished, and whose name alone we know."""
+    provider = hall.means.providers["responses"]
+    credential = await hall.means.credential(hall.assistant)
+    names: list[str] = []
+
+    async def show(event: RunEvent) -> None:
+        if isinstance(event, RunStarted):
+            names.append(event.provider_run)
+
+    request = RunRequest(
+        credential=credential,
+        model=hall.assistant.model,
+        instructions=hall.assistant.instructions,
+        provider_thread=await provider.open_thread(credential, thread_id=THREAD),
+        text=text,
+        run_id="elsewhere",
+        subscriber="a-hash",
+    )
+    await provider.run(request, show)
+    return names[0]
+
+
+async def test_what_was_not_confirmed_is_released_and_keeps_its_partial_text(hall: Hall) -> None:
+    run_id = await left_behind(hall)
+    assert await hall.available() == BOUGHT - PRICE
+    assert await hall.reborn().recover() == Recovered(captured=0, released=1, holds=0)
+
+    run = await hall.run(run_id)
+    assert (run.state, run.outcome, run.charged) == (RunState.FAILED, Reason.INTERRUPTED, 0)
+    assert run.balance_after == BOUGHT
+    assert outcome_of(run, "").sentence == "Not charged: interrupted"
+    assert (await hall.said())[-1].message.text == PARTIAL
+    assert [hold.state for hold in await hall.holds()] == [HoldState.RELEASED]
+    assert await hall.charges() == []
+
+
+async def test_what_the_provider_confirms_is_charged_and_becomes_whole(hall: Hall) -> None:
+    run_id = await left_behind(hall, provider_run=await answered_upstream(hall, "What is 6 * 7?"))
+    assert await hall.reborn().recover() == Recovered(captured=1, released=0, holds=0)
+
+    run = await hall.run(run_id)
+    assert (run.state, run.outcome, run.charged) == (RunState.COMPLETED, None, PRICE)
+    assert run.balance_after == BOUGHT - PRICE
+    assert run.usage is not None
+    assert "42" in (await hall.said())[-1].message.text
+    assert await hall.charges() == [-PRICE]
+
+
+@pytest.mark.parametrize("text", ["/error-mid tell me", "/empty"])
+async def test_what_the_provider_did_not_deliver_is_released(hall: Hall, text: str) -> None:
+    run_id = await left_behind(hall, provider_run=await answered_upstream(hall, text))
+    assert (await hall.reborn().recover()).released == 1
+    assert (await hall.run(run_id)).outcome == Reason.INTERRUPTED
+    assert await hall.charges() == []
+
+
+async def test_a_provider_that_does_not_know_the_run_charges_nothing(hall: Hall) -> None:
+    run_id = await left_behind(hall, provider_run="resp_unknown")
+    assert (await hall.reborn().recover()).released == 1
+    assert (await hall.run(run_id)).outcome == Reason.INTERRUPTED
+
+
+async def test_a_key_that_no_longer_opens_charges_nothing(hall: Hall) -> None:
+    provider_run = await answered_upstream(hall, "What is 6 * 7?")
+    await left_behind(hall, provider_run=provider_run)
+    await hall.means.vault.replace(hall.assistant.secret_id, "sk-somebody-elses-key")
+    assert (await hall.reborn().recover()).released == 1
+    assert await hall.charges() == []
+
+
+async def test_an_answer_confirmed_after_its_hold_expired_is_given_and_not_charged(
+    hall: Hall,
+) -> None:
+    provider_run = await answered_upstream(hall, "What is 6 * 7?")
+    run_id = await left_behind(hall, provider_run=provider_run)
+    now = hall.clock.advance(HOUR)
+    await hall.database.run(lambda unit: unit.books.sweep(now))
+    await hall.reborn().recover()
+    run = await hall.run(run_id)
+    assert (run.state, run.outcome, run.charged) == (
+        RunState.COMPLETED,
+        Reason.HOLD_EXPIRED,
+        0,
+    )
+    assert "42" in (await hall.said())[-1].message.text
+    assert await hall.charges() == []
+
+
+async def test_recovering_twice_or_twice_at_once_ends_each_run_once(hall: Hall) -> None:
+    provider_run = await answered_upstream(hall, "What is 6 * 7?")
+    await left_behind(hall, provider_run=provider_run)
+    both = await asyncio.gather(
+        hall.reborn(owner="one").recover(), hall.reborn(owner="another").recover()
+    )
+    assert sum(one.captured for one in both) == 1
+    assert await hall.reborn(owner="a third").recover() == Recovered(0, 0, 0)
+    assert await hall.charges() == [-PRICE]
+
+
+async def test_the_open_holds_of_calls_are_released_too(hall: Hall) -> None:
+    await hall.database.run(
+        lambda unit: unit.books.open_hold(hold_of(hall.shop, PRICE, owner=DEAD))
+    )
+    assert await hall.reborn().recover() == Recovered(captured=0, released=0, holds=1)
+    assert await hall.available() == BOUGHT
+
+
+async def test_the_dead_are_struck_off_and_the_living_are_left_alone(
+    hall: Hall, database_kind: str
+) -> None:
+    if database_kind == "sqlite":
+        pytest.skip("one process writes an SQLite file: all others are dead")
+    now = hall.clock.now()
+    await alive(hall, "a living process", until=now + HOUR)
+    await alive(hall, DEAD, until=now - MINUTE)
+    run_id = await left_behind(hall, owner="a living process")
+    await left_behind_call(hall, owner="a living process")
+    assert await hall.reborn().recover() == Recovered(0, 0, 0)
+    assert (await hall.run(run_id)).ended_at is None
+    owners = await hall.database.read(lambda s: set(s.exec(select(ProcessLease.owner))))
+    assert owners == {"this process", "a living process"}
+
+
+async def left_behind_call(hall: Hall, *, owner: str) -> None:
+    await hall.database.run(
+        lambda unit: unit.books.open_hold(hold_of(hall.shop, PRICE, owner=owner))
+    )
+
+
+async def test_on_sqlite_every_other_process_is_dead_whatever_its_lease_says(
+    hall: Hall, database_kind: str
+) -> None:
+    if database_kind != "sqlite":
+        pytest.skip("a lease counts where several processes write")
+    await alive(hall, DEAD, until=hall.clock.now() + HOUR)
+    await left_behind(hall)
+    await left_behind_call(hall, owner=DEAD)
+    assert await hall.reborn().recover() == Recovered(captured=0, released=1, holds=1)
+
+
+async def test_what_this_process_is_working_on_is_left_alone(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    assert await hall.runs.recover() == Recovered(0, 0, 0)
+    gate.open()
+    assert (await answer.outcome()).charged == PRICE
+
+
+async def test_a_process_taken_for_dead_that_finishes_after_all_charges_nothing(
+    hall: Hall,
+) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 7?")
+    await anext(answer.listen())
+    await gate.reached()
+    hall.clock.advance(6 * MINUTE)  # its lease is over
+    assert (await hall.reborn().recover()).released == 1
+    gate.open()
+    outcome = await answer.outcome()
+    assert (outcome.charged, outcome.sentence) == (0, "Not charged: interrupted")
+    run = await hall.run(answer.run_id)
+    assert (run.state, run.outcome, run.charged) == (RunState.FAILED, Reason.INTERRUPTED, 0)
+    assert await hall.charges() == []
+    assert await hall.available() == BOUGHT
+
+
+async def test_a_run_of_this_process_that_nobody_drives_any_more_is_ended(hall: Hall) -> None:
+    run_id = await left_behind(hall, owner="this process")
+    assert (await hall.runs.recover()).released == 1
+    assert (await hall.run(run_id)).outcome == Reason.INTERRUPTED
+
+
+async def test_after_recovery_the_conversation_goes_on(hall: Hall) -> None:
+    await left_behind(hall)
+    hall.clock.advance(MINUTE)
+    runs = hall.reborn()
+    await runs.recover()
+    answer = await runs.begin(
+        account_id=hall.shop.subscriber_id,
+        thread_id=THREAD,
+        offering_slug="math-tutor",
+        text="What is 6 * 7?",
+        message_id="m2",
+    )
+    assert (await answer.outcome()).charged == PRICE
+    texts = await hall.database.read(
+        lambda s: [m.text for m in s.exec(select(Message).order_by(Message.created_at))]  # type: ignore[arg-type]
+    )
+    assert texts[1] == PARTIAL
+    await runs.drain(10)

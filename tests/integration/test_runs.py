@@ -1,0 +1,605 @@
+"""Paid messages, on real tables and over a real socket: the charging table, row by row."""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, select
+
+from farebox.demo.upstream import refusals
+from host.errors import (
+    CallInProgress,
+    CreditsExhausted,
+    FareboxError,
+    IdempotencyConflict,
+    LedgerUnavailable,
+    MalformedRequest,
+    NotInPlan,
+    OfferingPaused,
+    PlanEnded,
+    UnknownOffering,
+    UnknownThread,
+)
+from host.providers.base import TextDelta
+from host.runs.answers import LiveAnswer
+from host.runs.lifecycle import Reason
+from host.runs.opening import TEXT_MAX
+from host.runs.runner import Runs
+from storage.credits import HoldState
+from storage.database import Database
+from storage.models.catalogue import Offering, OfferingState
+from storage.models.conversations import Message, Run, Thread
+from storage.moments import DAY, MINUTE, Micros
+from storage.run_states import RunState
+from tests.conversing import (
+    BOUGHT,
+    PLANTED_KEY,
+    PRICE,
+    SLUG,
+    THREAD,
+    Hall,
+    open_hall,
+)
+from tests.fakes.clock import ManualClock
+
+
+@pytest.fixture
+async def hall(database: Database, database_url: str, clock: ManualClock) -> AsyncIterator[Hall]:
+    async with open_hall(database, database_url, clock) as opened:
+        yield opened
+
+
+async def listened(answer: LiveAnswer) -> str:
+    return "".join([piece.text async for piece in answer.listen()])
+
+
+async def until_stored(hall: Hall, answer_id: str, wanted: str) -> None:
+    """Wait until the answer's stored text is as wanted; the hall's own timeout bounds it."""
+    while await hall.database.read(lambda s: s.get_one(Message, answer_id).text) != wanted:
+        pass
+
+
+# What a delivered answer costs.
+
+
+async def test_an_answer_is_streamed_stored_and_charged_once(hall: Hall) -> None:
+    answer = await hall.begin("What is 17 * 23?")
+    heard = await listened(answer)
+    outcome = await answer.outcome()
+
+    assert "391" in heard
+    assert outcome.text == heard
+    assert (outcome.state, outcome.reason) == (RunState.COMPLETED, None)
+    assert (outcome.charged, outcome.available) == (PRICE, BOUGHT - PRICE)
+    assert outcome.sentence.startswith("−5 credits · 95 left · ")
+    assert await hall.charges() == [-PRICE]
+    question, reply = await hall.said()
+    assert (question.message.text, reply.message.text) == ("What is 17 * 23?", heard)
+    assert reply.message.id == answer.answer_id
+    run = await hall.run(outcome.run_id)
+    assert (run.state, run.charged, run.balance_after) == ("completed", PRICE, BOUGHT - PRICE)
+    assert run.provider_run is not None
+    assert run.first_text_at is not None
+    assert run.usage is not None
+    assert run.usage["output"] > 0
+    hold = (await hall.holds())[0]
+    assert (hold.public_id, hold.state) == (outcome.receipt_id, HoldState.CAPTURED)
+
+
+async def test_the_assistant_remembers_what_was_said_in_the_thread_and_only_there(
+    hall: Hall,
+) -> None:
+    await hall.ask("My name is Ada.")
+    assert "Ada" in (await hall.ask("What is my name?")).text
+    assert "Ada" not in (await hall.ask("What is my name?", thread_id="another-thread")).text
+
+
+async def test_a_message_within_a_time_plan_costs_nothing_and_says_until_when(hall: Hall) -> None:
+    until = hall.clock.now() + 7 * DAY
+    account_id = await hall.pass_ending_at(until)
+    answer = await hall.begin("What is 6 * 7?", account_id=account_id)
+    outcome = await answer.outcome()
+    assert (outcome.charged, outcome.price, outcome.included_until) == (0, 0, until)
+    assert outcome.sentence.startswith("Included in your plan until 25 November 2026")
+    hold = (await hall.holds())[0]
+    assert (hold.amount, hold.state) == (0, HoldState.CAPTURED)
+
+
+async def test_a_time_plan_that_ends_while_the_answer_is_written_still_includes_it(
+    hall: Hall,
+) -> None:
+    account_id = await hall.pass_ending_at(hall.clock.now() + MINUTE)
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 7?", account_id=account_id)
+    await gate.reached()
+    hall.clock.advance(2 * MINUTE)
+    gate.open()
+    assert (await answer.outcome()).charged == 0
+    with pytest.raises(PlanEnded):
+        await hall.begin("And now?", account_id=account_id)
+
+
+async def test_the_builders_own_message_is_free_and_opens_no_hold(hall: Hall) -> None:
+    answer = await hall.begin("What is 6 * 7?", account_id=hall.shop.builder_id)
+    outcome = await answer.outcome()
+    assert "42" in outcome.text
+    assert (outcome.charged, outcome.available) == (0, None)
+    assert outcome.sentence.startswith("Free")
+    assert await hall.holds() == []
+
+
+# What is not delivered costs nothing.
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "state"),
+    [
+        ("/error", Reason.UPSTREAM_FAILED, RunState.FAILED),
+        ("/failed", Reason.UPSTREAM_FAILED, RunState.FAILED),
+        ("/hangup", Reason.UPSTREAM_FAILED, RunState.FAILED),
+        ("/401", Reason.UPSTREAM_FAILED, RunState.FAILED),
+        ("/quota", Reason.UPSTREAM_FAILED, RunState.FAILED),
+        ("/429", Reason.UPSTREAM_BUSY, RunState.FAILED),
+        ("/json", Reason.UPSTREAM_TRUNCATED, RunState.FAILED),
+        ("/empty", Reason.EMPTY_ANSWER, RunState.COMPLETED),
+    ],
+)
+async def test_nothing_shown_costs_nothing(
+    hall: Hall, text: str, reason: Reason, state: RunState
+) -> None:
+    outcome = await hall.ask(text)
+    assert (outcome.reason, outcome.state, outcome.text) == (reason, state, "")
+    await released(hall, outcome.run_id, reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("/error-mid what is 6 * 7", Reason.UPSTREAM_FAILED),
+        ("/error-event what is 6 * 7", Reason.UPSTREAM_FAILED),
+        ("/error-nested what is 6 * 7", Reason.UPSTREAM_FAILED),
+        ("/junk what is 6 * 7", Reason.UPSTREAM_FAILED),
+        ("/reset what is 6 * 7", Reason.UPSTREAM_FAILED),
+        ("/cut what is 6 * 7", Reason.UPSTREAM_TRUNCATED),
+        ("/incomplete what is 6 * 7", Reason.INCOMPLETE),
+    ],
+)
+async def test_a_failure_after_visible_text_costs_nothing_and_keeps_the_text(
+    hall: Hall, text: str, reason: Reason
+) -> None:
+    answer = await hall.begin(text)
+    heard = await listened(answer)
+    outcome = await answer.outcome()
+    assert heard
+    assert (outcome.text, outcome.reason) == (heard, reason)
+    assert (await hall.said())[-1].message.text == heard
+    await released(hall, outcome.run_id, reason)
+
+
+async def released(hall: Hall, run_id: str, reason: Reason) -> None:
+    """The whole price is back, and the run says why."""
+    run = await hall.run(run_id)
+    assert (run.charged, run.outcome, run.balance_after) == (0, reason, BOUGHT)
+    assert [hold.state for hold in await hall.holds()] == [HoldState.RELEASED]
+    assert await hall.available() == BOUGHT
+    assert await hall.charges() == []
+
+
+async def test_a_failed_message_leaves_the_conversation_usable(hall: Hall) -> None:
+    assert (await hall.ask("/error-mid tell me")).charged == 0
+    assert "42" in (await hall.ask("What is 6 * 7?")).text
+
+
+async def test_an_upstream_that_never_ends_is_given_up(
+    database: Database, database_url: str, clock: ManualClock
+) -> None:
+    async with open_hall(database, database_url, clock, run_max_s=0.2) as hall:
+        gate = hall.upstream.hold_answers(after_words=1)
+        outcome = await hall.ask("What is 6 * 7?")
+        assert (outcome.state, outcome.reason) == (RunState.EXPIRED, Reason.UPSTREAM_TIMEOUT)
+        await gate.deserted()
+        await released(hall, outcome.run_id, Reason.UPSTREAM_TIMEOUT)
+
+
+async def test_an_upstream_that_opens_no_conversation_costs_nothing(hall: Hall) -> None:
+    hall.upstream.refuse_next(refusals.server_error())
+    outcome = await hall.ask("What is 6 * 7?")
+    await released(hall, outcome.run_id, Reason.UPSTREAM_FAILED)
+
+
+# Stopping, leaving, shutting down.
+
+
+async def test_stopped_before_anything_was_visible_is_not_charged(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=0)
+    answer = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    await answer.stop()
+    outcome = await answer.outcome()
+    assert (outcome.state, outcome.sentence) == (RunState.CANCELLED, "Stopped, not charged")
+    await hall.upstream.all_quiet()
+    await released(hall, outcome.run_id, Reason.STOPPED)
+
+
+async def test_stopped_after_the_first_visible_word_costs_the_price(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=2)
+    answer = await hall.begin("What is 6 * 7?")
+    await anext(answer.listen())
+    await gate.reached()
+    await answer.stop()
+    outcome = await answer.outcome()
+    assert (outcome.state, outcome.sentence) == (RunState.CANCELLED, "Stopped, 5 credits")
+    assert outcome.text
+    await hall.upstream.all_quiet()
+    assert await hall.charges() == [-PRICE]
+    assert (await hall.said())[-1].message.text == outcome.text
+
+
+async def test_stopping_twice_or_too_late_changes_nothing(hall: Hall) -> None:
+    answer = await hall.begin("What is 6 * 7?")
+    outcome = await answer.outcome()
+    await asyncio.gather(answer.stop(), answer.stop())
+    assert await answer.outcome() == outcome
+    assert outcome.reason is None
+
+
+async def test_an_answer_goes_on_when_everybody_has_left(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=2)
+    answer = await hall.begin("What is 6 * 7?")
+    leaving = asyncio.create_task(listened(answer))
+    waiting = asyncio.create_task(answer.outcome())
+    await gate.reached()
+    for task in (leaving, waiting):
+        task.cancel()
+    await asyncio.wait([leaving, waiting])
+    gate.open()
+    assert (await answer.outcome()).charged == PRICE
+    assert "42" in (await hall.said())[-1].message.text
+
+
+async def test_a_caller_who_leaves_while_it_begins_leaves_no_hold_open(hall: Hall) -> None:
+    beginning = asyncio.create_task(hall.begin("What is 6 * 7?"))
+    await asyncio.wait([beginning], timeout=0)
+    beginning.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beginning
+    await hall.runs.drain(10)
+    assert [hold.state for hold in await hall.holds()] == [HoldState.CAPTURED]
+
+
+async def test_who_comes_late_hears_everything_from_the_beginning(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=3)
+    answer = await hall.begin("What is 6 * 7?")
+    early = asyncio.create_task(listened(answer))
+    await gate.reached()
+    joined = hall.runs.live(THREAD)
+    assert joined is answer
+    late = joined.listen()
+    first = await anext(late)
+    assert isinstance(first, TextDelta)
+    gate.open()
+    rest = "".join([piece.text async for piece in late])
+    assert first.text + rest == await early == (await answer.outcome()).text
+    assert hall.runs.live(THREAD) is None
+
+
+async def test_the_text_is_stored_while_it_is_written(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=4)
+    answer = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    while len(answer.text.split()) < 4:
+        await answer.changed()
+    await until_stored(hall, answer.answer_id, answer.text)
+    run = await hall.run(answer.run_id)
+    assert run.state == RunState.IN_PROGRESS
+    assert run.first_text_at is not None
+    assert run.provider_run is not None
+    gate.open()
+    await answer.outcome()
+
+
+async def test_a_long_answer_keeps_its_hold_alive(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    opened = (await hall.holds())[0]
+    hall.clock.advance(4 * MINUTE)
+    while (await hall.holds())[0].expires_at == opened.expires_at:
+        pass
+    gate.open()
+    assert (await answer.outcome()).charged == PRICE
+
+
+async def test_an_answer_whose_hold_has_expired_is_not_charged(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    expiry = (await hall.holds())[0].expires_at
+    await hall.database.run(lambda unit: unit.books.sweep(Micros(expiry + 1)))
+    gate.open()
+    outcome = await answer.outcome()
+    assert (outcome.charged, outcome.reason) == (0, Reason.HOLD_EXPIRED)
+    hold = (await hall.holds())[0]
+    assert (hold.state, hold.shortfall) == (HoldState.EXPIRED, PRICE)
+
+
+async def test_shutting_down_waits_for_what_ends_in_time(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    draining = asyncio.create_task(hall.runs.drain(10))
+    gate.open()
+    await draining
+    assert (await answer.outcome()).charged == PRICE
+
+
+async def test_shutting_down_interrupts_what_takes_longer_and_charges_nothing(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=2)
+    answer = await hall.begin("What is 6 * 7?")
+    await anext(answer.listen())
+    await gate.reached()
+    await hall.runs.drain(0)
+    outcome = await answer.outcome()
+    assert (outcome.reason, outcome.sentence) == (Reason.INTERRUPTED, "Not charged: interrupted")
+    assert outcome.text
+    await released(hall, outcome.run_id, Reason.INTERRUPTED)
+    with pytest.raises(LedgerUnavailable):
+        await hall.begin("And another?")
+
+
+# The same message twice, and two at once.
+
+
+async def test_the_same_message_twice_at_once_is_one_answer(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    first, second = await asyncio.gather(
+        hall.begin("What is 6 * 7?", message_id="m1"),
+        hall.begin("What is 6 * 7?", message_id="m1"),
+    )
+    gate.open()
+    assert first is second
+    await first.outcome()
+    assert await hall.charges() == [-PRICE]
+
+
+async def test_the_same_message_later_finds_the_same_receipt(hall: Hall) -> None:
+    first = await hall.begin("What is 6 * 7?", message_id="m1")
+    outcome = await first.outcome()
+    again = await hall.begin("What is 6 * 7?", message_id="m1")
+    assert again.answer_id == first.answer_id
+    assert await listened(again) == outcome.text
+    assert await again.outcome() == outcome
+    assert await hall.charges() == [-PRICE]
+
+
+async def test_a_failed_message_sent_again_replays_its_failure(hall: Hall) -> None:
+    first = await (await hall.begin("/error", message_id="m1")).outcome()
+    again = await (await hall.begin("/error", message_id="m1")).outcome()
+    assert again == first
+    assert hall.upstream.journal.count("POST", "/v1/responses") == 1
+
+
+async def test_another_text_under_the_same_id_is_refused(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 7?", message_id="m1")
+    with pytest.raises(IdempotencyConflict):
+        await hall.begin("What is 6 * 8?", message_id="m1")
+    gate.open()
+    await answer.outcome()
+    with pytest.raises(IdempotencyConflict):
+        await hall.begin("What is 6 * 8?", message_id="m1")
+    with pytest.raises(IdempotencyConflict):
+        await hall.begin("What is 6 * 7?", message_id="m1", thread_id="another")
+    with pytest.raises(IdempotencyConflict):  # nor may the answer's own id be a question's
+        await hall.begin("What is 6 * 7?", message_id=answer.answer_id)
+
+
+async def test_an_answer_cannot_take_the_place_of_another_message(hall: Hall) -> None:
+    await (await hall.begin("What is 6 * 7?", message_id="m1")).outcome()
+    with pytest.raises(IdempotencyConflict):
+        await hall.runs.begin(
+            account_id=hall.shop.subscriber_id,
+            thread_id=THREAD,
+            offering_slug=SLUG,
+            text="What is 6 * 8?",
+            message_id="m2",
+            answer_id="m1",
+        )
+    assert await hall.available() == BOUGHT - PRICE
+    assert len(await hall.said()) == 2
+
+
+async def test_nobody_learns_or_gets_the_answer_to_somebody_elses_message(hall: Hall) -> None:
+    await (await hall.begin("What is 6 * 7?", message_id="m1")).outcome()
+    stranger = await hall.subscriber_with(hall.shop.plan)
+    with pytest.raises(IdempotencyConflict):
+        await hall.begin("What is 6 * 7?", message_id="m1", account_id=stranger)
+
+
+async def test_a_second_question_waits_for_nobody_unless_it_is_patient(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    first = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    with pytest.raises(CallInProgress) as refused:
+        await hall.begin("What is 6 * 8?")
+    assert "Retry-After" in refused.value.headers
+    patient = asyncio.create_task(hall.begin("What is 6 * 8?", patience_s=10))
+    gate.open()
+    assert (await first.outcome()).charged == PRICE
+    assert "48" in (await (await patient).outcome()).text
+
+
+async def test_another_process_sees_that_the_thread_is_busy(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 7?", message_id="m1")
+    await gate.reached()
+    elsewhere = hall.reborn()
+    for message_id in ("m1", "m2"):
+        with pytest.raises(CallInProgress):
+            await begin_at(elsewhere, hall, message_id=message_id)
+    gate.open()
+    await answer.outcome()
+    again = await begin_at(elsewhere, hall, message_id="m1")
+    assert (await again.outcome()).charged == PRICE
+    assert await hall.charges() == [-PRICE]
+
+
+async def begin_at(runs: Runs, hall: Hall, *, message_id: str) -> LiveAnswer:
+    return await runs.begin(
+        account_id=hall.shop.subscriber_id,
+        thread_id=THREAD,
+        offering_slug=SLUG,
+        text="What is 6 * 7?",
+        message_id=message_id,
+    )
+
+
+async def test_of_twenty_messages_at_once_seven_are_paid_and_thirteen_refused(hall: Hall) -> None:
+    for number in range(13):  # 100 credits, of which 35 are left
+        await hall.ask("What is 6 * 7?", thread_id=f"before-{number}")
+    assert await hall.available() == 7 * PRICE
+    gate = hall.upstream.hold_answers(after_words=1)
+    begun = await asyncio.gather(
+        *(hall.begin("What is 6 * 7?", thread_id=f"t{number}") for number in range(20)),
+        return_exceptions=True,
+    )
+    answers = [answer for answer in begun if isinstance(answer, LiveAnswer)]
+    refused = [error for error in begun if isinstance(error, CreditsExhausted)]
+    assert (len(answers), len(refused)) == (7, 13)
+    gate.open()
+    for answer in answers:
+        assert (await answer.outcome()).charged == PRICE
+    assert await hall.available() == 0
+
+
+# Refused before the upstream: nothing stored, nothing charged, nobody called.
+
+
+async def nothing_happened(hall: Hall, error: type[FareboxError], **how: object) -> None:
+    arguments: dict[str, object] = {
+        "account_id": hall.shop.subscriber_id,
+        "thread_id": THREAD,
+        "offering_slug": SLUG,
+        "text": "What is 6 * 7?",
+        "message_id": "m1",
+    }
+    with pytest.raises(error):
+        await hall.runs.begin(**{**arguments, **how})  # type: ignore[arg-type]
+    assert await hall.holds() == []
+    assert hall.upstream.journal.requests == []
+
+    def rows(session: Session) -> int:
+        return sum(len(session.exec(select(table)).all()) for table in (Thread, Message, Run))
+
+    assert await hall.database.read(rows) == 0
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * (TEXT_MAX + 1), "a\0b", "\ud800"])
+async def test_what_is_no_message_is_refused(hall: Hall, text: str) -> None:
+    await nothing_happened(hall, MalformedRequest, text=text)
+
+
+async def test_an_assistant_nobody_offers_is_refused(hall: Hall) -> None:
+    await nothing_happened(hall, UnknownOffering, offering_slug="no-such-thing")
+
+
+async def test_without_a_plan_a_message_is_refused(hall: Hall) -> None:
+    stranger = await hall.subscriber_with()
+    await nothing_happened(hall, NotInPlan, account_id=stranger)
+
+
+async def test_with_a_plan_and_no_credits_a_message_is_refused(hall: Hall) -> None:
+    poor = await hall.subscriber_with(hall.shop.plan)
+    await nothing_happened(hall, CreditsExhausted, account_id=poor)
+
+
+async def test_a_paused_assistant_refuses(hall: Hall) -> None:
+    def pause(session: Session) -> None:
+        session.get_one(Offering, hall.shop.offering_id).state = OfferingState.PAUSED
+
+    await hall.database.run(lambda unit: pause(unit.session))
+    await nothing_happened(hall, OfferingPaused)
+
+
+async def test_an_unknown_thread_is_refused_where_only_known_ones_will_do(hall: Hall) -> None:
+    await nothing_happened(hall, UnknownThread, only_existing=True)
+
+
+async def test_a_thread_belongs_to_one_person(hall: Hall) -> None:
+    await hall.ask("What is 6 * 7?")
+    stranger = await hall.subscriber_with(hall.shop.plan)
+    with pytest.raises(UnknownThread):
+        await hall.begin("What is 6 * 8?", account_id=stranger)
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await hall.begin("What is 6 * 8?")
+    with pytest.raises(UnknownThread):  # nor does it say that it is busy
+        await hall.begin("What is 6 * 9?", account_id=stranger)
+    gate.open()
+    await answer.outcome()
+
+
+# Trying an assistant, and keeping secrets.
+
+
+async def test_a_rehearsal_answers_for_nothing_and_leaves_nothing(hall: Hall) -> None:
+    rehearsal = await hall.runs.rehearse(hall.assistant, "What is 6 * 7?")
+    assert rehearsal.ok
+    assert "42" in rehearsal.text
+    assert rehearsal.sentence == "It answered in 0.0 s."
+    assert await hall.holds() == []
+    assert await hall.said() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("/401", "It did not answer. The upstream does not accept the key."),
+        ("/cut tell me", "Its answer broke off."),
+        ("/empty", "It answered with nothing. Check the model and the instructions."),
+        ("/incomplete tell me", "Its answer was cut short by the upstream."),
+    ],
+)
+async def test_a_rehearsal_that_fails_tells_the_builder_why(
+    hall: Hall, text: str, sentence: str
+) -> None:
+    rehearsal = await hall.runs.rehearse(hall.assistant, text)
+    assert (rehearsal.ok, rehearsal.sentence) == (False, sentence)
+
+
+async def test_a_key_that_does_not_open_costs_the_subscriber_nothing(hall: Hall) -> None:
+    await hall.means.vault.replace(hall.assistant.secret_id, "sk-not-the-upstreams-key")
+    outcome = await hall.ask("What is 6 * 7?")
+    await released(hall, outcome.run_id, Reason.UPSTREAM_FAILED)
+
+
+async def test_the_key_is_in_no_table_no_log_and_no_error(
+    hall: Hall, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    errors = []
+    for text in ("What is 6 * 7?", "/401", "/reset tell me a secret", "/junk"):
+        await hall.ask(text)
+    try:
+        await hall.begin("a secret" * TEXT_MAX)
+    except FareboxError as error:
+        errors.append("".join(traceback.format_exception(error)))
+    everything = caplog.text + "".join(errors)
+    everything += await hall.database.read(every_row)
+    if database_url.startswith("sqlite"):
+        path = Path(database_url.removeprefix("sqlite:///"))
+        files = [path, *path.parent.glob(f"{path.name}-*")]
+        everything += "".join(file.read_bytes().decode("latin-1") for file in files)
+    assert PLANTED_KEY not in everything
+    assert PLANTED_KEY[8:20] not in everything
+    assert "secret" not in caplog.text
+
+
+def every_row(session: Session) -> str:
+    from storage.models.base import metadata
+
+    return "".join(
+        repr(row) for table in metadata().sorted_tables for row in session.execute(table.select())
+    )

@@ -1,0 +1,103 @@
+"""What people read about how a run ended: one sentence for each row of the charging table."""
+
+from dataclasses import replace
+
+import pytest
+
+from host.errors import UpstreamFailed, UpstreamTimeout
+from host.runs.lifecycle import Reason
+from host.runs.outcomes import SENTENCES, Outcome, outcome_of
+from storage.credits import MilliCredits
+from storage.models.conversations import Run
+from storage.moments import SECOND
+from storage.run_states import RunState
+from tests.fakes.clock import START
+
+DELIVERED = Outcome(
+    run_id="run",
+    answer_id="answer",
+    state=RunState.COMPLETED,
+    text="42",
+    price=MilliCredits(5_000),
+    charged=MilliCredits(5_000),
+    available=MilliCredits(95_000),
+    receipt_id="r-1",
+    included_until=None,
+    reason=None,
+    seconds=1.234,
+)
+FREE = MilliCredits(0)
+
+
+def refused(reason: Reason) -> Outcome:
+    return replace(DELIVERED, charged=FREE, reason=reason)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        (DELIVERED, "−5 credits · 95 left · 1.2 s"),
+        (
+            replace(DELIVERED, charged=MilliCredits(1_000), available=FREE),
+            "−1 credit · 0 left · 1.2 s",
+        ),
+        (replace(DELIVERED, charged=MilliCredits(250)), "−0.25 credits · 95 left · 1.2 s"),
+        (
+            replace(DELIVERED, charged=FREE, price=FREE, included_until=START),
+            "Included in your plan until 18 November 2026, 11:06 UTC · 1.2 s",
+        ),
+        (replace(DELIVERED, charged=FREE, price=FREE, available=None), "Free · 1.2 s"),
+        (refused(Reason.STOPPED), "Stopped, not charged"),
+        (replace(DELIVERED, reason=Reason.STOPPED), "Stopped, 5 credits"),
+        (refused(Reason.INTERRUPTED), "Not charged: interrupted"),
+        (refused(Reason.EMPTY_ANSWER), "Not charged: the answer was empty."),
+        (refused(Reason.UPSTREAM_TRUNCATED), "Not charged: the answer broke off (id r-1)."),
+        (
+            refused(Reason.UPSTREAM_FAILED),
+            "Not charged: the assistant's upstream failed (id r-1).",
+        ),
+    ],
+)
+def test_the_sentence_says_what_happened_and_what_it_cost(outcome: Outcome, sentence: str) -> None:
+    assert outcome.sentence == sentence
+
+
+@pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.STOPPED])
+def test_every_answer_that_was_not_delivered_says_first_that_it_was_not_charged(
+    reason: Reason,
+) -> None:
+    assert refused(reason).sentence.startswith("Not charged: ")
+
+
+def test_every_reason_has_a_sentence() -> None:
+    assert set(SENTENCES) == set(Reason)
+
+
+def test_a_program_gets_an_error_instead_of_an_answer_that_failed() -> None:
+    assert DELIVERED.error() is None
+    assert isinstance(refused(Reason.UPSTREAM_TIMEOUT).error(), UpstreamTimeout)
+    error = refused(Reason.EMPTY_ANSWER).error()
+    assert isinstance(error, UpstreamFailed)
+    assert error.detail == "Not charged: the answer was empty."
+    assert error.facts == {"receipt": "r-1"}
+
+
+def test_a_stored_run_tells_the_same_as_when_it_ended() -> None:
+    run = Run(
+        id="run",
+        thread_id="t",
+        account_id=1,
+        offering_id=1,
+        question_id="question",
+        answer_id="answer",
+        state="completed",
+        provider="responses",
+        receipt_id="r-1",
+        price=5_000,
+        charged=5_000,
+        balance_after=95_000,
+        owner="a process",
+        created_at=START,
+        ended_at=START + 1_234 * SECOND // 1000,
+    )
+    assert outcome_of(run, "42") == DELIVERED

@@ -1,0 +1,129 @@
+"""What subscribers read about money, line by line."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from chat_ui import wording
+from host.errors import CallInProgress, CreditsExhausted
+from host.runs.lifecycle import Reason
+from host.runs.outcomes import Outcome
+from storage.credits import MilliCredits
+from storage.moments import DAY, Micros, to_micros
+from storage.run_states import RunState
+from tests.fakes.clock import START
+
+RECEIPT = "01a1faec-f9ef-7a21-91f4-4adc9c9e8a31"
+
+
+def outcome(
+    text: str = "391",
+    *,
+    reason: Reason | None = None,
+    charged: int = 0,
+    price: int = 5_000,
+    available: int | None = 95_000,
+    included_until: int | None = None,
+) -> Outcome:
+    return Outcome(
+        run_id="run",
+        answer_id="answer",
+        state=RunState.COMPLETED if reason is None else RunState.FAILED,
+        text=text,
+        price=MilliCredits(price),
+        charged=MilliCredits(charged),
+        available=None if available is None else MilliCredits(available),
+        receipt_id=RECEIPT,
+        included_until=None if included_until is None else Micros(included_until),
+        reason=reason,
+        seconds=1.23,
+    )
+
+
+def test_a_paid_answer_says_what_it_cost_and_what_is_left() -> None:
+    assert wording.receipt_line(outcome(charged=5_000)) == "−5 credits · 95 left · 1.2 s"
+
+
+def test_an_answer_under_a_pass_says_until_when() -> None:
+    included = outcome(price=0, available=0, included_until=START + 7 * DAY)
+    assert wording.receipt_line(included).startswith("Included in your plan until ")
+    assert "left" not in wording.receipt_line(included)
+
+
+def test_a_stopped_answer_says_so_and_what_is_left() -> None:
+    stopped = outcome("39", reason=Reason.STOPPED, charged=5_000, available=90_000)
+    assert wording.answer_or_sentence(stopped) == "39"
+    assert wording.receipt_line(stopped) == "Stopped, 5 credits · 90 left"
+
+
+def test_an_answer_stopped_before_its_first_word_is_a_sentence() -> None:
+    stopped = outcome("", reason=Reason.STOPPED)
+    assert wording.answer_or_sentence(stopped) == "Stopped, not charged"
+    assert wording.receipt_line(stopped) == "0 credits · 95 left"
+
+
+@pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.STOPPED])
+def test_a_failure_with_nothing_shown_is_a_sentence_that_begins_with_not_charged(
+    reason: Reason,
+) -> None:
+    failed = outcome(" \n", reason=reason)
+    sentence = wording.answer_or_sentence(failed)
+    assert sentence.startswith("Not charged: ")
+    assert sentence.endswith(".")
+    assert ".." not in sentence
+    assert wording.receipt_line(failed) == "0 credits · 95 left"
+
+
+def test_a_failure_after_visible_text_keeps_the_text_and_says_not_charged_below() -> None:
+    failed = outcome("I am a maths", reason=Reason.UPSTREAM_TRUNCATED)
+    assert wording.answer_or_sentence(failed) == "I am a maths"
+    assert wording.receipt_line(failed).startswith("Not charged: the answer broke off")
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        CreditsExhausted(
+            offering="Math Tutor", required=5_000, available=2_000, topup_url="http://x/buy"
+        ),
+        CallInProgress("This conversation is busy with another answer."),
+    ],
+)
+def test_a_refusal_says_that_nothing_was_charged(
+    refused: CreditsExhausted | CallInProgress,
+) -> None:
+    said = wording.refusal_sentence(refused)
+    assert "charged" in said.lower()
+    assert refused.detail in said
+
+
+@pytest.mark.parametrize(
+    ("price", "expected"),
+    [(5_000, "5 credits per message"), (1_000, "1 credit per message"), (0, "Free")],
+)
+def test_a_price_tag_has_its_unit(price: int, expected: str) -> None:
+    assert wording.price_tag(MilliCredits(price), included_until=None) == expected
+
+
+def test_a_pass_is_named_by_its_last_day() -> None:
+    until = to_micros(datetime(2026, 11, 27, 9, 30, tzinfo=UTC))
+    assert wording.price_tag(MilliCredits(5_000), included_until=until) == "Included until 27 Nov"
+
+
+def test_what_a_builder_wrote_becomes_no_link_and_no_picture() -> None:
+    card = wording.profile_text(
+        "![x](http://evil)",
+        "# Buy [here](http://evil) `now`",
+        MilliCredits(5_000),
+        MilliCredits(0),
+        included_until=None,
+    )
+    assert card.startswith(r"**\!\[x\](http://evil)**")
+    assert r"\# Buy \[here\](http://evil) \`now\`" in card
+    assert card.endswith("`5 credits per message` `0 left`")
+
+
+def test_home_names_the_assistants_or_says_what_to_do() -> None:
+    assert wording.home_text([]) == wording.NOTHING_BOUGHT
+    assert wording.home_text(["A"]).endswith("You have A.")
+    assert wording.home_text(["A", "B", "C"]).endswith("You have A, B and C.")
