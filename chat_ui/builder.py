@@ -103,7 +103,8 @@ async def resume(host: Host, visitor: Visitor, thread: ThreadDict) -> None:
     """
     scene = await _scene(host, visitor)
     state = await host.drafts.peek(visitor.account_id, thread["id"])
-    reply = _standing(scene, state)
+    is_open = state.life is DraftLife.OPEN
+    reply = greet(state, scene.choices) if is_open else _standing(scene, state)
     step = StepDict(
         id=str(uuid4()),
         threadId=thread["id"],
@@ -198,11 +199,12 @@ async def _carry_out(scene: Scene, before: DraftState, turn: Turn) -> DraftState
 
 
 async def _keep(scene: Scene, before: DraftState, turn: Turn) -> DraftState:
-    """Save what has changed, then say what follows."""
+    """Save what has changed, then say what follows; of what is published, where it is."""
     state = turn.state
     if state != before:
         state = await scene.host.drafts.save(scene.account_id, state)
-    await _say(scene, state, turn.reply)
+    is_published = state.life is DraftLife.PUBLISHED
+    await _say(scene, state, _standing(scene, state) if is_published else turn.reply)
     return state
 
 
@@ -245,7 +247,7 @@ def _has_seen(scene: Scene, state: DraftState) -> bool:
 def _standing(scene: Scene, state: DraftState) -> Reply:
     """Where a draft is, whatever its life."""
     if state.life is DraftLife.OPEN:
-        return greet(state, scene.choices)
+        return ask(state, scene.choices)
     if state.offering_slug is not None:
         return review.published_reply(state, state.offering_slug, scene.host.settings)
     return Reply("This draft was discarded.", (interview.START_ANOTHER,))

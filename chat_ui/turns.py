@@ -43,7 +43,8 @@ def again(state: DraftState, choices: Choices, line: str) -> Turn:
 def refuse(state: DraftState, choices: Choices, refused: InvalidInput) -> Turn:
     """The old value stays, the place stays, and the failure is counted."""
     place = replace(state.place, failures=state.place.failures + 1)
-    return again(replace(state, place=place), choices, f"{refused.detail} Nothing was changed.")
+    line = f"{refused.detail.rstrip('.')}. Nothing was changed."
+    return again(replace(state, place=place), choices, line)
 
 
 def onward(state: DraftState, choices: Choices, line: str = "") -> Turn:

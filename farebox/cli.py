@@ -1,4 +1,4 @@
-"""The command `farebox`: its nouns and verbs, as listed in docs/commands.md."""
+"""The command `farebox`: its nouns and verbs, as listed in docs/operating.md."""
 
 import typer
 

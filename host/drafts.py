@@ -84,7 +84,8 @@ class Drafts:
             )
             if found is None:
                 return self._add(unit, account_id, thread_id)
-            kept.set_draft_thread(unit.session, found.row.id, thread_id)
+            if found.row.thread_id != thread_id:
+                kept.set_draft_thread(unit.session, found.row.id, thread_id)
             return self._state(found)
 
         return await self._database.run(work)

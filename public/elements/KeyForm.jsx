@@ -1,6 +1,6 @@
 // The only place where a builder's key is entered. It goes straight to the vault in one request of
 // its own: never into the chat, the socket, an element's props or the page's storage.
-import { useRef, useState } from 'react';
+import { useId, useRef, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
 import { KeyRound, Loader2, ShieldCheck, TriangleAlert } from 'lucide-react';
@@ -16,6 +16,7 @@ const CARD = {
 };
 
 export default function KeyForm() {
+  const id = useId(); // several forms of one draft may be on the page
   const field = useRef(null);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
@@ -87,7 +88,7 @@ export default function KeyForm() {
   return (
     <form style={CARD} onSubmit={send} autoComplete="off" data-farebox="key-form">
       <label
-        htmlFor={`key-${props.draftId}`}
+        htmlFor={id}
         className="flex items-center gap-2 text-sm font-medium"
       >
         <KeyRound className="h-4 w-4 shrink-0" aria-hidden="true" />
@@ -95,7 +96,7 @@ export default function KeyForm() {
       </label>
       <div className="flex flex-wrap gap-2 mt-2">
         <Input
-          id={`key-${props.draftId}`}
+          id={id}
           ref={field}
           type="password"
           name="upstream-key"
@@ -106,7 +107,7 @@ export default function KeyForm() {
           maxLength={512}
           placeholder="sk-…"
           disabled={busy}
-          aria-describedby={`key-note-${props.draftId}`}
+          aria-describedby={`${id}-note`}
           aria-invalid={problem !== ''}
           style={{ flex: '1 1 200px', minWidth: 0 }}
         />
@@ -124,7 +125,7 @@ export default function KeyForm() {
           {problem}
         </p>
       )}
-      <p id={`key-note-${props.draftId}`} className="text-xs text-muted-foreground mt-2">
+      <p id={`${id}-note`} className="text-xs text-muted-foreground mt-2">
         It goes straight to the vault, is checked once with a harmless call and stored sealed. It
         never becomes part of the chat.
       </p>

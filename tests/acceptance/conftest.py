@@ -15,13 +15,13 @@ PHONE = {"width": 390, "height": 844}
 PICTURES = Path("screenshots")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the shared demo keeps its data."""
     return tmp_path_factory.mktemp("demo") / "data"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(demo_dir: Path) -> Iterator[ServerProcess]:
     """A running demo. At its end the ledger must add up."""
     log = demo_dir.with_name("demo.log")
@@ -34,9 +34,12 @@ def demo(demo_dir: Path) -> Iterator[ServerProcess]:
     assert verified.returncode == 0, verified.stderr
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium; where it is missing the test is skipped, except in CI."""
+    """Chromium; where it is missing the test is skipped, except in CI.
+
+    It ends with this package, because its event loop would stand in the way of others' tests.
+    """
     if CHROMIUM is None:
         if os.environ.get("CI"):  # noqa: TID251 - where nothing may be skipped
             pytest.fail(NO_CHROMIUM)
