@@ -23,6 +23,7 @@ _TALKATIVE = (
     "aiohttp",
     "socketio",
     "engineio",
+    "uvicorn",
 )
 
 
@@ -60,6 +61,8 @@ def set_up_logs(log_format: Literal["text", "json"], *, level: int = logging.INF
     root.setLevel(level)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns with every page that its read-me has no English translation.
+    logging.getLogger("chainlit").setLevel(logging.ERROR)
 
 
 def _redacted(
