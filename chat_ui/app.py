@@ -20,10 +20,11 @@ from chainlit.session import WebsocketSession
 from chainlit.types import ChatProfile, ThreadDict
 from starlette.datastructures import Headers
 
-from chat_ui import builder, subscriber, wording
+from chat_ui import subscriber, wording
 from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.data_layer import DataLayer
 from chat_ui.profiles import assistants_of, profiles_of
+from chat_ui.setup_bot import builder
 from chat_ui.wiring import wiring
 from host.errors import FareboxError, NotAllowed, NotSignedIn
 from host.identity.login_sessions import Visitor

@@ -2,7 +2,7 @@
 
 Money is said in one way everywhere: `−5 credits · 95 left · 1.2 s`. What costs nothing says so
 first: "Not charged: …", then what to do. How a run ended is worded by `host.runs.outcomes`, where
-programs get the same words; the setup bot's questions are `chat_ui.interview`'s.
+programs get the same words; the setup bot's questions are `chat_ui.setup_bot.interview`'s.
 """
 
 from collections.abc import Sequence

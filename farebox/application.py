@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farebox import chat_root, control
 from farebox.server import ServerRole
-from host.api import add_api
+from host.api.routes import add_api
 from host.app import Host
 from host.pages.router import pages_router
 

@@ -7,12 +7,12 @@ know which. Its actor is nobody: whoever can open the data directory is the oper
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from host import offering_fields
 from host.app import Host
-from host.currencies import Money, format_money
+from host.catalogue import offering_fields
+from host.catalogue.currencies import Money, format_money
+from host.catalogue.offering_terms import PlanTerms
+from host.catalogue.subscribing import SubscribeRequest
 from host.errors import InvalidInput
-from host.offering_terms import PlanTerms
-from host.subscribing import SubscribeRequest
 from storage.cards import OfferingCard, PlanView
 from storage.credits import MilliCredits, format_credits
 from storage.ids import new_id

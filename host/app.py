@@ -15,10 +15,10 @@ from typing import Final
 
 import structlog
 
-from host.catalogue import Catalogue
+from host.catalogue.catalogue import Catalogue
 from host.clock import Clock, SystemClock
 from host.config import Settings
-from host.drafts import Drafts
+from host.drafts.drafts import Drafts
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import Accounts
 from host.identity.entrance import Entrance

@@ -1,4 +1,4 @@
-"""Find and save drafts of the setup bot. What is in their fields is `host.drafts`'s business.
+"""Find and save drafts of the setup bot. What is in their fields is `host.drafts.fields`'s.
 
 Every save names the version it began from, and lands only on that: of two windows that answer at
 once, one is told.

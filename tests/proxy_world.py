@@ -19,12 +19,12 @@ from farebox.demo.songs import song_service
 from farebox.demo.upstream.app import ScriptedUpstream
 from farebox.demo.upstream.pace import INSTANT
 from farebox.demo.upstream.server import Address, serve
-from host.api import add_api
+from host.api.routes import add_api
 from host.app import Host, open_host
+from host.catalogue.currencies import Money
+from host.catalogue.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
+from host.catalogue.subscribing import SubscribeRequest
 from host.config import Settings
-from host.currencies import Money
-from host.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
-from host.subscribing import SubscribeRequest
 from storage.credits import MilliCredits
 from storage.models.accounts import Role
 from storage.models.money import GrantSource

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from host.app import Host
-from host.currencies import Money
-from host.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
-from host.subscribing import SubscribeRequest
+from host.catalogue.currencies import Money
+from host.catalogue.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
+from host.catalogue.subscribing import SubscribeRequest
 from storage.credits import PER_CREDIT, MilliCredits
 from storage.models.accounts import Role
 from storage.models.money import GrantSource

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from host.catalogue import Catalogue
+from host.catalogue.catalogue import Catalogue
 from host.clock import Clock
 from host.config import Settings
 from host.identity.access_tokens import AccessTokens

@@ -1,6 +1,6 @@
 """What the proxy says itself: refusals as problem+json, small JSON answers, the receipt headers.
 
-The one place where a `FareboxError` becomes an HTTP answer; `host.api` renders with it too.
+The one place where a `FareboxError` becomes an HTTP answer; `host.api.routes` renders with it too.
 Amounts leave as decimal numbers of credits. What an upstream said is passed on by
 `host.proxy.gateway`.
 """

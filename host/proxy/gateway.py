@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
-from host.catalogue import Catalogue
+from host.catalogue.catalogue import Catalogue
 from host.config import Settings
 from host.errors import (
     FareboxError,

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from host.api.health import health_router
 from host.clock import SystemClock
 from host.config import Settings
-from host.health import health_router
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
 from storage.database import Database

@@ -3,9 +3,11 @@ import asyncio
 import pytest
 from sqlmodel import select
 
-from host.catalogue import REMEMBERED, Catalogue
+from host.catalogue.catalogue import REMEMBERED, Catalogue
+from host.catalogue.currencies import Money
+from host.catalogue.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
+from host.catalogue.subscribing import SubscribeRequest
 from host.config import Settings
-from host.currencies import Money
 from host.errors import (
     FareboxError,
     IdempotencyConflict,
@@ -14,8 +16,6 @@ from host.errors import (
     UnknownOffering,
     UnknownPlan,
 )
-from host.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
-from host.subscribing import SubscribeRequest
 from storage.accounts import set_state
 from storage.cards import PlanView
 from storage.credits import MilliCredits

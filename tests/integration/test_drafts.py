@@ -10,9 +10,10 @@ from sqlmodel import Session, select, text
 from farebox.demo.upstream.app import ScriptedUpstream
 from farebox.demo.upstream.pace import INSTANT
 from farebox.demo.upstream.server import Address, serve
-from host.catalogue import Catalogue
+from host.catalogue.catalogue import Catalogue
 from host.config import Settings
-from host.draft_state import (
+from host.drafts.drafts import Drafts
+from host.drafts.state import (
     Answers,
     DraftLife,
     DraftState,
@@ -21,7 +22,6 @@ from host.draft_state import (
     Place,
     Question,
 )
-from host.drafts import Drafts
 from host.errors import DraftChanged, InvalidInput, UnknownDraft
 from host.metering.meter import Meter
 from host.providers.openai_client import OpenAIClients

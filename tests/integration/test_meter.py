@@ -4,9 +4,11 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from host.catalogue import Catalogue
+from host.catalogue.catalogue import Catalogue
+from host.catalogue.currencies import Money
+from host.catalogue.offering_terms import EndpointFields, PlanTerms, ServiceFields
+from host.catalogue.subscribing import SubscribeRequest
 from host.config import Settings
-from host.currencies import Money
 from host.errors import (
     AccountSuspended,
     CreditsExhausted,
@@ -19,8 +21,6 @@ from host.errors import (
 )
 from host.metering.meter import Meter, MeteredWork, ReplayedTab, Tab, fingerprint
 from host.metering.sweeper import LEASE, Sweeper
-from host.offering_terms import EndpointFields, PlanTerms, ServiceFields
-from host.subscribing import SubscribeRequest
 from storage import leases, ledger
 from storage.accounts import set_state
 from storage.cards import OfferingCard

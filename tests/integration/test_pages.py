@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
-from host.catalogue import Catalogue
+from host.catalogue.catalogue import Catalogue
 from host.config import Settings
 from host.identity.access_tokens import AccessTokens
 from host.pages.router import pages_router

@@ -6,15 +6,24 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chat_ui.amounts import read_gives, read_money
-from chat_ui.answers import Choices, PlanChoice, messages_for
-from chat_ui.interview import after_test, hear, key_entered
-from chat_ui.phrases import Answer, Change, Command, Edit, Said, Told, UnknownCommand, read
-from chat_ui.prompts import Form, ask, greet
-from chat_ui.questions import WORDING
-from chat_ui.turns import Effect, Turn
-from host.currencies import Money
-from host.draft_state import (
+from chat_ui.setup_bot.amounts import read_gives, read_money
+from chat_ui.setup_bot.answers import Choices, PlanChoice, messages_for
+from chat_ui.setup_bot.interview import after_test, hear, key_entered
+from chat_ui.setup_bot.phrases import (
+    Answer,
+    Change,
+    Command,
+    Edit,
+    Said,
+    Told,
+    UnknownCommand,
+    read,
+)
+from chat_ui.setup_bot.prompts import Form, ask, greet
+from chat_ui.setup_bot.questions import WORDING
+from chat_ui.setup_bot.turns import Effect, Turn
+from host.catalogue.currencies import Money
+from host.drafts.state import (
     ASIDE,
     FIELDS,
     Answers,

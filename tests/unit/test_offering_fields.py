@@ -2,11 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from host import offering_fields
-from host.currencies import Money, format_money, parse_money
-from host.endpoint_paths import endpoint_path
-from host.errors import InvalidInput
-from host.offering_terms import (
+from host.catalogue import offering_fields
+from host.catalogue.currencies import Money, format_money, parse_money
+from host.catalogue.endpoint_paths import endpoint_path
+from host.catalogue.offering_terms import (
     AssistantFields,
     EndpointFields,
     PlanTerms,
@@ -17,6 +16,7 @@ from host.offering_terms import (
     checked_service,
     parse_endpoint,
 )
+from host.errors import InvalidInput
 from storage.credits import MOST, MilliCredits, format_credits
 
 UPSTREAM = "https://api.openai.com/v1"

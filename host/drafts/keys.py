@@ -1,12 +1,12 @@
 """A key that a builder enters: what can be one, and what became of trying it once.
 
-The key goes through here and is kept nowhere; sealing it is `host.drafts`'s next step.
+The key goes through here and is kept nowhere; sealing it is `host.drafts.drafts`'s next step.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
-from host.draft_state import KeyCheckResult
+from host.drafts.state import KeyCheckResult
 from host.errors import InvalidInput
 from host.providers.base import Credential, FailureKind, KeyCheck, KeyState, Provider
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from host.draft_state import Answers, DraftLife, DraftState, Place, Question
+from host.drafts.state import Answers, DraftLife, DraftState, Place, Question
 from storage.drafts import KeptDraft
 
 

@@ -1,7 +1,8 @@
 """How plans are made and offerings registered and published, each inside one unit of work.
 
-`host.catalogue` lends the unit and the settings. Who may act is decided here too: a builder for
-what is their own, an operator for everybody, and `None` is the operator at the machine itself.
+`host.catalogue.catalogue` lends the unit and the settings. Who may act is decided here too: a
+builder for what is their own, an operator for everybody, and `None` is the operator at the machine
+itself.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,9 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from host.catalogue.offering_fields import refusal, shown, slug_from
+from host.catalogue.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
 from host.errors import InvalidInput, NotAllowed, UnknownOffering, UnknownPlan
-from host.offering_fields import refusal, shown, slug_from
-from host.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
 from storage import accounts, audit
 from storage import catalogue as kept
 from storage.cards import OfferingCard, PlanView

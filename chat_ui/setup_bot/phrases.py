@@ -3,7 +3,7 @@
 A small grammar without a model behind it. A command counts only when it is the whole message
 ("Go Back In Time Tutor" is a title), quotation marks force literal text, and an edit has to name
 its field. Reading decides nothing else: what a command does at which question is
-`chat_ui.interview`, what numbers and money mean is `chat_ui.amounts`.
+`chat_ui.setup_bot.interview`, what numbers and money mean is `chat_ui.setup_bot.amounts`.
 """
 
 import re
@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from host.draft_state import Question
+from host.drafts.state import Question
 
 
 class Command(StrEnum):

@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from host.currencies import Money, parse_money
+from host.catalogue.currencies import Money, parse_money
+from host.catalogue.upstream_addresses import origin_of
 from host.errors import InvalidInput
-from host.upstream_addresses import origin_of
 from storage.credits import PER_CREDIT, MilliCredits, parse_credits
 from storage.moments import DAY, HOUR, SECOND
 

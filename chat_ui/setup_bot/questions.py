@@ -1,16 +1,16 @@
 """What the setup bot asks, and what it says about each question: words only, no decisions.
 
 Every question has one example and one constraint, a reason for `why?` and a longer explanation for
-`help`. `chat_ui.interview` puts them together.
+`help`. `chat_ui.setup_bot.interview` puts them together.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from chat_ui.amounts import PRICE_RULE
-from host import offering_fields
-from host.draft_state import ASIDE, FIELDS, STEPS, Question
+from chat_ui.setup_bot.amounts import PRICE_RULE
+from host.catalogue import offering_fields
+from host.drafts.state import ASIDE, FIELDS, STEPS, Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ Also the ways a turn ends that all of the dialogue shares: said again, refused, 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from chat_ui.answers import Choices
-from chat_ui.prompts import Reply, ask
-from host.draft_state import DraftState, Question
+from chat_ui.setup_bot.answers import Choices
+from chat_ui.setup_bot.prompts import Reply, ask
+from host.drafts.state import DraftState, Question
 from host.errors import InvalidInput
 
 

@@ -1,17 +1,17 @@
 """What makes up a plan, an assistant and a service, and the checks of the whole.
 
-`host.offering_fields` knows what each single field may hold; here they are put together. The
-catalogue checks again what it is given, so no door can forget to.
+`host.catalogue.offering_fields` knows what each single field may hold; here they are put together.
+The catalogue checks again what it is given, so no door can forget to.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from host import offering_fields
-from host.currencies import Money
-from host.endpoint_paths import endpoint_method, endpoint_path, shape
-from host.offering_fields import refusal, shown
+from host.catalogue import offering_fields
+from host.catalogue.currencies import Money
+from host.catalogue.endpoint_paths import endpoint_method, endpoint_path, shape
+from host.catalogue.offering_fields import refusal, shown
 from storage.credits import MilliCredits
 
 ENDPOINTS_MAX: Final = 200

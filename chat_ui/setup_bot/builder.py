@@ -1,9 +1,9 @@
 """The setup bot on Chainlit: hears its builder, keeps the draft, does what the interview asks for.
 
-Every decision is `chat_ui.interview`'s and every deed `host.drafts`'s; here one is put after the
-other. Buttons carry the version of the draft they were drawn for, because on a page they outlive
-their question: pressed later they answer nothing. What a window has seen is remembered, so that
-of two windows the second is told.
+Every decision is `chat_ui.setup_bot.interview`'s and every deed `host.drafts.drafts`'s; here one
+is put after the other. Buttons carry the version of the draft they were drawn for, because on a
+page they outlive their question: pressed later they answer nothing. What a window has seen is
+remembered, so that of two windows the second is told.
 """
 
 from dataclasses import dataclass, replace
@@ -18,13 +18,13 @@ from chainlit.session import WebsocketSession
 from chainlit.step import StepDict
 from chainlit.types import ThreadDict
 
-from chat_ui import interview, review
-from chat_ui.answers import Choices
-from chat_ui.prompts import Form, Reply, ask, greet
+from chat_ui.setup_bot import interview, review
+from chat_ui.setup_bot.answers import Choices
+from chat_ui.setup_bot.prompts import Form, Reply, ask, greet
+from chat_ui.setup_bot.turns import Effect, Turn
 from chat_ui.stamps import iso
-from chat_ui.turns import Effect, Turn
 from host.app import Host
-from host.draft_state import DraftLife, DraftState
+from host.drafts.state import DraftLife, DraftState
 from host.errors import DraftChanged, FareboxError
 from host.identity.login_sessions import Visitor
 

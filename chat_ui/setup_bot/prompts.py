@@ -1,16 +1,17 @@
 """What the setup bot says at a place of its dialogue: the question, its buttons, its form.
 
-Everything here depends on the draft alone, so a reply can be said again after a restart and be
-the same. What a message changes is `chat_ui.interview`; the words are `chat_ui.questions`.
+Everything here depends on the draft alone, so a reply can be said again after a restart and be the
+same. What a message changes is `chat_ui.setup_bot.interview`; the words are
+`chat_ui.setup_bot.questions`.
 """
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from chat_ui.answers import Choices, shown
-from chat_ui.questions import COMMANDS_LINE, WORDING, step_of
-from host.draft_state import STEPS, DraftState, KeyCheckResult, Pending, Question
+from chat_ui.setup_bot.answers import Choices, shown
+from chat_ui.setup_bot.questions import COMMANDS_LINE, WORDING, step_of
+from host.drafts.state import STEPS, DraftState, KeyCheckResult, Pending, Question
 
 FAILURES_BEFORE_HELP: Final = 3
 

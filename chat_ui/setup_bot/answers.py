@@ -1,7 +1,7 @@
 """Answers of the setup bot: what a text means for one field, and how a field is shown again.
 
-The rules of each field are `host.offering_fields`, the same for form and command line; here is
-only what a chat adds: amounts in words, a plan chosen by its number, and a draft as text.
+The rules of each field are `host.catalogue.offering_fields`, the same for form and command line;
+here is only what a chat adds: amounts in words, a plan chosen by its number, and a draft as text.
 """
 
 import re
@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chat_ui import amounts
-from chat_ui.phrases import without_courtesy
-from chat_ui.questions import WORDING
-from host import offering_fields
-from host.currencies import format_money
-from host.draft_state import FIELDS, Answers, DraftState, KeyNote, NewPlan, Question
+from chat_ui.setup_bot import amounts
+from chat_ui.setup_bot.phrases import without_courtesy
+from chat_ui.setup_bot.questions import WORDING
+from host.catalogue import offering_fields
+from host.catalogue.currencies import format_money
+from host.drafts.state import FIELDS, Answers, DraftState, KeyNote, NewPlan, Question
 from host.errors import InvalidInput
 from storage.credits import PER_CREDIT, format_credits
 from storage.moments import DAY, HOUR, SECOND, to_datetime

@@ -3,7 +3,8 @@
 A draft is three things: *answers* (what will be published), a *place* (which question is open and
 what hangs in the air there) and its identity. Only the answers make up the review version, so
 moving about changes nothing, and any changed answer asks for a fresh look before publishing. No
-database and no words people read: those are `host.drafts` and `chat_ui.questions`.
+database and no words people read: those are `host.drafts.drafts` and
+`chat_ui.setup_bot.questions`.
 """
 
 import hashlib

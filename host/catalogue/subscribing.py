@@ -8,9 +8,9 @@ and plan.
 from dataclasses import dataclass, replace
 from typing import Final
 
+from host.catalogue.offering_fields import credits_in_range
+from host.catalogue.registering import By, find_plan, note
 from host.errors import IdempotencyConflict, InvalidInput, NotAllowed
-from host.offering_fields import credits_in_range
-from host.registering import By, find_plan, note
 from storage import accounts
 from storage import subscriptions as got
 from storage.books import GrantCredits

@@ -1,9 +1,9 @@
 """Numbers as people say them in a chat: credits per message, money for a plan, what a plan gives.
 
-Each reading turns a way of speaking into the plain form that `host.offering_fields` validates for
-every door, or raises its `InvalidInput`. Nothing is guessed about price: what is not plainly one
-amount is refused with the rule and an example. `2.5` is refused too, although the ledger could
-hold it: said in a chat, a price like that is nearly always a slip.
+Each reading turns a way of speaking into the plain form that `host.catalogue.offering_fields`
+validates for every door, or raises its `InvalidInput`. Nothing is guessed about price: what is not
+plainly one amount is refused with the rule and an example. `2.5` is refused too, although the
+ledger could hold it: said in a chat, a price like that is nearly always a slip.
 """
 
 import re
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from chat_ui.phrases import without_courtesy
-from host import offering_fields
-from host.currencies import Money
+from chat_ui.setup_bot.phrases import without_courtesy
+from host.catalogue import offering_fields
+from host.catalogue.currencies import Money
 from storage.credits import MilliCredits
 
 PRICE_RULE: Final = (

@@ -2,19 +2,17 @@
 
 Every verb names its actor: an account, or None for the operator at the machine's command line.
 What a verb changes, and the audit's line about it, are one unit of work, carried out by
-`host.registering` and `host.subscribing`. Offerings are kept in memory for runs and the proxy:
-what is changed here is forgotten at once, what another process changed after half a second.
+`host.catalogue.registering` and `host.catalogue.subscribing`. Offerings are kept in memory for
+runs and the proxy: what is changed here is forgotten at once, what another process changed after
+half a second.
 """
 
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, TypeVar
 
-from host.clock import Clock
-from host.config import Settings
-from host.errors import NotAllowed, UnknownOffering, UnknownPlan
-from host.offering_fields import shown
-from host.offering_terms import (
+from host.catalogue.offering_fields import shown
+from host.catalogue.offering_terms import (
     AssistantFields,
     EndpointFields,
     PlanTerms,
@@ -24,7 +22,7 @@ from host.offering_terms import (
     checked_plan,
     checked_service,
 )
-from host.registering import (
+from host.catalogue.registering import (
     By,
     OfferingStep,
     archive_plan,
@@ -34,7 +32,10 @@ from host.registering import (
     register_assistant,
     register_service,
 )
-from host.subscribing import Subscribed, SubscribeRequest, subscribe
+from host.catalogue.subscribing import Subscribed, SubscribeRequest, subscribe
+from host.clock import Clock
+from host.config import Settings
+from host.errors import NotAllowed, UnknownOffering, UnknownPlan
 from storage import catalogue as kept
 from storage import standings
 from storage.cards import (
@@ -147,7 +148,7 @@ class Catalogue:
 
         Raises:
             NotAllowed: only a trial is taken by oneself, and only an operator gives.
-            UnknownPlan, InvalidInput, IdempotencyConflict: as `host.subscribing` says.
+            UnknownPlan, InvalidInput, IdempotencyConflict: as `host.catalogue.subscribing` says.
         """
         return await self._database.run(lambda unit: subscribe(unit, self._by(actor), request))
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final, TypeAlias
 
-from chat_ui.answers import Choices, shown, summary
-from chat_ui.phrases import Command
-from chat_ui.prompts import Button, Reply, ask, name_of
-from chat_ui.questions import COMMANDS_HELP, WORDING
-from chat_ui.turns import Effect, Turn, again, onward
-from host.draft_state import ASIDE, FIELDS, DraftState, KeyCheckResult, Pending, Question
+from chat_ui.setup_bot.answers import Choices, shown, summary
+from chat_ui.setup_bot.phrases import Command
+from chat_ui.setup_bot.prompts import Button, Reply, ask, name_of
+from chat_ui.setup_bot.questions import COMMANDS_HELP, WORDING
+from chat_ui.setup_bot.turns import Effect, Turn, again, onward
+from host.drafts.state import ASIDE, FIELDS, DraftState, KeyCheckResult, Pending, Question
 
 _Handler: TypeAlias = Callable[[DraftState, Choices], Turn]
 

@@ -5,13 +5,13 @@ Only what may be seen goes into a card; its props are stored and sent to the bro
 
 from typing import Any, Final
 
-from chat_ui.answers import Choices, PlanChoice, messages_for, show_gives, shown
-from chat_ui.prompts import Button, Reply
-from chat_ui.questions import WORDING
+from chat_ui.setup_bot.answers import Choices, PlanChoice, messages_for, show_gives, shown
+from chat_ui.setup_bot.prompts import Button, Reply
+from chat_ui.setup_bot.questions import WORDING
+from host.catalogue.currencies import format_money
 from host.config import Settings
-from host.currencies import format_money
-from host.draft_state import FIELDS, DraftState, KeyCheckResult, NewPlan, Question
-from host.drafts import Offer
+from host.drafts.drafts import Offer
+from host.drafts.state import FIELDS, DraftState, KeyCheckResult, NewPlan, Question
 from host.runs.outcomes import credits_written
 from host.runs.runner import Rehearsal
 from storage.cards import PlanView

@@ -1,7 +1,7 @@
 """`/api/…`: one's own account for programs and for the page's own scripts, in JSON.
 
 For whoever is signed in by a login session; keys for programs come with a later issue. Shapes are
-`host.api_views`; who is asking, and how refusals look, is `host.api_edge`.
+`host.api.views`; who is asking, and how refusals look, is `host.api.edge`.
 """
 
 from typing import Annotated, Final
@@ -9,11 +9,11 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from starlette.types import ASGIApp
 
-from host import api_views as views
-from host.api_edge import BODY_BYTES_MAX, Edge, refuse_in_json, signed_in
-from host.api_parts import ApiHost
+from host.api import views
+from host.api.edge import BODY_BYTES_MAX, Edge, refuse_in_json, signed_in
+from host.api.health import health_router
+from host.api.parts import ApiHost
 from host.errors import NotInPlan, UnknownAddress, UnknownReceipt
-from host.health import health_router
 from host.identity.login_sessions import Visitor
 from storage.ledger import balances, receipt
 from storage.models.catalogue import OfferingState

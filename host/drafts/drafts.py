@@ -1,9 +1,9 @@
 """Drafts of the setup bot: kept after every answer, given a key, tried out, published once.
 
-What an answer means is decided in the chat (`chat_ui.interview`); here a draft is remembered with
-the version it had, so that of two windows one is told. A key comes in by `save_key` alone: it is
-tried once at the upstream, sealed, and from then on only noted. Publishing is one unit of work
-with everything it makes, so a second click finds it done.
+What an answer means is decided in the chat (`chat_ui.setup_bot.interview`); here a draft is
+remembered with the version it had, so that of two windows one is told. A key comes in by
+`save_key` alone: it is tried once at the upstream, sealed, and from then on only noted. Publishing
+is one unit of work with everything it makes, so a second click finds it done.
 """
 
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from host.catalogue import Catalogue
+from host.catalogue.catalogue import Catalogue
+from host.catalogue.registering import By
 from host.clock import Clock
 from host.config import Settings
-from host.draft_fields import fields_of, state_of
-from host.draft_keys import KeySaved, checked_key, try_key
-from host.draft_publishing import publish_draft
-from host.draft_state import DraftLife, DraftState, KeyCheckResult, KeyNote
+from host.drafts.fields import fields_of, state_of
+from host.drafts.keys import KeySaved, checked_key, try_key
+from host.drafts.publishing import publish_draft
+from host.drafts.state import DraftLife, DraftState, KeyCheckResult, KeyNote
 from host.errors import DraftChanged, InvalidInput, UnknownDraft
 from host.providers.base import Credential, Provider
-from host.registering import By
 from host.runs.runner import Rehearsal, Runs
 from host.vault.vault import Vault
 from storage import drafts as kept

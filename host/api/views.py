@@ -1,7 +1,7 @@
 """What `/api/v1` answers with: the shapes that programs are written against.
 
 Credits are decimal numbers of credits, moments are ISO 8601 in UTC, and what never ends is null.
-Which view is made when, and for whom, is `host.api`'s.
+Which view is made when, and for whom, is `host.api.routes`'s.
 """
 
 from datetime import datetime

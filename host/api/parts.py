@@ -2,10 +2,10 @@
 
 from typing import Protocol
 
-from host.catalogue import Catalogue
+from host.catalogue.catalogue import Catalogue
 from host.clock import Clock
 from host.config import Settings
-from host.drafts import Drafts
+from host.drafts.drafts import Drafts
 from host.identity.access_tokens import AccessTokens
 from host.identity.login_sessions import LoginSessions
 from host.vault.vault import Vault

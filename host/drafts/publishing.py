@@ -1,15 +1,15 @@
 """Turning a draft's answers into an offering on sale, inside one unit of work."""
 
-from host.currencies import Money
-from host.draft_state import Answers, NewPlan
-from host.errors import InvalidInput
-from host.offering_terms import (
+from host.catalogue.currencies import Money
+from host.catalogue.offering_terms import (
     AssistantFields,
     PlanTerms,
     checked_assistant,
     checked_plan,
 )
-from host.registering import By, OfferingStep, create_plan, move, register_assistant
+from host.catalogue.registering import By, OfferingStep, create_plan, move, register_assistant
+from host.drafts.state import Answers, NewPlan
+from host.errors import InvalidInput
 from storage.cards import OfferingCard
 from storage.database import Unit
 

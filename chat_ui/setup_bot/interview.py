@@ -3,21 +3,31 @@
 Nothing here waits, stores or calls anybody: what has to be done in the world comes back as an
 `Effect`, and only an open review screen ever asks for `PUBLISH`. Because the whole dialogue is in
 the draft, it goes on after a restart, in another window, weeks later. What a message *is* decides
-`chat_ui.phrases`, what a value means `chat_ui.answers`, what is said `chat_ui.prompts`.
+`chat_ui.setup_bot.phrases`, what a value means `chat_ui.setup_bot.answers`, what is said
+`chat_ui.setup_bot.prompts`.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from chat_ui.amounts import read_price
-from chat_ui.answers import Choices, accept, asks_for_new_plan, shown
-from chat_ui.commands import COMMANDS, leave, try_out
-from chat_ui.phrases import Answer, Change, Command, Edit, Said, Told, UnknownCommand, read
-from chat_ui.prompts import Button, Reply, ask
-from chat_ui.questions import COMMANDS_HELP, WORDING
-from chat_ui.turns import Effect, Turn, again, onward, refuse
-from host.draft_state import (
+from chat_ui.setup_bot.amounts import read_price
+from chat_ui.setup_bot.answers import Choices, accept, asks_for_new_plan, shown
+from chat_ui.setup_bot.commands import COMMANDS, leave, try_out
+from chat_ui.setup_bot.phrases import (
+    Answer,
+    Change,
+    Command,
+    Edit,
+    Said,
+    Told,
+    UnknownCommand,
+    read,
+)
+from chat_ui.setup_bot.prompts import Button, Reply, ask
+from chat_ui.setup_bot.questions import COMMANDS_HELP, WORDING
+from chat_ui.setup_bot.turns import Effect, Turn, again, onward, refuse
+from host.drafts.state import (
     ASIDE,
     Answers,
     DraftLife,

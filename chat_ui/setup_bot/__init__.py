@@ -1,0 +1,1 @@
+"""The setup bot: its dialogue as rules, and its shell on Chainlit."""

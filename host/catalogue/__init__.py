@@ -1,0 +1,1 @@
+"""What is for sale: fields, terms, and the verbs of builders and subscribers."""

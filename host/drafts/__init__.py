@@ -1,0 +1,1 @@
+"""Offerings being described: saved after every answer, tried, published once."""
