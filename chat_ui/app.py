@@ -23,7 +23,7 @@ from starlette.datastructures import Headers
 from chat_ui import subscriber, wording
 from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.data_layer import DataLayer
-from chat_ui.profiles import assistants_of, profiles_of
+from chat_ui.profiles import assistants_of, plans_on_sale, profiles_of
 from chat_ui.setup_bot import builder
 from chat_ui.wiring import wiring
 from host.errors import FareboxError, NotAllowed, NotSignedIn
@@ -121,7 +121,9 @@ async def on_message(message: cl.Message) -> None:
             await builder.hear(wiring.host, await builder_here(), message)
         case profile if profile in {None, HOME}:
             here = await assistants_of((await visitor()).account_id)
-            await subscriber.say(wording.home_text([one.offering.title for one in here]))
+            titles = [one.offering.title for one in here]
+            plans = [] if here else await plans_on_sale()
+            await subscriber.say(wording.home_text(titles, plans))
         case _:
             await subscriber.answer(await visitor(), message)
 

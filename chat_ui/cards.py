@@ -15,11 +15,12 @@ from chainlit.types import ChatProfile, Starter
 
 from chat_ui import wording
 from host.runs.outcomes import Outcome
-from storage.cards import PurchasedOffering
+from storage.cards import PlanView, PurchasedOffering
 
 HOME: Final = "home"
 SETUP_BOT: Final = "setup-bot"
 STARTER_LABEL_MAX: Final = 42
+NOT_IN_ADDRESSES: Final = str.maketrans(dict.fromkeys("/?#%\\", " "))
 TILES: Final = (
     ("#1f7a68", "#f6f4ee"),
     ("#8a4b2d", "#fbf3ec"),
@@ -81,12 +82,12 @@ def assistant_profile(purchased: PurchasedOffering, *, is_default: bool) -> Chat
     )
 
 
-def home_profile(*, is_empty: bool, is_default: bool) -> ChatProfile:
-    """Where people land who have not chosen, or have nothing to choose from."""
+def home_profile(plans: Sequence[PlanView] | None, *, is_default: bool) -> ChatProfile:
+    """Where people land who have not chosen; with `plans` for who has nothing to choose from."""
     return ChatProfile(
         name=HOME,
         display_name="Home",
-        markdown_description=wording.HOME_EMPTY if is_empty else wording.HOME,
+        markdown_description=wording.HOME if plans is None else wording.home_empty(plans),
         icon="/avatars/home",
         default=is_default,
     )
@@ -113,9 +114,17 @@ def _shortened(message: str) -> str:
     return message[: STARTER_LABEL_MAX - 1].rstrip() + "…"
 
 
+def speaker(title: str) -> str:
+    """The name under which an assistant's answers are drawn: its title, fit to be in an address.
+
+    Chainlit's page asks for the picture of whoever speaks by that name, and does not escape it.
+    """
+    return " ".join(title.translate(NOT_IN_ADDRESSES).split()) or "Assistant"
+
+
 def tile_address(title: str) -> str:
     """Where the tile of an assistant of this name is served."""
-    return f"/avatars/{quote(title, safe='')}"
+    return f"/avatars/{quote(speaker(title), safe='')}"
 
 
 def tile(title: str) -> str:

@@ -11,6 +11,7 @@ all: it is called while a chat session is being taken down, which would then nev
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 from weakref import WeakValueDictionary
@@ -34,11 +35,13 @@ from chainlit.user import PersistedUser, User
 from typing_extensions import override
 
 from chat_ui.cards import SETUP_BOT
+from chat_ui.hearing import is_id
 from chat_ui.history import drawn, element_dict
 from chat_ui.secret_text import without_secrets
 from chat_ui.stamps import iso, moment_of
 from host.app import Host
 from host.redaction import redact
+from host.runs.opening import is_text
 from storage import chat_history
 from storage.chat_history import Cursor
 from storage.database import Unit
@@ -58,6 +61,10 @@ NAMED_COLUMNS: Final = frozenset(
     | {"start", "end", "streaming", "feedback"}
 )
 EPOCH: Final = "1970-01-01T00:00:00Z"
+PAGE_MAX: Final = 100
+"""Lines of the sidebar in one answer; Chainlit's page asks for 35."""
+CURSOR: Final = re.compile(r"([0-9]{1,18})\.(.+)", re.ASCII)
+"""A moment in microseconds, short enough for 64 bits, and a thread."""
 
 log = structlog.get_logger()
 
@@ -101,7 +108,7 @@ class DataLayer(BaseDataLayer):
                 chat_history.open_thread(unit.session, thread_id, int(user_id), now)
             if title:
                 chat_history.name_thread(unit.session, thread_id, title)
-            if profile in OUR_PROFILES:
+            if profile in OUR_PROFILES and _is_theirs(unit, thread_id, _account_here()):
                 chat_history.merge_metadata(unit.session, thread_id, {"chat_profile": profile})
 
         try:
@@ -143,7 +150,7 @@ class DataLayer(BaseDataLayer):
     async def delete_step(self, step_id: str) -> None:
         """Forget a step of this conversation."""
         thread_id = get_context().session.thread_id
-        await self._write(
+        await self._write_own(
             thread_id, lambda u: chat_history.delete_step(u.session, thread_id, step_id)
         )
 
@@ -154,14 +161,16 @@ class DataLayer(BaseDataLayer):
         if not element.for_id or element.type != "custom" or not _is_here(element.thread_id):
             return
         row = _element_row(element, self._host.clock.now())
-        await self._write(row.thread_id, lambda u: chat_history.save_element(u.session, row))
+        await self._write_own(row.thread_id, lambda u: chat_history.save_element(u.session, row))
 
     @override
     @queue_until_user_message()
     async def delete_element(self, element_id: str, thread_id: str | None = None) -> None:
         """Forget an element of this conversation, whichever the browser names."""
         here = get_context().session.thread_id
-        await self._write(here, lambda u: chat_history.delete_element(u.session, here, element_id))
+        await self._write_own(
+            here, lambda u: chat_history.delete_element(u.session, here, element_id)
+        )
 
     @override
     async def get_element(self, thread_id: str, element_id: str) -> ElementDict | None:
@@ -175,7 +184,10 @@ class DataLayer(BaseDataLayer):
     async def get_thread(self, thread_id: str) -> ThreadDict | None:
         """The whole conversation, with the answer being written, if one is."""
         history = await self._host.database.read(lambda s: chat_history.read_history(s, thread_id))
-        return drawn(history, self._host.runs.live(thread_id)) if history else None
+        if history is None:
+            return None
+        live = self._host.runs.live(thread_id, account_id=history.thread.account_id)
+        return drawn(history, live)
 
     @override
     async def get_thread_author(self, thread_id: str) -> str:
@@ -188,14 +200,14 @@ class DataLayer(BaseDataLayer):
         self, pagination: Pagination, filters: ThreadFilter
     ) -> PaginatedResponse[ThreadDict]:
         """A page of the sidebar, most recently used first."""
-        if filters.userId is None:
+        if filters.userId is None or not is_text(filters.search or ""):
             return PaginatedResponse(PageInfo(False, None, None), [])
         account_id, after = int(filters.userId), _cursor(pagination.cursor)
         page = await self._host.database.read(
             lambda s: chat_history.list_threads(
                 s,
                 account_id,
-                first=pagination.first,
+                first=min(max(pagination.first, 1), PAGE_MAX),
                 after=after,
                 search=filters.search,
                 feedback=filters.feedback,
@@ -222,7 +234,8 @@ class DataLayer(BaseDataLayer):
     @override
     async def delete_thread(self, thread_id: str) -> None:
         """Forget a conversation; an answer being written is stopped first."""
-        live = self._host.runs.live(thread_id)
+        owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
+        live = self._host.runs.live(thread_id, account_id=owner)
         if live is not None:
             await live.stop()
         await self._write(thread_id, lambda u: chat_history.delete_thread(u.session, thread_id))
@@ -230,7 +243,7 @@ class DataLayer(BaseDataLayer):
     @override
     async def upsert_feedback(self, feedback: Feedback) -> str:
         """Keep thumbs up or down; `chat_ui.overrides` has checked whose answer it is."""
-        now, for_id = self._host.clock.now(), feedback.forId
+        now, for_id, comment = self._host.clock.now(), feedback.forId, feedback.comment
 
         def work(unit: Unit) -> str:
             thread_id = chat_history.thread_of_step(unit.session, for_id)
@@ -239,7 +252,7 @@ class DataLayer(BaseDataLayer):
                 for_id=for_id,
                 thread_id=thread_id or "",
                 value=feedback.value,
-                comment=redact(feedback.comment) if feedback.comment else None,
+                comment=redact(comment) if comment and is_text(comment) else None,
                 created_at=now,
             )
             return chat_history.save_feedback(unit.session, row)
@@ -273,10 +286,25 @@ class DataLayer(BaseDataLayer):
         async with line:
             return await self._host.database.run(work)
 
+    async def _write_own(self, thread_id: str, work: Callable[[Unit], object]) -> None:
+        """Write into a thread that belongs to who sits here; a stranger's is left as it is."""
+        account_id = _account_here()
+
+        def own(unit: Unit) -> None:
+            if _is_theirs(unit, thread_id, account_id):
+                work(unit)
+
+        await self._write(thread_id, own)
+
 
 def _is_here(thread_id: str) -> bool:
     """Whether the thread is the one that this chat session is in."""
     return bool(thread_id) and get_context().session.thread_id == thread_id
+
+
+def _is_theirs(unit: Unit, thread_id: str, account_id: int | None) -> bool:
+    """Whether a thread belongs to this account, or to nobody yet."""
+    return chat_history.author_of(unit.session, thread_id) in {None, account_id}
 
 
 def _account_here() -> int | None:
@@ -332,5 +360,6 @@ def _redacted(value: Any) -> Any:
 
 
 def _cursor(text: str | None) -> Cursor | None:
-    moment, _, thread_id = (text or "").partition(".")
-    return Cursor(int(moment), thread_id) if moment.isdecimal() and thread_id else None
+    """Where the page before ended; anything that is none of our cursors begins anew."""
+    parts = CURSOR.fullmatch(text or "")
+    return Cursor(int(parts[1]), parts[2]) if parts and is_id(parts[2]) else None

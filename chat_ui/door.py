@@ -13,15 +13,18 @@ A socket stays open for hours. Its login session is looked up again with every f
 
 import asyncio
 import re
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from chainlit.auth import create_jwt
 from chainlit.user import User
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from host.errors import FareboxError, NotSignedIn, UnknownAddress
 from host.identity.login_sessions import LoginSessions, Visitor
+from host.pages.refusals import Refusals
 
 PUBLIC: Final = re.compile(
     r"/(assets|public|avatars)/.+|/favicon|/logo|/auth/config|/project/translations"
@@ -42,21 +45,22 @@ LOOK_AGAIN_S: Final = 2.0
 class Door:
     """Stands before Chainlit and our routes that replace some of Chainlit's."""
 
-    def __init__(self, app: ASGIApp, login_sessions: LoginSessions) -> None:
+    def __init__(self, app: ASGIApp, login_sessions: LoginSessions, refusals: Refusals) -> None:
         self._app = app
         self._login_sessions = login_sessions
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let pass, send to the sign-in page, or deny that there is such an address."""
         path = scope["path"]
         is_public = PUBLIC.fullmatch(path) is not None
         if not is_public and MEMBERS_ONLY.fullmatch(path) is None:
-            await _refuse(scope, receive, send, status=404, detail="There is nothing here.")
+            await self._refuse(scope, receive, send, UnknownAddress("There is nothing here."))
             return
         cookie = self._login_sessions.read_cookie(scope["headers"])
         visitor = None if is_public else await self._login_sessions.find(cookie)
         if visitor is None and not is_public:
-            await _send_to_sign_in(scope, receive, send)
+            await self._send_to_sign_in(scope, receive, send)
             return
         admitted = {**scope, "headers": _with_ticket(scope["headers"], visitor)}
         if scope["type"] == "websocket":
@@ -64,6 +68,22 @@ class Door:
             await self._app(admitted, watch.receive, watch.send)
         else:
             await self._app(admitted, receive, send)
+
+    async def _send_to_sign_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        accepts = next((v for k, v in scope["headers"] if k.lower() == b"accept"), b"")
+        if scope["type"] == "http" and scope["method"] == "GET" and b"text/html" in accepts:
+            there = f"/login?next={quote(scope['path'])}"
+            await RedirectResponse(there, 303)(scope, receive, send)
+            return
+        await self._refuse(scope, receive, send, NotSignedIn("Please sign in."))
+
+    async def _refuse(
+        self, scope: Scope, receive: Receive, send: Send, error: FareboxError
+    ) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": SIGNED_OUT, "reason": error.detail})
+            return
+        await self._refusals.answer(HTTPConnection(scope), error)(scope, receive, send)
 
 
 class _SocketWatch:
@@ -127,19 +147,3 @@ def _with_ticket(
     if visitor is not None:
         cookies.append(TICKET + b"=" + ticket_for(visitor).encode())
     return [*kept, (b"cookie", b"; ".join(cookies))] if cookies else kept
-
-
-async def _send_to_sign_in(scope: Scope, receive: Receive, send: Send) -> None:
-    accepts = next((v for k, v in scope["headers"] if k.lower() == b"accept"), b"")
-    if scope["type"] == "http" and scope["method"] == "GET" and b"text/html" in accepts:
-        await RedirectResponse(f"/login?next={quote(scope['path'])}", 303)(scope, receive, send)
-        return
-    await _refuse(scope, receive, send, status=401, detail="Please sign in.")
-
-
-async def _refuse(scope: Scope, receive: Receive, send: Send, *, status: int, detail: str) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close", "code": SIGNED_OUT, "reason": detail})
-        return
-    body: dict[str, Any] = {"detail": detail}
-    await JSONResponse(body, status, headers={"Cache-Control": "no-store"})(scope, receive, send)

@@ -4,11 +4,15 @@ Chainlit believes its clients: a session id becomes a directory that is later re
 may name its own author and type, an old message may be edited into a new unpaid one. So each
 handler that stays is wrapped once, and each that we do not offer is taken away. What comes
 through is a message that we built ourselves from the four fields that a browser may choose.
+
+Nor does it ask often enough whose conversation it is: a socket may be opened on an id that becomes
+somebody else's conversation later. So a socket opens on conversations that exist, and on fresh ids
+of Chainlit's own, only; and whoever sits in another person's conversation is put out.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from chainlit.context import init_ws_context
 from chainlit.server import sio
@@ -21,8 +25,9 @@ from socketio.exceptions import (  # type: ignore[import-untyped]
 from chat_ui import subscriber
 from chat_ui.cards import SETUP_BOT
 from chat_ui.hearing import Heard, heard, is_handshake
+from chat_ui.ownership import account_of, is_theirs, owner_of
 from chat_ui.wiring import wiring
-from chat_ui.wording import KEY_REMOVED
+from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, NOT_HEARD
 from storage import chat_history
 
 Handler: TypeAlias = Callable[..., Awaitable[Any]]
@@ -31,6 +36,10 @@ Handler: TypeAlias = Callable[..., Awaitable[Any]]
 HEARD: Final = frozenset(
     {"connect", "disconnect", "connection_successful", "client_message", "stop", "clear_session"}
 )
+NO_ENTRY: Final = "Connection refused by server"
+"""What Chainlit's own refusals come to as well."""
+_astray: WeakSet[WebsocketSession] = WeakSet()
+"""Chat sessions whose page asked for a conversation that does not exist, and is to be told."""
 _taken: WeakKeyDictionary[WebsocketSession, set[str]] = WeakKeyDictionary()
 """Message ids of each chat session: the same one twice at once is one message."""
 
@@ -51,7 +60,17 @@ def _guarded_connect(inner: Handler) -> Handler:
         if not is_handshake(auth):
             raise Refused("bad handshake")
         assert isinstance(auth, dict)
-        return await inner(sid, environ, {**auth, "userEnv": "{}"})
+        known = WebsocketSession.get_by_id(auth["sessionId"])
+        if known is not None and not await is_theirs(known):
+            raise Refused(NO_ENTRY)
+        thread_id: str = auth.get("threadId") or ""
+        # A page cannot recover from a closed door, so it gets a conversation, of a fresh id.
+        is_astray = thread_id != "" and known is None and await owner_of(thread_id) is None
+        told = {**auth, "userEnv": "{}", "threadId": "" if is_astray else thread_id}
+        admitted = await inner(sid, environ, told)
+        if is_astray and (session := WebsocketSession.get(sid)) is not None:
+            _astray.add(session)
+        return admitted
 
     return connect
 
@@ -61,8 +80,12 @@ def _guarded_message(inner: Handler) -> Handler:
         session = WebsocketSession.get(sid)
         if session is None or session.user is None or not isinstance(payload, dict):
             return
+        if not await _may_stay(session):
+            return
         is_setup = session.chat_profile == SETUP_BOT
         message = heard(payload.get("message"), is_setup=is_setup)
+        if message is None:
+            await sio.emit("toast", {"message": NOT_HEARD, "type": "error"}, to=sid)
         if message is None or not await _is_new(session, message.id):
             await sio.emit("task_end", {}, to=sid)
             return
@@ -101,20 +124,33 @@ async def _is_new(session: WebsocketSession, message_id: str) -> bool:
 
 def _rejoining(inner: Handler) -> Handler:
     async def connection_successful(sid: str) -> None:
+        session = WebsocketSession.get(sid)
+        if session is None or not await _may_stay(session):
+            return
         await inner(sid)
-        if (session := WebsocketSession.get(sid)) is not None:
-            init_ws_context(session)
-            await subscriber.rejoin(session)
+        if session in _astray:
+            _astray.discard(session)
+            await sio.emit("resume_thread_error", NO_SUCH_THREAD, to=sid)
+        init_ws_context(session)
+        await subscriber.rejoin(session)
 
     return connection_successful
+
+
+async def _may_stay(session: WebsocketSession) -> bool:
+    """Whether the session is in a conversation of its own; if not, its socket is closed."""
+    if await is_theirs(session):
+        return True
+    await sio.disconnect(session.socket_id)
+    return False
 
 
 async def _stop(sid: str) -> None:
     """Stop the answer of the thread; Chainlit would only cancel the task that shows it."""
     session = WebsocketSession.get(sid)
-    if session is None:
+    if session is None or not await _may_stay(session):
         return
-    live = wiring.host.runs.live(session.thread_id)
+    live = wiring.host.runs.live(session.thread_id, account_id=account_of(session))
     if live is not None:
         await live.stop()
     elif session.current_task is not None:

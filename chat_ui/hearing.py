@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from chat_ui.secret_text import without_secrets
+from host.runs.opening import is_text
 
 TEXT_MAX: Final = 200_000
 """Characters; beyond it the page itself breaks. What an assistant takes is decided by the runs."""
@@ -50,6 +51,8 @@ def heard(raw: object, *, is_setup: bool) -> Heard | None:
         return None
     text, created_at = raw.get("output"), raw.get("createdAt")
     if not isinstance(text, str) or not text.strip() or len(text) > TEXT_MAX:
+        return None
+    if not is_text(text):
         return None
     cleaned = without_secrets(text, is_setup=is_setup)
     return Heard(

@@ -38,7 +38,9 @@ def drawn(history: History, live: LiveAnswer | None) -> ThreadDict:
             order.setdefault(message.id, (message.created_at, 0))
     for run in history.runs:
         steps[run.id] = _run(run)
-        steps[run.answer_id] = _answer(run, messages.get(run.answer_id), live)
+        answer = _answer(run, messages.get(run.answer_id), live)
+        answer["name"] = cards.speaker(history.offering_title or config.ui.name)
+        steps[run.answer_id] = answer
         # An answer stands right after its question, whenever it was finished.
         begun = order.get(run.question_id, (run.created_at, 0))[0]
         order[run.id], order[run.answer_id] = (begun, 1), (begun, 2)

@@ -6,18 +6,27 @@ its lifespan is never run, because it ends in `os._exit`. `farebox.chat_root` mu
 Chainlit's directory before this module is imported.
 """
 
+import re
+from typing import Final
+
+from chainlit import server
 from chainlit.auth import ensure_jwt_secret
 from chainlit.chat_context import chat_contexts
 from chainlit.config import ChainlitConfig, config
-from chainlit.server import app as chainlit_app
 from chainlit.session import WebsocketSession
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.types import ExceptionHandler
 
 from chat_ui import app as callbacks
 from chat_ui import guards, overrides
 from chat_ui.door import Door
 from chat_ui.wiring import wiring
 from host.app import Host
+from host.errors import FareboxError
+from host.pages.refusals import Refusals
+
+FOREIGN_LINK: Final = re.compile(r'\s*<link\b[^>]*\bhref="https?://[^>]*>')
+"""Google's fonts and the styles of formulas, neither of which is used here."""
 
 
 def mount_chat(app: FastAPI, host: Host) -> None:
@@ -26,11 +35,32 @@ def mount_chat(app: FastAPI, host: Host) -> None:
     ensure_jwt_secret()
     callbacks.register()
     guards.install()
+    _patch_page()
     _patch_sessions()
     chat = FastAPI(openapi_url=None)
     chat.include_router(overrides.router)
-    chat.mount("/", chainlit_app)
-    app.mount("/", Door(chat, host.login_sessions))
+    chat.mount("/", server.app)
+    refusals = Refusals(host.settings.public_url)
+    chat.add_exception_handler(FareboxError, _refused_by(refusals))
+    app.mount("/", Door(chat, host.login_sessions, refusals))
+
+
+def _refused_by(refusals: Refusals) -> ExceptionHandler:
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, FareboxError)
+        return refusals.answer(request, error)
+
+    return refused
+
+
+def _patch_page() -> None:
+    """Drop from Chainlit's page what it links to on other hosts; our policy forbids it anyway."""
+    template = server.get_html_template
+
+    def without_foreign_links(root_path: str) -> str:
+        return FOREIGN_LINK.sub("", template(root_path))
+
+    server.get_html_template = without_foreign_links
 
 
 def _patch_sessions() -> None:

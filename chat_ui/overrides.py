@@ -25,14 +25,22 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 from chat_ui import cards
-from chat_ui.profiles import prefer
+from chat_ui.ownership import is_theirs, owner_of
+from chat_ui.profiles import assistants_of, prefer
 from chat_ui.wiring import wiring
+from host.catalogue.offering_fields import shown
+from host.errors import UnknownOffering
 from storage import chat_history
+from storage.models.catalogue import OfferingKind
+from storage.standings import SHOWN
 
 FOREVER: Final = "public, max-age=31536000, immutable"
 A_DAY: Final = "public, max-age=86400"
 COMPRESSED: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
 NAME_MAX: Final = 120
+NOT_KEPT: Final = {"success": False}
+"""Of elements that are drawn and not stored, as in a reopened draft: the page's own copy is all
+there is. No error, because the page would show it in a box of its own."""
 
 router = APIRouter()
 Member = Annotated[PersistedUser, Depends(get_current_user)]
@@ -95,9 +103,16 @@ async def set_session_cookie() -> dict[str, str]:
 
 @router.get("/a/{slug}")
 async def open_assistant(slug: str, user: Member) -> RedirectResponse:
-    """Open the chat on one assistant."""
-    prefer(int(user.identifier), slug)
-    return RedirectResponse("/", 303)
+    """Open the chat on one assistant, or the page of the plan that somebody needs for it."""
+    account_id = int(user.identifier)
+    if any(one.offering.slug == slug for one in await assistants_of(account_id)):
+        prefer(account_id, slug)
+        return RedirectResponse("/", 303)
+    card = await wiring.host.catalogue.find_offering(slug)
+    plan = card.plan_to_buy()
+    if card.kind is not OfferingKind.ASSISTANT or card.state not in SHOWN or plan is None:
+        raise UnknownOffering(f"There is no assistant “{shown(slug)}” that you can have.")
+    return RedirectResponse(f"/buy/{plan.slug}", 303)
 
 
 @router.put("/feedback")
@@ -106,7 +121,7 @@ async def put_feedback(body: UpdateFeedbackRequest, user: Member) -> Any:
     for_id = body.feedback.forId
     thread_id = await wiring.host.database.read(lambda s: chat_history.thread_of_step(s, for_id))
     await _require_own_thread(thread_id, user)
-    _require_own_session(body.sessionId, user)
+    await _require_own_session(body.sessionId, user)
     return await server.update_feedback(_no_request(), body, user)
 
 
@@ -123,19 +138,21 @@ async def delete_feedback(body: DeleteFeedbackRequest, user: Member) -> Any:
 @router.put("/project/element")
 async def put_element(body: ElementRequest, user: Member) -> Any:
     """Change the props of an element in the caller's own conversation, and nothing else of it."""
-    return await server.update_thread_element(await _own_element(body, user), user)
+    element = await _own_element(body, user)
+    return NOT_KEPT if element is None else await server.update_thread_element(element, user)
 
 
 @router.delete("/project/element")
 async def delete_element(body: ElementRequest, user: Member) -> Any:
     """Remove an element from the caller's own conversation."""
-    return await server.delete_thread_element(await _own_element(body, user), user)
+    element = await _own_element(body, user)
+    return NOT_KEPT if element is None else await server.delete_thread_element(element, user)
 
 
 @router.post("/project/action")
 async def call_action(body: CallActionRequest, user: Member) -> Any:
     """Press a button in the caller's own conversation."""
-    _require_own_session(body.sessionId, user)
+    await _require_own_session(body.sessionId, user)
     return await server.call_action(body, user)
 
 
@@ -146,15 +163,15 @@ async def share() -> None:
     raise _nothing()
 
 
-async def _own_element(body: ElementRequest, user: PersistedUser) -> ElementRequest:
-    """The request with everything but the props as it is stored."""
-    session = _require_own_session(body.sessionId, user)
+async def _own_element(body: ElementRequest, user: PersistedUser) -> ElementRequest | None:
+    """The request with everything but the props as it is stored; None if it is not."""
+    session = await _require_own_session(body.sessionId, user)
     element_id, thread_id = str(body.element.get("id")), session.thread_id
     stored = await wiring.host.database.read(
         lambda s: chat_history.find_element(s, thread_id, element_id)
     )
     if stored is None:
-        raise _nothing()
+        return None
     props = body.element.get("props")
     known = {
         "id": stored.id,
@@ -169,18 +186,16 @@ async def _own_element(body: ElementRequest, user: PersistedUser) -> ElementRequ
 
 
 async def _require_own_thread(thread_id: str | None, user: PersistedUser) -> None:
-    owner = (
-        await wiring.host.database.read(lambda s: chat_history.author_of(s, thread_id))
-        if thread_id
-        else None
-    )
+    owner = await owner_of(thread_id) if thread_id else None
     if owner is None or str(owner) != user.identifier:
         raise _nothing()
 
 
-def _require_own_session(session_id: str, user: PersistedUser) -> WebsocketSession:
+async def _require_own_session(session_id: str, user: PersistedUser) -> WebsocketSession:
     session: WebsocketSession | None = WebsocketSession.get_by_id(session_id)
     if session is None or session.user is None or session.user.identifier != user.identifier:
+        raise _nothing()
+    if not await is_theirs(session):
         raise _nothing()
     return session
 

@@ -11,9 +11,9 @@ from chainlit.types import ChatProfile
 from chat_ui import cards
 from chat_ui.wiring import wiring
 from storage import chat_history
-from storage.cards import PurchasedOffering
+from storage.cards import PlanView, PurchasedOffering
 from storage.models.accounts import Role
-from storage.models.catalogue import OfferingKind
+from storage.models.catalogue import OfferingKind, OfferingState
 
 REMEMBERED: Final = 10_000
 """People whose last `/a/…` link is remembered; a hint only, so the oldest may go."""
@@ -35,6 +35,17 @@ async def assistants_of(account_id: int) -> list[PurchasedOffering]:
     return [one for one in purchased if one.offering.kind is OfferingKind.ASSISTANT]
 
 
+async def plans_on_sale() -> list[PlanView]:
+    """The plans by which somebody can come by an assistant: trials first, then the cheapest."""
+    offerings = await wiring.host.catalogue.offerings(state=OfferingState.PUBLISHED)
+    assistants = [one for one in offerings if one.kind is OfferingKind.ASSISTANT]
+    plans = {plan.id: plan for one in assistants for plan in one.plans if plan.is_sold}
+    return sorted(
+        plans.values(),
+        key=lambda plan: (not plan.version.is_trial, plan.version.price_minor, plan.title),
+    )
+
+
 async def profiles_of(account_id: int, roles: frozenset[Role]) -> list[ChatProfile]:
     """The picker's entries; the one to open first is marked."""
     assistants = await assistants_of(account_id)
@@ -45,7 +56,8 @@ async def profiles_of(account_id: int, roles: frozenset[Role]) -> list[ChatProfi
         cards.assistant_profile(one, is_default=one.offering.slug == first) for one in assistants
     ]
     is_builder, has_none = Role.BUILDER in roles, not assistants
-    profiles.append(cards.home_profile(is_empty=has_none, is_default=has_none and not is_builder))
+    plans = await plans_on_sale() if has_none else None
+    profiles.append(cards.home_profile(plans, is_default=has_none and not is_builder))
     if is_builder:
         profiles.append(cards.setup_profile(is_default=has_none))
     return profiles

@@ -17,11 +17,13 @@ from chainlit.step import StepDict
 
 from chat_ui import cards, wording
 from chat_ui.history import RUN
+from chat_ui.ownership import account_of, is_theirs
 from chat_ui.stamps import iso
 from chat_ui.wiring import wiring
 from host.identity.login_sessions import Visitor
 from host.runs.answers import LiveAnswer
 from host.runs.lifecycle import Reason
+from storage import chat_history
 
 log = structlog.get_logger()
 _showing: set[asyncio.Task[None]] = set()
@@ -63,17 +65,17 @@ async def say(text: str) -> None:
 
 async def show(live: LiveAnswer) -> None:
     """Show an answer on this page from its first word to its receipt."""
-    emitter = context.emitter
+    emitter, name = context.emitter, await _speaker(live.thread_id)
     await emitter.send_step(run_step(live))
     begun = False
     async for piece in live.listen():
         if begun:
             await emitter.send_token(live.answer_id, piece.text)
         else:
-            await emitter.stream_start(answer_step(live, piece.text, is_streaming=True))
+            await emitter.stream_start(answer_step(live, name, piece.text))
             begun = True
     outcome = await live.outcome()
-    final = answer_step(live, wording.answer_or_sentence(outcome), is_streaming=False)
+    final = answer_step(live, name, wording.answer_or_sentence(outcome))
     await (emitter.update_step(final) if begun else emitter.send_step(final))
     await emitter.send_step(run_step(live, is_over=True))
     await emitter.send_element(cards.receipt_element(live.thread_id, outcome))
@@ -81,11 +83,11 @@ async def show(live: LiveAnswer) -> None:
 
 async def rejoin(session: WebsocketSession) -> None:
     """Bring a page that has come back up to date, and take up the answer being written."""
-    if not session.has_first_interaction:
+    if not session.has_first_interaction or not await is_theirs(session):
         return
     if session.restored and session.chat_profile != cards.SETUP_BOT:
         await _draw_again(session.thread_id)  # what was sent while it was away is lost
-    live = wiring.host.runs.live(session.thread_id)
+    live = wiring.host.runs.live(session.thread_id, account_id=account_of(session))
     if live is None:
         return
     await context.emitter.task_start()
@@ -133,16 +135,22 @@ def run_step(live: LiveAnswer, *, is_over: bool = False) -> StepDict:
     )
 
 
-def answer_step(live: LiveAnswer, text: str, *, is_streaming: bool) -> StepDict:
-    """The answer's bubble."""
+async def _speaker(thread_id: str) -> str:
+    """The name under which this conversation's assistant is drawn, now and when it is reopened."""
+    title = await wiring.host.database.read(lambda s: chat_history.assistant_title(s, thread_id))
+    return cards.speaker(title or config.ui.name)
+
+
+def answer_step(live: LiveAnswer, name: str, text: str) -> StepDict:
+    """The answer's bubble; it is being written until there is an outcome."""
     return StepDict(
         id=live.answer_id,
         threadId=live.thread_id,
         parentId=live.run_id,
-        name=config.ui.name,
+        name=name,
         type="assistant_message",
         createdAt=iso(wiring.host.clock.now()),
         output=text,
-        streaming=is_streaming,
+        streaming=not live.is_over,
         metadata={},
     )

@@ -11,14 +11,29 @@ from typing import Final
 from host.errors import FareboxError
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import Outcome, credits_written
+from storage.cards import PlanView
 from storage.credits import MilliCredits, format_credits
 from storage.moments import Micros, to_datetime
 
 DOT: Final = " · "
+SAYS_WHAT_TO_DO: Final = frozenset(
+    {
+        Reason.STOPPED,
+        Reason.UPSTREAM_BUSY,
+        Reason.UPSTREAM_REFUSES,
+        Reason.CONTEXT_TOO_LONG,
+    }
+)
+"""How a run ended where the sentence needs no advice, or has it already."""
 
 KEY_REMOVED: Final = (
     "A key in your message was removed before anything was stored or sent on."
     " If it was a real one, replace it where you got it."
+)
+NO_SUCH_THREAD: Final = "There is no such conversation."
+NOT_HEARD: Final = (
+    "This message was not taken: it is empty, far too long, or has characters that are no text."
+    " Nothing was charged."
 )
 BUILDERS_ONLY: Final = "Only builders can register assistants. Ask the operator for that role."
 STOPPED: Final = "Stopped, not charged"
@@ -29,6 +44,9 @@ NOTHING_BOUGHT: Final = (
     "You have no assistants yet. To get a plan, ask the operator of this site; as soon as you have"
     " one, reload this page, and its assistants are at the top left."
 )
+BOUGHT_LATER: Final = "The assistants of your plan then appear at the top left."
+PLANS_SHOWN: Final = 8
+"""Plans that Home names; nobody reads a longer list there."""
 HOME_EMPTY: Final = (
     "**Welcome. You have no assistants yet.**\n\nTo get a plan, ask the operator of this site."
     " Its assistants then appear at the top left."
@@ -69,7 +87,7 @@ def _has_answer(outcome: Outcome) -> bool:
 
 def _with_advice(outcome: Outcome) -> str:
     sentence = outcome.sentence
-    if outcome.reason in {Reason.STOPPED, Reason.UPSTREAM_BUSY, Reason.CONTEXT_TOO_LONG}:
+    if outcome.reason in SAYS_WHAT_TO_DO:
         return sentence
     return f"{sentence.rstrip('.')}. Please try again."
 
@@ -107,10 +125,17 @@ def profile_text(
     return f"**{plain(title)}**\n\n{plain(description)}\n\n{pills}"
 
 
-def home_text(titles: Sequence[str]) -> str:
-    """What Home says when spoken to."""
+def home_empty(plans: Sequence[PlanView]) -> str:
+    """What Home's empty conversation says to who has no assistants. In Markdown."""
+    if not plans:
+        return HOME_EMPTY
+    return f"**Welcome. You have no assistants yet.**\n\n{_ways_in(plans)}"
+
+
+def home_text(titles: Sequence[str], plans: Sequence[PlanView] = ()) -> str:
+    """What Home says when spoken to; `plans` are offered to who has no assistants."""
     if not titles:
-        return NOTHING_BOUGHT
+        return f"You have no assistants yet.\n\n{_ways_in(plans)}" if plans else NOTHING_BOUGHT
     return f"{CHOOSE_ONE} You have {_listed([plain(title) for title in titles])}."
 
 
@@ -119,6 +144,23 @@ def plain(text: str) -> str:
     for mark in ("\\", "[", "]", "!", "#", "<", "`", "*", "_", "|"):
         text = text.replace(mark, f"\\{mark}")
     return text
+
+
+def _ways_in(plans: Sequence[PlanView]) -> str:
+    """Links to the pages of some plans: a line for each trial, one for all the others."""
+    lines = [
+        f"[Start the free trial: {plain(plan.title)}](/buy/{plan.slug})"
+        for plan in plans[:PLANS_SHOWN]
+        if plan.version.is_trial
+    ]
+    others = [
+        f"[{plain(plan.title)}](/buy/{plan.slug})"
+        for plan in plans[:PLANS_SHOWN]
+        if not plan.version.is_trial
+    ]
+    if others:
+        lines.append(f"{'Other plans' if lines else 'Plans'}: {DOT.join(others)}")
+    return "\n\n".join([*lines, BOUGHT_LATER])
 
 
 def _listed(names: Sequence[str]) -> str:

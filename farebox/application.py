@@ -17,6 +17,7 @@ from farebox import chat_root, control
 from farebox.server import ServerRole
 from host.api.routes import add_api
 from host.app import Host
+from host.pages.outer import Outer
 from host.pages.router import pages_router
 
 PROXIED: Final = "/s/"
@@ -31,10 +32,10 @@ async def compose(host: Host, *, role: ServerRole) -> AsyncGenerator[ASGIApp, No
     """Start the host's work, lend the application, end the work."""
     web = FastAPI(openapi_url=None, max_body_size=BODY_MAX)
     add_api(web, host)
-    application: ASGIApp = web
     if role is not ServerRole.PROXY:
         web.include_router(pages_router(host))
-        application = _with_chat(web, host)
+        _add_chat(web, host)
+    application = Outer(web, host.settings)
     await host.start()
     await _announce_setup(host)
     async with control.listen(host):
@@ -56,13 +57,11 @@ class Front:
             await self._application(scope, receive, send)
 
 
-def _with_chat(web: FastAPI, host: Host) -> ASGIApp:
+def _add_chat(web: FastAPI, host: Host) -> None:
     chat_root.prepare(host.settings.data_dir, auth_secret=host.chat_secret)
     from chat_ui.mount import mount_chat
-    from chat_ui.outer import Outer
 
     mount_chat(web, host)
-    return Outer(web, host.settings)
 
 
 async def _announce_setup(host: Host) -> None:

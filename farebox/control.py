@@ -1,14 +1,16 @@
 """Commands that write, beside a server that is running.
 
-On SQLite only one process may write. So a command first tries to take the lease on the data
-directory; if a server holds it, the command sends its verb over the server's Unix socket there
+On SQLite only one process may write. So a command first tries to take the lease on the database;
+if a server holds it, the command sends its verb over the server's Unix socket beside the file
 (mode 0600: whoever may open it may read the database as well). On PostgreSQL it simply connects.
-One line of JSON goes each way: `{"verb", "facts"}`, then `{"result"}` or `{"refused"}`.
+One JSON document goes each way, to the end of the stream and of any length, since both ends are
+the operator's: `{"verb", "facts"}`, then `{"result"}` or `{"refused"}`.
 """
 
 import asyncio
 import json
 import os
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
@@ -16,23 +18,28 @@ from typing import Any, Final
 
 import structlog
 
-from farebox.lease import LeaseTaken, lease
+from farebox.lease import LeaseTaken, beside, lease
 from farebox.verbs import VERBS
 from host.app import Host, open_host
-from host.config import Settings
+from host.config import BadSettings, Settings
 from host.errors import FareboxError
+from storage.errors import NotMigrated, StorageError
 
-SOCKET: Final = "control.sock"
-LINE_MAX: Final = 1 << 20
 ANSWER_WITHIN_S: Final = 60
+PATIENCE_S: Final = ANSWER_WITHIN_S + 5
+"""How long a command waits: longer than the server, which then still says what happened."""
 _PATH_MAX: Final = 100
 """The kernel keeps 108 bytes for the name of a Unix socket."""
+
+SOCKET: Final = "sock"
+"""What the socket's name ends with."""
+TOO_SLOW: Final = "the server took too long; what was asked for may still have been done"
 
 log = structlog.get_logger(__name__)
 
 
 class Refused(Exception):
-    """The verb was understood and refused; the text says why."""
+    """The verb was not carried out, or nobody can say that it was; the text says why."""
 
 
 def perform(settings: Settings, verb: str, **facts: Any) -> Any:
@@ -44,68 +51,107 @@ def perform(settings: Settings, verb: str, **facts: Any) -> Any:
     return asyncio.run(_perform(settings, verb, facts))
 
 
+def in_words(error: StorageError) -> str:
+    """What the operator can do about the memory's failure."""
+    if isinstance(error, NotMigrated):
+        return f"{error}; run `farebox db upgrade`"
+    return f"the database could not be used ({type(error).__name__}); try again"
+
+
 async def _perform(settings: Settings, verb: str, facts: dict[str, Any]) -> Any:
-    if not settings.is_sqlite:
-        return await _perform_here(settings, verb, facts)
     try:
-        with lease(settings.data_dir):
+        with lease(settings):
             return await _perform_here(settings, verb, facts)
     except LeaseTaken:
-        return await _perform_there(settings.data_dir, verb, facts)
+        database = settings.sqlite_file
+        assert database is not None, "only a file has a lease"
+        return await _perform_there(database, verb, facts)
 
 
 async def _perform_here(settings: Settings, verb: str, facts: dict[str, Any]) -> Any:
-    host = await open_host(settings)
     try:
-        return await VERBS[verb](host, **facts)
+        host = await open_host(settings)
+        try:
+            return await VERBS[verb](host, **facts)
+        finally:
+            await host.close()
     except FareboxError as error:
         raise Refused(error.detail) from None
-    finally:
-        await host.close()
+    except BadSettings as error:
+        raise Refused(str(error)) from None
+    except StorageError as error:
+        raise Refused(in_words(error)) from None
 
 
-async def _perform_there(data_dir: Path, verb: str, facts: dict[str, Any]) -> Any:
+async def _perform_there(database: Path, verb: str, facts: dict[str, Any]) -> Any:
     try:
-        with _short(data_dir / SOCKET) as path:
-            reader, writer = await asyncio.open_unix_connection(path, limit=LINE_MAX)
-    except OSError:
-        raise Refused(f"a Farebox is running on {data_dir} but does not answer") from None
-    with closing(writer):
-        writer.write(json.dumps({"verb": verb, "facts": facts}).encode() + b"\n")
-        async with asyncio.timeout(ANSWER_WITHIN_S):
-            answer = json.loads(await reader.readline() or b'{"refused": "the server stopped"}')
+        async with asyncio.timeout(PATIENCE_S):
+            answer = json.loads(await _ask(database, json.dumps({"verb": verb, "facts": facts})))
+    except TimeoutError:  # first: it is an OSError too
+        raise Refused(TOO_SLOW) from None
+    except (OSError, ValueError):
+        raise Refused(f"a Farebox is running on {database}, but stopped answering") from None
     if "refused" in answer:
         raise Refused(answer["refused"])
     return answer["result"]
 
 
+async def _ask(database: Path, question: str) -> bytes:
+    with _short(beside(database, SOCKET)) as path:
+        reader, writer = await asyncio.open_unix_connection(path)
+    with closing(writer):
+        writer.write(question.encode())
+        writer.write_eof()
+        return await reader.read()
+
+
 @asynccontextmanager
 async def listen(host: Host) -> AsyncIterator[None]:
-    """Answer commands for as long as the server runs."""
-    path = host.settings.data_dir / SOCKET
-    path.unlink(missing_ok=True)
+    """Answer commands for as long as the server runs; on PostgreSQL they need nobody's help."""
+    database = host.settings.sqlite_file
+    if database is None:
+        yield
+        return
+    path = beside(database, SOCKET)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer):
             try:
-                async with asyncio.timeout(ANSWER_WITHIN_S):
-                    line = await reader.readline()
-                    writer.write(json.dumps(await _answer(host, line)).encode() + b"\n")
-                    await writer.drain()
-            except (OSError, TimeoutError) as error:
+                writer.write(json.dumps(await _answer_in_time(host, reader)).encode())
+                await writer.drain()
+            except OSError as error:
                 log.warning("control.dropped", error=type(error).__name__)
 
-    with _short(path) as name:
-        server = await asyncio.start_unix_server(answer, name, limit=LINE_MAX)
-    path.chmod(0o600)
-    async with server:
+    async with await asyncio.start_unix_server(answer, sock=_bound(path)):
         yield
     path.unlink(missing_ok=True)
 
 
-async def _answer(host: Host, line: bytes) -> dict[str, Any]:
+def _bound(path: Path) -> socket.socket:
+    """A socket that nobody but its owner could ever connect to: it does not listen yet."""
+    path.unlink(missing_ok=True)  # a crash leaves it; whoever holds the lease may clear up
+    bound = socket.socket(socket.AF_UNIX)
     try:
-        request = json.loads(line)
+        with _short(path) as name:
+            bound.bind(name)
+        path.chmod(0o600)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+async def _answer_in_time(host: Host, reader: asyncio.StreamReader) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            return await _answer(host, await reader.read())
+    except TimeoutError:
+        return {"refused": TOO_SLOW}
+
+
+async def _answer(host: Host, question: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(question)
         verb = VERBS[request["verb"]]
     except (ValueError, KeyError, TypeError):
         return {"refused": "this server does not know that command; is it an older version?"}
@@ -113,6 +159,8 @@ async def _answer(host: Host, line: bytes) -> dict[str, Any]:
         return {"result": await verb(host, **request["facts"])}
     except FareboxError as error:
         return {"refused": error.detail}
+    except StorageError as error:
+        return {"refused": in_words(error)}
     except Exception:
         log.exception("control.failed", verb=request["verb"])
         return {"refused": "the server failed; its log says why"}

@@ -18,6 +18,7 @@ import uvloop
 from starlette.types import ASGIApp
 from typing_extensions import override
 
+from farebox.http_limits import limited_http
 from farebox.lease import LeaseTaken, lease, make_data_dir
 from host.app import Host, open_host
 from host.config import Settings
@@ -27,6 +28,8 @@ Compose: TypeAlias = Callable[[Host], AbstractAsyncContextManager[ASGIApp]]
 """Starts a host's work, lends the application that serves it, and ends the work."""
 
 BACKLOG: Final = 2048
+CONCURRENT_MAX: Final = 4096
+"""Connections, and requests under way; beyond it a request is answered 503 at once."""
 CLOSE_WITHIN_S: Final = 5
 """How long open requests may take to end once the server was asked to stop."""
 
@@ -70,20 +73,36 @@ def run_server(
     """Serve what `compose` makes of the host until a signal asks to stop.
 
     Raises:
-        CannotStart: another process writes this data directory.
+        CannotStart: another process writes this database.
         NotMigrated: the tables are not this program's.
         BadSettings: the master key is missing, or cannot be trusted.
     """
     set_up_logs(settings.log_format)
     make_data_dir(settings.data_dir)
     with contextlib.ExitStack() as stack:
-        if settings.is_sqlite:
-            try:
-                stack.enter_context(lease(settings.data_dir))
-            except LeaseTaken as error:
-                raise CannotStart(str(error)) from None
+        try:
+            stack.enter_context(lease(settings))
+        except LeaseTaken as error:
+            raise CannotStart(str(error)) from None
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, listener, compose, ready))
+
+
+def server_config(application: ASGIApp, public_url: str) -> uvicorn.Config:
+    """How uvicorn is to serve the application."""
+    return uvicorn.Config(
+        application,
+        # On httptools, which refuses what h11 lets pass: two framings, control characters.
+        http=limited_http(public_url),
+        ws="wsproto",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONCURRENT_MAX,
+        timeout_graceful_shutdown=CLOSE_WITHIN_S,
+    )
 
 
 async def _serve(
@@ -92,17 +111,7 @@ async def _serve(
     host = await open_host(settings)
     try:
         async with compose(host) as application:
-            config = uvicorn.Config(
-                application,
-                http="httptools",  # refuses what h11 lets pass: two framings, control characters
-                ws="wsproto",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=CLOSE_WITHIN_S,
-            )
+            config = server_config(application, settings.public_url)
             await _Server(config, ready).serve(sockets=[listener])
     finally:
         await host.close()

@@ -10,12 +10,12 @@ from typing import Any, Final, TypeAlias
 from host.app import Host
 from host.catalogue import offering_fields
 from host.catalogue.currencies import Money, format_money
+from host.catalogue.issuing import WantedToken, issue_access_token
 from host.catalogue.offering_terms import PlanTerms
 from host.catalogue.subscribing import SubscribeRequest
 from host.errors import InvalidInput
 from storage.cards import OfferingCard, PlanView
 from storage.credits import MilliCredits, format_credits
-from storage.ids import new_id
 from storage.models.accounts import Role
 from storage.models.catalogue import OfferingKind, PlanKind
 from storage.models.money import GrantSource
@@ -65,8 +65,10 @@ async def reset_link(host: Host, *, email: str) -> str:
     return await host.accounts.reset_link(email)
 
 
-async def grant(host: Host, *, email: str, plan: str, credits_: str, note: str) -> dict[str, Any]:
-    """Give a plan by hand: what it gives, or another number of credits."""
+async def grant(
+    host: Host, *, email: str, plan: str, credits_: str, note: str, request: str
+) -> dict[str, Any]:
+    """Give a plan by hand: what it gives, or another number of credits; once for each request."""
     account = await host.accounts.find(email)
     amount = offering_fields.plan_credits(credits_) if credits_ else None
     given = await host.catalogue.subscribe(
@@ -75,11 +77,14 @@ async def grant(host: Host, *, email: str, plan: str, credits_: str, note: str) 
             account_id=account.id,
             plan_slug=plan,
             source=GrantSource.OPERATOR,
-            source_ref=new_id(),
+            source_ref=request,
             credits=amount,
             note=note,
         ),
     )
+    if not given.is_new:
+        title = given.subscription.plan_title
+        return {"sentence": f"{account.email} had got {title} by this request; nothing was added."}
     terms = (await host.catalogue.find_plan(plan)).version
     what = f"until {_date(given.subscription.ends_at)}"
     if given.subscription.kind is PlanKind.CREDITS:
@@ -124,14 +129,17 @@ async def move_offering(host: Host, *, slug: str, step: str) -> str:
     return (await moves[step](None, slug)).state
 
 
-async def create_token(host: Host, *, email: str, offering: str, days: int, name: str) -> str:
+async def create_access_token(
+    host: Host, *, email: str, offering: str, days: int, name: str
+) -> str:
     """An access token, shown this once."""
     account = await host.accounts.find(email)
-    card = await host.catalogue.find_offering(offering)
-    return await host.access_tokens.issue(account.id, card.id, days=days, name=name)
+    wanted = WantedToken(account_id=account.id, slug=offering, days=days, name=name)
+    issued = await issue_access_token(host.catalogue, host.access_tokens, wanted, actor=None)
+    return issued.encoded
 
 
-async def list_tokens(host: Host) -> list[dict[str, Any]]:
+async def list_access_tokens(host: Host) -> list[dict[str, Any]]:
     """Every access token, by its number."""
     emails = {account.id: account.email for account in await host.accounts.list()}
     return [
@@ -148,7 +156,7 @@ async def list_tokens(host: Host) -> list[dict[str, Any]]:
     ]
 
 
-async def revoke_token(host: Host, *, jti: str) -> None:
+async def revoke_access_token(host: Host, *, jti: str) -> None:
     """Make an access token useless."""
     if not await host.access_tokens.revoke(jti):
         raise InvalidInput(f"There is no access token {offering_fields.shown(jti)}.")
@@ -197,8 +205,8 @@ VERBS: Final[Mapping[str, Verb]] = {
         list_plans,
         list_offerings,
         move_offering,
-        create_token,
-        list_tokens,
-        revoke_token,
+        create_access_token,
+        list_access_tokens,
+        revoke_access_token,
     )
 }

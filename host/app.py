@@ -9,7 +9,8 @@ import asyncio
 import base64
 import os
 import socket
-from contextlib import suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,18 +31,20 @@ from host.providers.openai_client import OpenAIClients
 from host.providers.openai_responses import ResponsesProvider
 from host.proxy.gateway import Gateway
 from host.runs.drive import Means
+from host.runs.naming import Naming
 from host.runs.runner import Runs
 from host.vault.envelope import MasterKey
 from host.vault.master_key import load_master_key
 from host.vault.vault import Vault
 from storage.database import Database
-from storage.errors import StorageError
 from storage.ids import new_id
 from storage.migrate import check_is_current
 
 DRAIN_S: Final = 20.0
 """What answers that are being given may take to end when the host stops."""
 RECOVER_EVERY_S: Final = 15.0
+REFRESH_EVERY_S: Final = 0.5
+"""How long a revoked access token may still be good at the other processes."""
 
 log = structlog.get_logger(__name__)
 
@@ -74,30 +77,43 @@ class Host:
         await self.access_tokens.refresh()
         await self.runs.recover()  # providers are asked before anything is swept
         await self.sweeper.start()
-        if not self.settings.is_sqlite:  # other processes may die while this one lives
-            self._background.append(asyncio.create_task(self._watch(), name="watch"))
+        self._repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
+        if not self.settings.is_sqlite:  # other processes issue and revoke access tokens
+            self._repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
 
     async def close(self) -> None:
-        """Let answers end, give the lease back, close every connection."""
-        await self.runs.drain(DRAIN_S)
+        """Let answers end, give the lease back, close every connection.
+
+        What one of the parts raises is raised at the end, after all others have closed too.
+        """
+        async with AsyncExitStack() as parts:  # closed from the last to the first
+            parts.push_async_callback(self.database.close)
+            parts.push_async_callback(self._clients.close)
+            parts.push_async_callback(self.gateway.close)
+            parts.push_async_callback(self.sweeper.stop)
+            parts.push_async_callback(self._rest)
+            await self.runs.drain(DRAIN_S)
+
+    def _repeat(self, work: Callable[[], Awaitable[object]], *, every_s: float, name: str) -> None:
+        again = again_and_again(work, every_s=every_s, name=name)
+        self._background.append(asyncio.create_task(again, name=name))
+
+    async def _rest(self) -> None:
         for task in self._background:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-        await self.sweeper.stop()
-        await self.gateway.close()
-        await self._clients.close()
-        await self.database.close()
+        await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def _watch(self) -> None:
-        """See what other processes did: access tokens revoked, runs left by the dead."""
-        while True:
-            await asyncio.sleep(RECOVER_EVERY_S)
-            try:
-                await self.access_tokens.refresh()
-                await self.runs.recover()
-            except StorageError as error:
-                log.warning("watch.failed", kind=type(error).__name__)
+
+async def again_and_again(
+    work: Callable[[], Awaitable[object]], *, every_s: float, name: str
+) -> None:
+    """Do it every so often, however it went the last time, until cancelled."""
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - its text may quote rows, so the kind alone
+            log.error("background.failed", work=name, kind=type(error).__name__)  # noqa: TRY400
 
 
 async def open_host(settings: Settings, clock: Clock | None = None) -> Host:
@@ -114,24 +130,27 @@ async def open_host(settings: Settings, clock: Clock | None = None) -> Host:
 def _put_together(settings: Settings, clock: Clock, master_key: MasterKey) -> Host:
     owner = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
     database = Database.open(settings.database)
-    vault = Vault(database, clock, master_key)
+    clients = OpenAIClients(settings.upstreams)
+    means = Means(
+        database=database,
+        clock=clock,
+        meter=Meter(database, clock, settings, owner=owner),
+        vault=Vault(database, clock, master_key),
+        providers={"responses": ResponsesProvider(clients)},
+        settings=settings,
+    )
+    runs = Runs(means, Naming(master_key.derive("idempotency-keys")))
+    chat_secret = base64.b64encode(master_key.derive("chainlit")).decode()
+    return _host(means, runs, clients, chat_secret=chat_secret)
+
+
+def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str) -> Host:
+    database, clock, settings = means.database, means.clock, means.settings
+    vault, meter = means.vault, means.meter
     passwords = Passwords()
     login_sessions = LoginSessions(database, clock, settings)
     access_tokens = AccessTokens(database, clock, vault, settings.public_url)
     catalogue = Catalogue(database, clock, settings)
-    meter = Meter(database, clock, settings, owner=owner)
-    clients = OpenAIClients(settings.upstreams)
-    providers = {"responses": ResponsesProvider(clients)}
-    runs = Runs(
-        Means(
-            database=database,
-            clock=clock,
-            meter=meter,
-            vault=vault,
-            providers=providers,
-            settings=settings,
-        )
-    )
     return Host(
         settings=settings,
         clock=clock,
@@ -144,7 +163,7 @@ def _put_together(settings: Settings, clock: Clock, master_key: MasterKey) -> Ho
         catalogue=catalogue,
         meter=meter,
         runs=runs,
-        drafts=Drafts(database, clock, vault, catalogue, providers, runs, settings),
+        drafts=Drafts(database, clock, vault, catalogue, means.providers, runs, settings),
         gateway=Gateway(
             settings=settings,
             catalogue=catalogue,
@@ -153,7 +172,7 @@ def _put_together(settings: Settings, clock: Clock, master_key: MasterKey) -> Ho
             vault=vault,
             runs=runs,
         ),
-        sweeper=Sweeper(database, clock, owner=owner),
-        chat_secret=base64.b64encode(master_key.derive("chainlit")).decode(),
+        sweeper=Sweeper(database, clock, owner=meter.owner),
+        chat_secret=chat_secret,
         _clients=clients,
     )

@@ -15,6 +15,8 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from storage.addresses import driver_url, sqlite_address, sqlite_path
+
 PREFIX: Final = "FAREBOX_"
 Addresses: TypeAlias = Annotated[tuple[str, ...], NoDecode]
 
@@ -44,7 +46,8 @@ class Settings(BaseSettings):
     upstream_base_urls: Addresses = ()
     allow_private_upstreams: bool = False
     trusted_proxies: Addresses = ()
-    hold_ttl_s: int = Field(default=600, gt=0, le=86_400)
+    # Longer than a call may be silent: five minutes, and 45 s until its answer begins.
+    hold_ttl_s: int = Field(default=600, ge=360, le=86_400)
     agents_beta: bool = False
     env: Literal["development", "production"] = "development"
     log_format: Literal["text", "json"] = "text"
@@ -64,6 +67,13 @@ class Settings(BaseSettings):
             raise ValueError("must begin with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("database_url")
+    @classmethod
+    def _is_a_database(cls, value: str) -> str:
+        if value:
+            driver_url(value)  # a ValueError that says why, and never quotes the password
+        return value
+
     @field_validator("master_key")
     @classmethod
     def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
@@ -79,12 +89,17 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database's address; by default an SQLite file in the data directory."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'farebox.db'}"
+        return self.database_url or sqlite_address(self.data_dir / "farebox.db")
 
     @property
     def is_sqlite(self) -> bool:
         """Whether one process writes one file."""
-        return self.database.startswith("sqlite:")
+        return self.sqlite_file is not None
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file that is the database; None on PostgreSQL."""
+        return sqlite_path(self.database)
 
     @property
     def is_https(self) -> bool:

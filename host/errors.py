@@ -5,7 +5,8 @@ FareboxError
 ├── InvalidToken, NotSignedIn                  401
 ├── CreditsExhausted, PlanEnded                402
 ├── NotInPlan, OfferingPaused,
-│   AccountSuspended, NotAllowed               403
+│   AccountSuspended, NotAllowed
+│   └── LinkSpent (host.identity.links)        403
 ├── UnknownOffering, UnknownEndpoint,
 │   UnknownThread, UnknownReceipt,
 │   UnknownPlan, UnknownDraft, UnknownAddress  404
@@ -16,19 +17,22 @@ FareboxError
 ├── PayloadTooLarge                            413
 ├── InvalidInput                               422
 ├── RateLimited                                429
+├── HeadersTooLarge                            431
+├── SecretUnreadable (host.vault.envelope)     500
 ├── WebsocketUnsupported                       501
 ├── UpstreamFailed                             502
 ├── LedgerUnavailable                          503
 └── UpstreamTimeout                            504
 
-No status stands outside this file and the places that render these errors. `detail` stands alone:
-some clients show nothing else. A refusal charges nothing.
+What is not named here is a 500 of ours. No status stands outside this tree and the places that
+render it. `detail` stands alone: some clients show nothing else. A refusal charges nothing.
 """
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from storage.credits import format_credits
+from storage.errors import StorageError, UnfitValue
 
 
 class FareboxError(Exception):
@@ -214,6 +218,12 @@ class RateLimited(FareboxError):
     status, code, title = 429, "rate_limited", "Too many requests"
 
 
+class HeadersTooLarge(FareboxError):
+    """More headers, or longer ones, than any of our callers needs."""
+
+    status, code, title = 431, "headers_too_large", "Request headers too large"
+
+
 class WebsocketUnsupported(FareboxError):
     """Metered calls are HTTP."""
 
@@ -242,6 +252,18 @@ class UpstreamTimeout(FareboxError):
     """The upstream took too long."""
 
     status, code, title = 504, "upstream_timeout", "The service behind this took too long"
+
+
+def broken() -> FareboxError:
+    """The refusal for a fault of ours, which the log has."""
+    return FareboxError("Something went wrong here. It has been noted.")
+
+
+def from_storage(error: StorageError) -> FareboxError:
+    """The refusal for what the memory could not do."""
+    if isinstance(error, UnfitValue):
+        return MalformedRequest("What was sent has a character or number that cannot be kept.")
+    return LedgerUnavailable()
 
 
 def problem(error: FareboxError, *, public_url: str) -> dict[str, Any]:

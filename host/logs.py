@@ -6,7 +6,7 @@ the same redaction; tracebacks never show local variables. The text of a message
 
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
@@ -69,6 +69,21 @@ def _redacted(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if isinstance(value, str):
-            event[name] = redact(value)
+        if not name.startswith("_"):  # structlog's own notes, which are never shown
+            event[name] = _clean(value)
     return event
+
+
+def _clean(value: object) -> object:
+    """The value as it may be shown: what is not plain becomes the text that stands for it."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return redact(value)
+        case Mapping():
+            return {redact(str(name)): _clean(inner) for name, inner in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_clean(inner) for inner in value]
+        case _:
+            return redact(repr(value))

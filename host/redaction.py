@@ -10,8 +10,9 @@ from typing import Final
 STAND_IN: Final = "[secret removed]"
 
 _SHAPES: Final = re.compile(
-    r"\bsk-[A-Za-z0-9_-]{16,}"  # OpenAI and those who copy its shape
-    r"|(?<=\bBearer )[A-Za-z0-9._~+/=-]{16,}",
+    # OpenAI and those who copy its shape; a line break before it may be written as an escape.
+    r"(?:\b|(?<=\\[nrt]))sk-[A-Za-z0-9_-]{16,}"
+    r"|(?<=Bearer )[A-Za-z0-9._~+/=-]{16,}",
     re.IGNORECASE,
 )
 

@@ -1,9 +1,24 @@
 // The balance in the header, and the number on an assistant's card. Both come from /api/v1/balance,
 // asked again when a receipt appears, when the page is looked at again, and when the talk moves on.
+// Also the names that the page's own buttons lack for those who do not see them.
 (() => {
   'use strict';
 
   const BADGE = 'farebox-balance';
+  const NAMES = {
+    '#chat-input': 'Message',
+    '#chat-submit': 'Send message',
+    '#stop-button': 'Stop the answer',
+    '#sidebar-trigger-button': 'Conversations',
+    '#search-chats-button': 'Search conversations',
+    '#new-chat-button': 'New conversation',
+    '#chat-profiles': 'Assistant',
+    '#user-nav-button': 'Your sign-in',
+    'button:has(> .lucide-copy)': 'Copy',
+    'button:has(> .lucide-thumbs-up)': 'Good answer',
+    'button:has(> .lucide-thumbs-down)': 'Bad answer',
+    'button:has(> .lucide-arrow-down)': 'To the newest message',
+  };
   let known = null;
   let isAsking = false;
 
@@ -25,13 +40,21 @@
     if (offering && offering.included_until) {
       return { short: `Until ${day(offering.included_until)}`, long: `Included until ${day(offering.included_until)}` };
     }
+    if (!known.offerings.length && !known.available) return { short: 'Account', long: 'Account' };
     const amount = offering ? offering.balance : known.available;
-    return { short: `${credits(amount)} ${unit(amount)}`, long: `${credits(amount)} ${unit(amount)} left` };
+    return { short: `${credits(amount)} cr`, long: `${credits(amount)} ${unit(amount)} left` };
+  }
+
+  function name() {
+    for (const [which, label] of Object.entries(NAMES)) {
+      for (const nameless of document.querySelectorAll(`:is(${which}):not([aria-label])`)) {
+        nameless.setAttribute('aria-label', label);
+      }
+    }
   }
 
   function draw() {
     if (!known) return;
-    if (!known.offerings.length && !known.available) return;
     const place = document.querySelector('#header > :last-child');
     if (!place) return;
     let badge = document.getElementById(BADGE);
@@ -48,8 +71,9 @@
     if (wide.textContent !== long) {
       wide.textContent = long;
       narrow.textContent = short;
-      badge.setAttribute('aria-label', `Balance: ${long}. Open your account.`);
-      badge.title = 'Your balance';
+      const isCounted = long !== 'Account';
+      badge.setAttribute('aria-label', isCounted ? `Balance: ${long}. Open your account.` : 'Your account');
+      badge.title = isCounted ? 'Your balance and account' : 'Your account';
     }
     const offering = spokenTo();
     for (const tag of document.querySelectorAll('#welcome-screen code')) {
@@ -98,6 +122,7 @@
     isDue = true;
     requestAnimationFrame(() => {
       isDue = false;
+      name();
       draw();
     });
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });

@@ -134,6 +134,12 @@ def exists_with_role(session: Session, role: Role) -> bool:
     return session.exec(rows.limit(1)).first() is not None
 
 
+def is_suspended(session: Session, account_id: int) -> bool:
+    """Whether the account may use nothing for the time being."""
+    account = session.get(Account, account_id)
+    return account is not None and account.state == AccountState.SUSPENDED
+
+
 def set_state(session: Session, account_id: int, state: AccountState) -> None:
     """Suspend an account, or let it in again."""
     session.exec(update(Account).where(col(Account.id) == account_id).values(state=state.value))

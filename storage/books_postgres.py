@@ -25,7 +25,7 @@ from storage.books import (
     Swept,
 )
 from storage.credits import HoldClosedError, HoldEvent, HoldState, MilliCredits, next_state
-from storage.errors import LedgerBusy, LedgerDown
+from storage.errors import LedgerBusy, LedgerDown, StatementBroke
 from storage.moments import Micros
 
 _OPEN_WALLET: Final = "SELECT ledger_open_wallet(%s)"
@@ -140,15 +140,17 @@ class PostgresBooks:
     def _call(self, statement: str, *values: object) -> tuple[Any, ...]:
         try:
             row = self._connection.execute(statement, values).fetchone()
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             _refuse(error)
         if row is None:
             raise LookupError("there is no such wallet, or no such hold in it")
         return row
 
 
-def _refuse(error: psycopg.OperationalError) -> NoReturn:
+def _refuse(error: psycopg.Error) -> NoReturn:
     """The driver's error in our words; its text may quote values, so it is not kept."""
     if isinstance(error, (errors.DeadlockDetected, errors.LockNotAvailable)):
         raise LedgerBusy from None
-    raise LedgerDown(type(error).__name__) from None
+    if isinstance(error, psycopg.OperationalError):
+        raise LedgerDown(type(error).__name__) from None
+    raise StatementBroke(type(error).__name__) from None

@@ -1,7 +1,7 @@
 """Find and save what is for sale: plans with their versions, offerings and what carries them out.
 
-Every function works inside the unit or the read that lends its session. Who may do what, and what
-a field may hold, has been decided by `host.catalogue.catalogue` before.
+Every function works inside the unit or the read that lends its `Session`. Who may do what, and
+what a field may hold, has been decided by `host.catalogue.catalogue` before.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import delete, or_, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlmodel import Session, col, select
+from sqlmodel import Session, SQLModel, col, select
 
 from storage.models.catalogue import Offering
 from storage.models.conversations import Element, Feedback, Message, Run, Step, Thread
@@ -87,6 +87,15 @@ def author_of(session: Session, thread_id: str) -> int | None:
     return thread.account_id if thread else None
 
 
+def assistant_title(session: Session, thread_id: str) -> str | None:
+    """What the assistant of a conversation is called; None if it is with none."""
+    return session.exec(
+        select(Offering.title)
+        .join(Thread, col(Thread.offering_id) == col(Offering.id))
+        .where(Thread.id == thread_id)
+    ).first()
+
+
 def list_threads(
     session: Session,
     account_id: int,
@@ -97,6 +106,7 @@ def list_threads(
     feedback: int | None = None,
 ) -> ThreadPage:
     """One page of a person's conversations; `search` looks in titles and in what was said."""
+    assert first > 0, "a negative limit would mean everything"
     query = select(Thread).where(Thread.account_id == account_id)
     if after is not None:
         query = query.where(
@@ -166,12 +176,8 @@ def is_known(session: Session, step_id: str) -> bool:
 
 def save_step(session: Session, step: Step, now: Micros) -> bool:
     """Save what was drawn, new or again; False if the id belongs to another conversation."""
-    old = session.get(Step, step.id)
-    if old is not None and old.thread_id != step.thread_id:
+    if not _save(session, step):
         return False
-    if old is not None:
-        step.created_at = old.created_at
-    session.merge(step)
     thread = session.get(Thread, step.thread_id)
     if thread is not None:
         thread.updated_at = max(thread.updated_at, now)
@@ -189,13 +195,7 @@ def delete_step(session: Session, thread_id: str, step_id: str) -> None:
 
 def save_element(session: Session, element: Element) -> bool:
     """Save something drawn with a step; False if the id belongs to another conversation."""
-    old = session.get(Element, element.id)
-    if old is not None and old.thread_id != element.thread_id:
-        return False
-    if old is not None:
-        element.created_at = old.created_at
-    session.merge(element)
-    return True
+    return _save(session, element)
 
 
 def find_element(session: Session, thread_id: str, element_id: str) -> Element | None:
@@ -225,12 +225,13 @@ def thread_of_feedback(session: Session, feedback_id: str) -> str | None:
 
 def save_feedback(session: Session, feedback: Feedback) -> str:
     """Save thumbs up or down; each answer has one, and a second replaces it. Returns its id."""
-    old = session.exec(select(Feedback).where(Feedback.for_id == feedback.for_id)).first()
-    if old is None:
-        session.add(feedback)
-        return feedback.id
-    old.value, old.comment = feedback.value, feedback.comment
-    return old.id
+    insert = _inserting(session, Feedback).values(feedback.model_dump())
+    upsert = insert.on_conflict_do_update(
+        index_elements=["for_id"],
+        set_={name: insert.excluded[name] for name in ("value", "comment")},
+    )
+    saved: str = session.execute(upsert.returning(col(Feedback.id))).scalar_one()
+    return saved
 
 
 def delete_feedback(session: Session, feedback_id: str) -> bool:
@@ -255,8 +256,31 @@ def last_offering_slug(session: Session, account_id: int) -> str | None:
 
 def _insert_if_new(session: Session, values: dict[str, Any]) -> None:
     """Insert a thread; one that is there already, or comes at the same moment, is no error."""
-    table = Thread.__table__  # type: ignore[attr-defined]
+    session.execute(_inserting(session, Thread).values(values).on_conflict_do_nothing())
+
+
+def _save(session: Session, row: Step | Element) -> bool:
+    """Insert or overwrite, all but when it was made; False if it is in another thread.
+
+    One statement, because two that are saved at the same moment must not see each other missing.
+    """
+    table = type(row)
+    insert = _inserting(session, table).values(row.model_dump())
+    upsert = insert.on_conflict_do_update(
+        index_elements=["id"],
+        set_={
+            name: insert.excluded[name]
+            for name in table.model_fields
+            if name not in {"id", "thread_id", "created_at"}
+        },
+        where=col(table.thread_id) == row.thread_id,
+    )
+    saved = session.execute(upsert.returning(col(table.id)))
+    return saved.scalar_one_or_none() is not None
+
+
+def _inserting(session: Session, table: type[SQLModel]) -> sqlite.Insert | postgresql.Insert:
+    """An insert that can say what happens when the row is there."""
     if session.get_bind().dialect.name == "sqlite":
-        session.execute(sqlite.insert(table).values(values).on_conflict_do_nothing())
-    else:
-        session.execute(postgresql.insert(table).values(values).on_conflict_do_nothing())
+        return sqlite.insert(table)
+    return postgresql.insert(table)

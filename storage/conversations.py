@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, case, col, exists, or_, select, update
+from sqlmodel import Session, and_, case, col, exists, or_, select, update
 
 from storage.chat_history import TITLE_MAX, open_thread
 from storage.credits import MilliCredits
@@ -86,9 +86,7 @@ class LostRun:
     provider_run: str | None
     base_url: str | None
     secret_id: str | None
-    receipt_id: str
     price: MilliCredits
-    included_until: Micros | None
     wallet_id: int | None
     hold_id: int | None
 
@@ -258,11 +256,11 @@ def end_run(session: Session, end: RunEnd) -> bool:
 
 
 def lost_runs(
-    session: Session, *, owner: str, driven: Collection[str], now: Micros
+    session: Session, *, owner: str, undriven: Collection[str], now: Micros
 ) -> list[LostRun]:
     """Runs that have not ended and that nobody drives.
 
-    Their process has no living lease; or it is `owner`, which drives only the runs in `driven`.
+    Their process is not `owner` and has no living lease; or they are named in `undriven`.
     """
     is_alive = exists().where(
         col(ProcessLease.owner) == col(Run.owner), col(ProcessLease.expires_at) > now
@@ -274,8 +272,7 @@ def lost_runs(
         .join(Message, col(Message.id) == col(Run.answer_id), isouter=True)
         .where(
             col(Run.ended_at).is_(None),
-            or_(~is_alive, col(Run.owner) == owner),
-            col(Run.id).not_in(driven),
+            or_(and_(~is_alive, col(Run.owner) != owner), col(Run.id).in_(undriven)),
         )
         .order_by(col(Run.created_at))
     )
@@ -296,9 +293,7 @@ def _lost(
         provider_run=run.provider_run,
         base_url=assistant.base_url if assistant else None,
         secret_id=assistant.secret_id if assistant else None,
-        receipt_id=run.receipt_id,
         price=MilliCredits(run.price),
-        included_until=None if run.included_until is None else Micros(run.included_until),
         wallet_id=hold.wallet_id if hold else None,
         hold_id=hold.id if hold else None,
     )

@@ -8,21 +8,22 @@ connections that cannot write, and sees every write that has been answered.
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 
+from storage.addresses import begin_by, driver_url, read_only
 from storage.books import Books
 from storage.books_sqlite import SqliteBooks
-from storage.errors import LedgerBusy, LedgerDown
-from storage.writer import Writer
+from storage.errors import LedgerBusy, LedgerDown, StatementBroke, StorageError, UnfitValue
+from storage.writer import Writer, is_locked
 
 T = TypeVar("T")
 
@@ -31,6 +32,9 @@ READERS: Final = 4
 POSTGRES_WRITERS: Final = 8
 WAITING_MAX: Final = 4096
 """Units that may wait to be written. Beyond it the honest answer is "try again"."""
+
+_TRY_AGAIN: Final = frozenset({"40001", "40P01", "55P03"})
+"""PostgreSQL's codes for two who waited for each other's rows: nothing of this one was written."""
 
 
 class Unit:
@@ -43,14 +47,14 @@ class Unit:
 
     @property
     def books(self) -> Books:
-        """The ledger's verbs; they see what the session has been given so far."""
+        """The ledger's verbs; they see what `session` has been given so far."""
         if self._session is not None:
             self._session.flush()
         return self._books
 
     @property
     def session(self) -> Session:
-        """A session inside this unit. Flushing and committing are done by who runs the unit."""
+        """The tables inside this unit. Flushing and committing are done by who runs the unit."""
         if self._session is None:
             self._session = Session(
                 self._connection, expire_on_commit=False, join_transaction_mode="rollback_only"
@@ -58,7 +62,7 @@ class Unit:
         return self._session
 
     def finish(self) -> None:
-        """Send what the session still holds; its rows stay readable after the unit."""
+        """Send what `session` still holds; its rows stay readable after the unit."""
         if self._session is not None:
             self._session.flush()
             self._session.expunge_all()
@@ -67,7 +71,7 @@ class Unit:
 class _Door(Protocol):
     """How units reach one kind of database."""
 
-    async def run(self, work: Callable[[Unit], T]) -> T: ...
+    async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T: ...
 
     async def close(self) -> None: ...
 
@@ -89,28 +93,42 @@ class Database:
             return cls(SqliteDoor(path), _sqlite_readers(path))
         # The ledger's functions lock before they read, which needs READ COMMITTED.
         writers = create_engine(
-            url, pool_size=POSTGRES_WRITERS, max_overflow=0, isolation_level="READ COMMITTED"
+            url,
+            pool_size=POSTGRES_WRITERS,
+            max_overflow=0,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,  # here and everywhere: an error's text may come to the log
         )
         readers = create_engine(
             url,
             pool_size=READERS,
             max_overflow=0,
             isolation_level="REPEATABLE READ",
+            hide_parameters=True,
             execution_options={"postgresql_readonly": True},
         )
         return cls(PostgresDoor(writers), readers)
 
-    async def run(self, work: Callable[[Unit], T]) -> T:
+    async def run(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
         """Run `work` as one unit: all of it lands, or none.
 
+        What ends or keeps what was begun before `must_land`: it is queued however long the queue.
+
         Raises:
-            LedgerBusy: too much is waiting; nothing was written.
+            LedgerBusy: too much is waiting, or somebody else's lock is; nothing was written.
             LedgerDown: the database cannot be written to.
+            UnfitValue: a value is none that the database can hold.
         """
-        return await self._door.run(work)
+        return await self._door.run(work, must_land=must_land)
 
     async def read(self, work: Callable[[Session], T]) -> T:
-        """Run `work` on one snapshot that cannot be written to."""
+        """Run `work` on one snapshot that cannot be written to.
+
+        Raises:
+            LedgerBusy: somebody else's lock is in the way; try again.
+            LedgerDown: the database cannot be reached.
+            UnfitValue: what is looked for is nothing that the database could hold.
+        """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, partial(self._read, work))
 
@@ -121,10 +139,13 @@ class Database:
         self._readers.dispose()
 
     def _read(self, work: Callable[[Session], T]) -> T:
-        with Session(self._readers, expire_on_commit=False) as session:
-            result = work(session)
-            session.expunge_all()
-            return result
+        try:
+            with Session(self._readers, expire_on_commit=False) as session:
+                result = work(session)
+                session.expunge_all()
+                return result
+        except DBAPIError as error:
+            raise _in_our_words(error) from None
 
 
 class SqliteDoor:
@@ -133,18 +154,25 @@ class SqliteDoor:
     def __init__(self, path: Path) -> None:
         self._writer = Writer(path, waiting_max=WAITING_MAX)
 
-    async def run(self, work: Callable[[Unit], T]) -> T:
+    async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Queue `work` for the writer and wait for its commit."""
 
         def unit_of(connection: Connection) -> T:
             driver = connection.connection.driver_connection
             assert driver is not None
             unit = Unit(connection, SqliteBooks(driver))
-            result = work(unit)
-            unit.finish()
+            try:
+                result = work(unit)
+                unit.finish()
+            except (OperationalError, InterfaceError) as error:
+                raise _in_our_words(error) from None
+            except sqlite3.OperationalError as error:  # from the ledger, which knows no SQLAlchemy
+                if _is_our_fault(error):
+                    raise
+                raise _trouble(error) from None
             return result
 
-        return await self._writer.submit(unit_of)
+        return await self._writer.submit(unit_of, must_land=must_land)
 
     async def close(self) -> None:
         """Wait for the writer to finish its queue."""
@@ -159,19 +187,23 @@ class PostgresDoor:
         self._threads = ThreadPoolExecutor(POSTGRES_WRITERS, thread_name_prefix="farebox-write")
         self._waiting = 0
 
-    async def run(self, work: Callable[[Unit], T]) -> T:
+    async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Run `work` in a transaction."""
-        if self._waiting >= WAITING_MAX:
+        if self._waiting >= WAITING_MAX and not must_land:
             raise LedgerBusy
         self._waiting += 1
         loop = asyncio.get_running_loop()
-        # Counted down by the work itself: a caller who is cancelled leaves it queued.
-        return await loop.run_in_executor(self._threads, partial(self._run, work))
+        queued = loop.run_in_executor(self._threads, partial(self._run, work))
+        queued.add_done_callback(self._count_down)
+        # A caller who is cancelled takes nothing out of the queue: as on SQLite the write stands.
+        return await asyncio.shield(queued)
+
+    def _count_down(self, _queued: object) -> None:
+        self._waiting -= 1
 
     def _run(self, work: Callable[[Unit], T]) -> T:
         from storage.books_postgres import PostgresBooks
 
-        self._waiting -= 1
         try:
             with self._engine.begin() as connection:
                 driver = connection.connection.driver_connection
@@ -180,8 +212,8 @@ class PostgresDoor:
                 result = work(unit)
                 unit.finish()
                 return result
-        except OperationalError:
-            raise LedgerDown from None
+        except DBAPIError as error:
+            raise _in_our_words(error) from None
 
     async def close(self) -> None:
         """Wait for the transactions under way."""
@@ -189,26 +221,45 @@ class PostgresDoor:
         self._engine.dispose()
 
 
-def driver_url(address: str) -> URL:
-    """The address with the driver we use: psycopg 3 for PostgreSQL."""
-    url = make_url(address)
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    return url
+def _in_our_words(error: DBAPIError) -> Exception:
+    """What a failed statement is called outside: the driver's text may quote what was written."""
+    match error:
+        case OperationalError() | InterfaceError() if not _is_our_fault(error.orig):
+            return _trouble(error.orig)
+        case DataError():
+            return UnfitValue("a value is none that the database can hold")
+        case _:
+            return StatementBroke(
+                f"{type(error.orig).__name__} {_rule_of(error.orig)}: {error.statement}"
+            )
+
+
+def _rule_of(error: BaseException | None) -> str:
+    """The name of the rule that was broken: a name of ours, never a value."""
+    if isinstance(error, sqlite3.IntegrityError):
+        return str(error)  # SQLite names constraints and columns, and quotes no row
+    return getattr(getattr(error, "diag", None), "constraint_name", None) or ""
+
+
+def _trouble(error: BaseException | None) -> StorageError:
+    """What the driver's error means for whoever wanted to write or read."""
+    if is_locked(error) or getattr(error, "sqlstate", None) in _TRY_AGAIN:
+        return LedgerBusy()
+    return LedgerDown(type(error).__name__)
+
+
+def _is_our_fault(error: BaseException | None) -> bool:
+    """Whether SQLite could not understand the statement: it calls that operational too."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def _sqlite_readers(path: Path) -> Engine:
     """Connections that cannot write and never checkpoint, each read on one snapshot."""
     engine = create_engine(
-        f"sqlite:///file:{path}?mode=ro&uri=true", pool_size=READERS, max_overflow=0
+        read_only(path),
+        pool_size=READERS,
+        max_overflow=0,
+        hide_parameters=True,
     )
-
-    @event.listens_for(engine, "connect")
-    def _plain(connection: object, _record: object) -> None:
-        connection.isolation_level = None  # type: ignore[attr-defined]
-
-    @event.listens_for(engine, "begin")
-    def _snapshot(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
+    begin_by(engine, "BEGIN")
     return engine

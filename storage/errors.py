@@ -2,8 +2,11 @@
 
 StorageError
 ├── LedgerBusy      too much is waiting to be written; nothing was written; try again soon
-├── LedgerDown      the database cannot be written to (disk full, connection lost): fail closed
+├── LedgerDown      the database cannot be used (disk full, connection lost): fail closed
+├── UnfitValue      a value that no row can hold, such as U+0000 on PostgreSQL; nothing was written
 └── NotMigrated     the tables are older or newer than this program
+
+StatementBroke stands apart: a fault of ours, for the log.
 """
 
 
@@ -19,5 +22,16 @@ class LedgerDown(StorageError):
     """The database refuses writes. Whether the last ones landed is unknown to their callers."""
 
 
+class UnfitValue(StorageError):
+    """Something that was sent cannot be kept or looked for: whoever sent it has to change it."""
+
+
 class NotMigrated(StorageError):
     """The tables are not at the revision this program was written for."""
+
+
+class StatementBroke(Exception):
+    """A statement was refused by a rule of the tables; says which, and never with what values.
+
+    PostgreSQL's own text quotes the row, which may hold anything that people wrote.
+    """

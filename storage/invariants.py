@@ -1,4 +1,4 @@
-"""Proof that the ledger adds up: the rules of DESIGN.md section 4 as queries, and the hash chain.
+"""Proof that the ledger adds up: its rules as queries, each with its number, and the hash chain.
 
 Each query returns what breaks its rule and so nothing on a sound ledger; all mean the same on
 both databases. They run on one snapshot, after every test that touches money and by

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import func
 from sqlmodel import Session, col, exists, select
 
+from storage.catalogue import stored
 from storage.credits import HoldState, MilliCredits
 from storage.models.catalogue import Offering, Plan
 from storage.models.conversations import Run
@@ -119,7 +120,7 @@ def open_holds_of_dead_owners(session: Session, now: Micros) -> tuple[OpenHoldLi
     return tuple(
         OpenHoldLine(
             wallet_id=hold.wallet_id,
-            hold_id=_stored(hold.id),
+            hold_id=stored(hold.id),
             public_id=hold.public_id,
             operation=Operation(hold.operation),
             run_id=hold.run_id,
@@ -179,8 +180,3 @@ def _plan_titles(session: Session, hold: Hold) -> tuple[str, ...]:
         .order_by(col(Plan.title))
     )
     return tuple(session.exec(statement))
-
-
-def _stored(row_id: int | None) -> int:
-    assert row_id is not None, "a row that was read has an id"
-    return row_id

@@ -17,11 +17,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from storage.errors import NotMigrated
+from storage.addresses import begin_by, driver_url, read_only, sqlite_path
+from storage.errors import LedgerDown, NotMigrated
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 _LOCK: Final = 0x4661_7265_626F_7821
@@ -44,9 +45,25 @@ def upgrade(address: str) -> None:
 
 
 def current(address: str) -> str | None:
-    """The revision the database is at; None when it has no tables of ours."""
-    with _transaction(address) as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+    """The revision the database is at; None when it has no tables of ours.
+
+    Asking takes no lock, so it never waits and nothing waits for it.
+
+    Raises:
+        LedgerDown: the database cannot be reached.
+    """
+    path = sqlite_path(address)
+    if path is not None and not path.exists():
+        return None
+    url = driver_url(address) if path is None else read_only(path)
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except DBAPIError as error:
+        raise LedgerDown(type(error.orig).__name__) from None
+    finally:
+        engine.dispose()
 
 
 def check_is_current(address: str) -> None:
@@ -54,6 +71,7 @@ def check_is_current(address: str) -> None:
 
     Raises:
         NotMigrated: they are older or newer.
+        LedgerDown: the database cannot be reached.
     """
     found, wanted = current(address), newest()
     if found != wanted:
@@ -76,21 +94,7 @@ def _config(connection: Connection | None = None) -> Config:
 @contextmanager
 def _transaction(address: str) -> Iterator[Connection]:
     """One transaction that no other upgrade can enter at the same time."""
-    engine = create_engine(_with_driver(make_url(address)), poolclass=NullPool)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def _plain(connection: object, _record: object) -> None:
-            # The driver's own transactions leave out DDL; ours begin below.
-            connection.isolation_level = None  # type: ignore[attr-defined]
-            connection.execute(  # type: ignore[attr-defined]
-                f"PRAGMA busy_timeout={_BUSY_TIMEOUT_S * 1000}"
-            )
-
-        @event.listens_for(engine, "begin")
-        def _locked(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
+    engine = _locking_engine(address)
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
@@ -100,7 +104,15 @@ def _transaction(address: str) -> Iterator[Connection]:
         engine.dispose()
 
 
-def _with_driver(url: URL) -> URL:
-    if url.get_backend_name() == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
-    return url
+def _locking_engine(address: str) -> Engine:
+    url = driver_url(address)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, poolclass=NullPool, hide_parameters=True)
+    engine = create_engine(
+        url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"timeout": _BUSY_TIMEOUT_S},
+    )
+    begin_by(engine, "BEGIN IMMEDIATE")
+    return engine

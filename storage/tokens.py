@@ -14,7 +14,7 @@ from storage.moments import Micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenLine:
+class AccessTokenLine:
     """One line of the list of an account's access tokens."""
 
     jti: str
@@ -36,7 +36,7 @@ class PublicKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenFacts:
+class AccessTokenFacts:
     """All that checking access tokens needs to know from the tables."""
 
     keys: tuple[PublicKey, ...]
@@ -49,7 +49,7 @@ def add_access_token(session: Session, token: AccessToken) -> None:
     session.flush()
 
 
-def list_access_tokens(session: Session, account_id: int | None = None) -> list[TokenLine]:
+def list_access_tokens(session: Session, account_id: int | None = None) -> list[AccessTokenLine]:
     """One account's access tokens, or everybody's, the newest first."""
     rows = (
         select(AccessToken, Offering)
@@ -59,7 +59,7 @@ def list_access_tokens(session: Session, account_id: int | None = None) -> list[
     if account_id is not None:
         rows = rows.where(AccessToken.account_id == account_id)
     return [
-        TokenLine(
+        AccessTokenLine(
             jti=token.jti,
             name=token.name,
             offering_id=token.offering_id,
@@ -87,7 +87,7 @@ def revoke_access_token(
     return session.exec(statement).rowcount == 1
 
 
-def token_facts(session: Session, now: Micros) -> TokenFacts:
+def token_facts(session: Session, now: Micros) -> AccessTokenFacts:
     """The public keys in use, and what was revoked before its time."""
     keys = session.exec(select(SigningKey).where(col(SigningKey.retired_at).is_(None)))
     revoked = session.exec(
@@ -95,7 +95,7 @@ def token_facts(session: Session, now: Micros) -> TokenFacts:
             col(AccessToken.revoked_at).is_not(None), AccessToken.expires_at > now
         )
     )
-    return TokenFacts(
+    return AccessTokenFacts(
         keys=tuple(PublicKey(kid=key.kid, public_key=key.public_key) for key in keys),
         revoked=frozenset(revoked),
     )

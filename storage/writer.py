@@ -2,8 +2,10 @@
 
 One thread owns the one connection that writes. It begins a transaction, runs each unit of work
 under a savepoint of its own, commits, and only then are the callers answered: what was answered is
-on disk. A unit that fails is rolled back alone. If the commit itself fails nothing more is
-accepted, because nobody can know what the disk did: the writer fails closed.
+on disk. A unit that fails is rolled back alone. If a batch cannot even begin, as while
+another program has the file locked, its callers are told so and the next batch is tried. If the
+commit itself fails nothing more is accepted, because nobody can know what the disk did: the writer
+fails closed.
 
 Measured against one commit for each unit this is 4 to 30 times faster, and the more so the slower
 the disk; see docs/decisions.
@@ -18,10 +20,11 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 from typing_extensions import override
 
-from storage.errors import LedgerBusy, LedgerDown
+from storage.errors import LedgerBusy, LedgerDown, StorageError
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[Connection], Any]
@@ -73,11 +76,13 @@ class Writer:
         self._idle.set()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="farebox-write")
         self._engine = create_engine(
-            "sqlite://", creator=lambda: _connect(path), poolclass=StaticPool
+            "sqlite://", creator=lambda: _connect(path), poolclass=StaticPool, hide_parameters=True
         )
         self._connection: Connection | None = None
 
-    def submit(self, work: Callable[[Connection], T]) -> "asyncio.Future[T]":
+    def submit(
+        self, work: Callable[[Connection], T], *, must_land: bool = False
+    ) -> "asyncio.Future[T]":
         """Queue `work`; the future is answered after the commit that holds it.
 
         Raises:
@@ -86,7 +91,7 @@ class Writer:
         """
         if self._broken is not None:
             raise LedgerDown(str(self._broken))
-        if len(self._queue) >= self._waiting_max:
+        if len(self._queue) >= self._waiting_max and not must_land:
             raise LedgerBusy
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[T] = loop.create_future()
@@ -116,12 +121,11 @@ class Writer:
         finished: "asyncio.Future[list[_Done]] | Future[list[_Done]]",
     ) -> None:
         failure = finished.exception()
-        if failure is None:
-            outcomes = finished.result()
-        else:  # disk full, failed fsync: stop, fail closed
-            self._broken = LedgerDown(f"{type(failure).__name__}: {failure}")
+        if failure is not None and not isinstance(failure, StorageError):
+            # Disk full, failed fsync: stop, fail closed. Otherwise it never began.
+            failure = self._broken = LedgerDown(type(failure).__name__)
             batch, self._queue = batch + self._queue, []
-            outcomes = [_Done(error=LedgerDown(str(self._broken)))] * len(batch)
+        outcomes = finished.result() if failure is None else [_Done(error=failure)] * len(batch)
         self._running = bool(self._queue)  # flag and test in one step: no lost wake-up
         if self._running:
             loop.call_soon(self._start, loop)
@@ -137,12 +141,7 @@ class Writer:
 
     def _commit(self, works: list[Work]) -> list[_Done]:
         """In the writing thread: every unit under its savepoint, one commit for all."""
-        if self._connection is None:
-            self._connection = self._engine.connect()
-        connection = self._connection
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        driver.execute("BEGIN IMMEDIATE")
+        connection, driver = self._begin()
         try:
             outcomes = [_under_savepoint(connection, driver, work) for work in works]
             driver.execute("COMMIT")
@@ -152,10 +151,36 @@ class Writer:
             raise
         return outcomes
 
+    def _begin(self) -> tuple[Connection, sqlite3.Connection]:
+        """Connect if need be, and take the file's lock.
+
+        Raises:
+            LedgerBusy: another program kept it locked for as long as we wait.
+            LedgerDown: the file cannot be opened or locked now; nothing was written.
+        """
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            driver = self._connection.connection.driver_connection
+            assert driver is not None
+            driver.execute("BEGIN IMMEDIATE")
+        except (sqlite3.Error, DBAPIError) as error:
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            if is_locked(cause):
+                raise LedgerBusy from None
+            raise LedgerDown(type(cause).__name__) from None
+        return self._connection, driver
+
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Whether another program's lock on the file is all that was wrong."""
+    code = getattr(error, "sqlite_errorcode", None)  # extended: the low byte is the kind
+    return code is not None and code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def _under_savepoint(connection: Connection, driver: sqlite3.Connection, work: Work) -> _Done:

@@ -22,6 +22,7 @@ from host.providers.openai_client import OpenAIClients
 from host.providers.openai_responses import ResponsesProvider
 from host.runs.answers import LiveAnswer
 from host.runs.drive import Means
+from host.runs.naming import Naming
 from host.runs.outcomes import Outcome
 from host.runs.runner import Runs
 from host.vault.envelope import MasterKey
@@ -43,6 +44,7 @@ from storage.models.money import Entry, EntryKind, GrantSource, Hold
 from storage.moments import MINUTE, NEVER, Micros
 from tests.builders import PlanIds, Shop, add_account, add_plan, add_shop, grant_of
 from tests.fakes.clock import ManualClock
+from tests.fakes.fragile_database import FragileDatabase
 
 PLANTED_KEY: Final = "sk-demo-planted-0123456789abcdef"
 MODEL: Final = "gpt-6-luna"
@@ -50,6 +52,7 @@ SLUG: Final = "math-tutor"
 THREAD: Final = "a-thread"
 PRICE: Final = 5_000
 BOUGHT: Final = 100_000
+NAMING: Final = Naming(bytes(32))
 FIVE_MINUTES: Final = 5 * MINUTE
 
 
@@ -134,11 +137,26 @@ class Hall:
 
         return await self.subscriber_with(await self.database.run(add), ends_at=ends_at)
 
+    def fragile(self) -> "Fragile":
+        """The same hall, on a connection to its database that the test may cut."""
+        database, means = FragileDatabase(self.database), self.means
+        meter = Meter(database, self.clock, means.settings, owner=means.meter.owner)
+        runs = Runs(replace(means, database=database, meter=meter), NAMING)
+        return Fragile(replace(self, runs=runs), database)
+
     def reborn(self, *, owner: str = "the next process") -> Runs:
         """The runs of a process that starts after this one has died."""
         settings, clock = self.means.settings, self.clock
         meter = Meter(self.database, clock, settings, owner=owner)
-        return Runs(replace(self.means, meter=meter))
+        return Runs(replace(self.means, meter=meter), NAMING)
+
+
+@dataclass(frozen=True, slots=True)
+class Fragile:
+    """A hall, and the connection to cut."""
+
+    hall: Hall
+    database: FragileDatabase
 
 
 def subscribe(unit: Unit, account_id: int, plan: PlanIds, *, now: int, ends_at: int) -> None:
@@ -192,7 +210,7 @@ async def open_hall(
             secret_id=secret.id,
         )
         shop = await database.run(lambda unit: _furnish(unit, assistant, clock.now()))
-        hall = Hall(database, clock, upstream, means, Runs(means), shop, assistant)
+        hall = Hall(database, clock, upstream, means, Runs(means, NAMING), shop, assistant)
         try:
             yield hall
         finally:

@@ -18,8 +18,7 @@ from storage.migrate import upgrade
 from storage.moments import Micros
 
 KINDS: Final = ("sqlite", "postgresql")
-# Taken out of the environment: the program under test refuses FAREBOX_ names it does not know.
-SERVER: Final = os.environ.pop("FAREBOX_TEST_DATABASE_URL", "")  # noqa: TID251 - see above
+SERVER: Final = os.environ.get("FAREBOX_TEST_DATABASE_URL", "")  # noqa: TID251 - for tests alone
 """A PostgreSQL server where databases may be created, as in postgresql://root@localhost/test."""
 NO_SERVER: Final = "FAREBOX_TEST_DATABASE_URL names no PostgreSQL server"
 _OVERDUE_IS_FINE: Final = Micros(0)

@@ -185,6 +185,22 @@ async def _furnish(world: World, upstream: Address) -> None:
         await catalogue.publish(builder, slug)
 
 
+async def add_draft(world: World) -> None:
+    """A service that its builder has not published."""
+    url = world.service.url
+    secret = await world.host.vault.store(world.builder, "service_credential", SONGS_KEY, url)
+    fields = ServiceFields(
+        title="Secret plans",
+        slug="secret-plans",
+        description="A service nobody knows of yet.",
+        price=_credits(1),
+        upstream_url=url,
+        secret_id=secret.id,
+        plan_slugs=("pack",),
+    )
+    await world.host.catalogue.register_service(world.builder, fields, ENDPOINTS)
+
+
 SONG_ENDPOINTS = (
     EndpointFields(method="POST", path="/query"),
     EndpointFields(method="POST", path="/upsert", price=MilliCredits(2_500)),

@@ -154,6 +154,9 @@ async def _press(scene: Scene, payload: dict[str, Any]) -> DraftState:
 async def _after_key(scene: Scene, draft_id: str) -> DraftState:
     """Go on after the form has stored a key; it changed the draft on behalf of this window."""
     state = await scene.host.drafts.load(scene.account_id, draft_id)
+    if state.life is not DraftLife.OPEN:
+        await _say(scene, state, _standing(scene, state))
+        return state
     turn = interview.key_entered(state, scene.choices)
     return await _keep(scene, state, turn)
 
@@ -181,6 +184,7 @@ async def _carry_out(scene: Scene, before: DraftState, turn: Turn) -> DraftState
             slug = await drafts.publish(account_id, state.draft_id, state.review_version)
             state = await drafts.load(account_id, state.draft_id)
             reply = review.published_reply(state, slug, scene.host.settings)
+            await _mark_published(scene)
         case Effect.DISCARD:
             await drafts.discard(account_id, state.draft_id)
             state = await drafts.load(account_id, state.draft_id)
@@ -198,13 +202,23 @@ async def _carry_out(scene: Scene, before: DraftState, turn: Turn) -> DraftState
     return state
 
 
+async def _mark_published(scene: Scene) -> None:
+    """Say so on the review card; who typed the word has pressed no button of it."""
+    window = _windows.get(scene.session)
+    if window is None or window.message is None:
+        return
+    for element in window.message.elements:
+        if isinstance(element, cl.CustomElement):
+            element.props = {**element.props, "life": DraftLife.PUBLISHED.value}
+            await element.update()
+
+
 async def _keep(scene: Scene, before: DraftState, turn: Turn) -> DraftState:
-    """Save what has changed, then say what follows; of what is published, where it is."""
+    """Save what has changed, then say what follows."""
     state = turn.state
     if state != before:
         state = await scene.host.drafts.save(scene.account_id, state)
-    is_published = state.life is DraftLife.PUBLISHED
-    await _say(scene, state, _standing(scene, state) if is_published else turn.reply)
+    await _say(scene, state, turn.reply)
     return state
 
 

@@ -45,6 +45,12 @@ WAS_A_KEY: Final = (
     " it was real, replace it at the upstream now. A key goes into the form only: say `edit the"
     " key`."
 )
+PUBLISHED: Final = (
+    "A published assistant cannot be changed or tested here, so nothing was changed.\n\n"
+    "You can say `unpublish` to take it off sale, `republish` to put it back, or `new` to start"
+    " another."
+)
+GONE: Final = "This draft is gone. Say `new` to describe another."
 START_ANOTHER: Final = Button("Start another", "new")
 _WHEN_PUBLISHED: Final[Mapping[Command | None, tuple[Effect, str]]] = {
     Command.UNPUBLISH: (
@@ -203,11 +209,8 @@ def _hear_closed(state: DraftState, text: str) -> Turn:
     if state.life is DraftLife.PUBLISHED and command in _WHEN_PUBLISHED:
         effect, reply = _WHEN_PUBLISHED[command]
         return Turn(state, Reply(reply), effect)
-    what = "published" if state.life is DraftLife.PUBLISHED else "gone"
-    return Turn(
-        state,
-        Reply(f"This draft is {what}. Say `new` to describe another.", (START_ANOTHER,)),
-    )
+    said_to = PUBLISHED if state.life is DraftLife.PUBLISHED else GONE
+    return Turn(state, Reply(said_to, (START_ANOTHER,)))
 
 
 # Words

@@ -73,7 +73,7 @@ def ask(state: DraftState, choices: Choices) -> Reply:
         return _ask_pending(state, state.place.pending)
     question = state.place.at
     wording = WORDING[question]
-    lines = [f"**{step_of(question)} · {wording.label}**", wording.asks]
+    lines = [f"**{step_of(question)} · {wording.label}**\n{wording.asks}"]
     if question is Question.PLAN and choices.plans:
         numbered = enumerate(choices.plans, start=1)
         lines.append("\n".join(f"{n}. {plan.title} · {plan.terms}" for n, plan in numbered))

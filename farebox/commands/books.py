@@ -13,10 +13,11 @@ import typer
 from sqlmodel import Session
 
 from farebox.commands.console import AsJson, DataDir, refuse, settings_in_force
-from farebox.lease import make_data_dir
+from farebox.control import in_words
+from farebox.lease import LeaseTaken, lease, make_data_dir
 from host.clock import SystemClock
 from storage.database import Database
-from storage.errors import NotMigrated
+from storage.errors import NotMigrated, StorageError
 from storage.export import export_entries
 from storage.invariants import verify
 from storage.migrate import check_is_current, current, newest, upgrade
@@ -55,7 +56,10 @@ def upgrade_tables(data_dir: DataDir = None) -> None:
     settings = settings_in_force(data_dir)
     make_data_dir(settings.data_dir)
     try:
-        upgrade(settings.database)
+        with lease(settings):  # tables must not change under a server's hands
+            upgrade(settings.database)
+    except LeaseTaken as error:
+        refuse(f"{error}; stop it first")
     except NotMigrated as error:
         refuse(str(error))
     typer.echo(f"The tables are at {newest()}.")
@@ -82,6 +86,6 @@ def _read(data_dir: DataDir, work: Callable[[Session], T]) -> T:
 
     try:
         check_is_current(address)
-    except NotMigrated as error:
-        refuse(str(error))
-    return asyncio.run(read())
+        return asyncio.run(read())
+    except StorageError as error:
+        refuse(in_words(error))

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
-from farebox.commands.console import AsJson, DataDir, do, show
+from farebox.commands.console import AsJson, DataDir, do, refuse, settings_in_force, show
+from farebox.control import Refused, perform
+from host.identity.access_tokens import DAYS_MAX
+from storage.ids import new_id
 
 accounts = typer.Typer(help="People: create, list, invite, suspend, reset.", no_args_is_help=True)
 tokens = typer.Typer(help="Access tokens: one subscriber, one offering.", no_args_is_help=True)
@@ -74,30 +77,39 @@ def reset_link(email: Email, data_dir: DataDir = None) -> None:
 
 
 @tokens.command("create")
-def create_token(
+def create_access_token(
     email: Email,
     offering: Annotated[str, typer.Argument(help="The offering's slug.")],
-    days: Annotated[int, typer.Option(min=1, max=365)] = 30,
+    days: Annotated[int, typer.Option(min=1, max=DAYS_MAX)] = 30,
     name: Annotated[str, typer.Option(help="To tell access tokens apart.")] = "",
     data_dir: DataDir = None,
 ) -> None:
     """Print a new access token. It is shown only now."""
-    typer.echo(do(data_dir, "create_token", email=email, offering=offering, days=days, name=name))
+    typer.echo(
+        do(
+            data_dir,
+            "create_access_token",
+            email=email,
+            offering=offering,
+            days=days,
+            name=name,
+        )
+    )
 
 
 @tokens.command("list")
-def list_tokens(as_json: AsJson = False, data_dir: DataDir = None) -> None:
+def list_access_tokens(as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """List access tokens, by their number."""
-    show(do(data_dir, "list_tokens"), as_json=as_json, empty="No access tokens.")
+    show(do(data_dir, "list_access_tokens"), as_json=as_json, empty="No access tokens.")
 
 
 @tokens.command("revoke")
-def revoke_token(
+def revoke_access_token(
     jti: Annotated[str, typer.Argument(help="The access token's number, from `token list`.")],
     data_dir: DataDir = None,
 ) -> None:
     """Make an access token useless at once."""
-    do(data_dir, "revoke_token", jti=jti)
+    do(data_dir, "revoke_access_token", jti=jti)
     typer.echo(f"Revoked {jti}.")
 
 
@@ -108,8 +120,16 @@ def grant(
         str, typer.Option("--credits", help="By default what the plan gives.")
     ] = "",
     note: Annotated[str, typer.Option(help="Why; kept in the audit log.")] = "",
+    request: Annotated[
+        str, typer.Option(metavar="ID", help="Of an earlier try: it gives once, however often.")
+    ] = "",
     data_dir: DataDir = None,
 ) -> None:
     """Give a plan by hand: its credits, or its time."""
-    given = do(data_dir, "grant", email=email, plan=plan, credits_=credits_, note=note)
+    request = request or new_id()
+    facts = {"email": email, "plan": plan, "credits_": credits_, "note": note, "request": request}
+    try:
+        given = perform(settings_in_force(data_dir), "grant", **facts)
+    except Refused as refusal:
+        refuse(f"{refusal}\nTo try again without giving twice, add --request {request}")
     typer.echo(given["sentence"])

@@ -10,9 +10,10 @@ import typer
 
 from farebox.application import compose
 from farebox.commands.console import AsJson, DataDir, refuse, settings_in_force, show
+from farebox.control import in_words
 from farebox.server import CannotStart, ServerRole, bind, run_server
 from host.config import BadSettings, Settings
-from storage.errors import NotMigrated
+from storage.errors import NotMigrated, StorageError
 from storage.migrate import check_is_current
 
 config = typer.Typer(help="Settings.", no_args_is_help=True)
@@ -87,8 +88,8 @@ def doctor(data_dir: DataDir = None) -> None:
 def _examine(settings: Settings) -> Iterator[str]:
     try:
         check_is_current(settings.database)
-    except NotMigrated as error:
-        yield f"{error}; run `farebox db upgrade`"
+    except StorageError as error:
+        yield in_words(error)
     if not settings.data_dir.exists():
         yield f"{settings.data_dir} does not exist yet; `farebox db upgrade` makes it"
     elif settings.data_dir.stat().st_mode & 0o077:

@@ -19,7 +19,7 @@ from farebox.demo.seed import PASSWORD, PEOPLE, SONGS_KEY, UPSTREAM_KEYS, seed
 from farebox.demo.songs import song_service
 from farebox.demo.upstream.app import ScriptedUpstream
 from farebox.demo.upstream.server import LOOPBACK, serve
-from farebox.lease import make_data_dir
+from farebox.lease import LeaseTaken, lease, make_data_dir
 from farebox.server import CannotStart, ServerRole, bind, run_server
 from host.app import Host
 from host.config import Settings, read_settings
@@ -27,6 +27,7 @@ from storage.migrate import upgrade
 
 MARK: Final = "demo"
 """A file that says whose the directory is: `--reset` clears nothing else."""
+LEASE: Final = ".lease"
 
 
 def run_demo(*, port: int, data_dir: Path, reset: bool) -> None:
@@ -47,8 +48,13 @@ def run_demo(*, port: int, data_dir: Path, reset: bool) -> None:
     )
     if settings.env == "production":
         raise CannotStart("the demo has well-known passwords and does not run in production")
-    _prepare(data_dir, reset=reset)
-    upgrade(settings.database)
+    make_data_dir(data_dir)
+    try:
+        with lease(settings):  # or a second demo could clear the first one's data
+            _prepare(data_dir, reset=reset)
+            upgrade(settings.database)
+    except LeaseTaken as error:
+        raise CannotStart(str(error)) from None
 
     @asynccontextmanager
     async def compose_demo(host: Host) -> AsyncGenerator[ASGIApp, None]:
@@ -68,12 +74,13 @@ def run_demo(*, port: int, data_dir: Path, reset: bool) -> None:
 
 def _prepare(data_dir: Path, *, reset: bool) -> None:
     """An own directory: made new, or one that an earlier demo made."""
-    if data_dir.exists() and any(data_dir.iterdir()) and not (data_dir / MARK).exists():
+    mark = data_dir / MARK
+    if not mark.exists() and any(path.suffix != LEASE for path in data_dir.iterdir()):
         raise CannotStart(f"{data_dir} holds something else than a demo; choose another directory")
-    if reset and data_dir.exists():
+    if reset:
         shutil.rmtree(data_dir)
-    make_data_dir(data_dir)
-    (data_dir / MARK).touch()
+        make_data_dir(data_dir)
+    mark.touch()
 
 
 def _announce(settings: Settings) -> None:

@@ -8,6 +8,7 @@ refusal: it may be a key.
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
@@ -16,13 +17,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from host.errors import (
     FareboxError,
-    LedgerUnavailable,
     MalformedRequest,
     MethodNotRegistered,
     NotAllowed,
     NotSignedIn,
     PayloadTooLarge,
     UnknownAddress,
+    broken,
+    from_storage,
 )
 from host.identity.login_sessions import LoginSessions, Visitor
 from host.proxy.answers import refusal
@@ -32,6 +34,8 @@ REQUESTED_WITH: Final = "farebox"
 BODY_BYTES_MAX: Final = 16 * 1024
 
 Signed: TypeAlias = Callable[[Request], Awaitable[Visitor]]
+
+log = structlog.get_logger(__name__)
 
 
 def signed_in(login_sessions: LoginSessions, *, may_change: bool) -> Signed:
@@ -59,8 +63,9 @@ def refuse_in_json(app: FastAPI, public_url: str) -> None:
         assert isinstance(error, FareboxError)
         return rendered(error)
 
-    async def storage_failed(_request: Request, _error: Exception) -> Response:
-        return rendered(LedgerUnavailable())
+    async def storage_failed(_request: Request, error: Exception) -> Response:
+        assert isinstance(error, StorageError)
+        return rendered(from_storage(error))
 
     async def invalid(_request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -72,10 +77,14 @@ def refuse_in_json(app: FastAPI, public_url: str) -> None:
         assert isinstance(error, HTTPException)
         return rendered(_as_ours(error))
 
+    async def broke(_request: Request, _error: Exception) -> Response:
+        return rendered(broken())
+
     app.add_exception_handler(FareboxError, refused)
     app.add_exception_handler(StorageError, storage_failed)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, unrouted)
+    app.add_exception_handler(Exception, broke)
 
 
 def _as_ours(error: HTTPException) -> FareboxError:
@@ -113,7 +122,10 @@ class Edge:
             answer = _rendered(_too_large(), self._public_url)
             await answer(scope, receive, unstored)
             return
-        await self._app(scope, receive, unstored)
+        try:
+            await self._app(scope, receive, unstored)
+        except Exception:  # answered by then, and raised once more for the log
+            log.exception("api.broke")
 
 
 def _rendered(error: FareboxError, public_url: str) -> Response:

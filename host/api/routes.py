@@ -1,7 +1,8 @@
 """`/api/…`: one's own account for programs and for the page's own scripts, in JSON.
 
-For whoever is signed in by a login session; keys for programs come with a later issue. Shapes are
-`host.api.views`; who is asking, and how refusals look, is `host.api.edge`.
+For whoever is signed in by a login session: there are no keys that stand for a whole account, and
+access tokens open offerings, not this. Shapes are `host.api.views`; who is asking, and how
+refusals look, is `host.api.edge`.
 """
 
 from typing import Annotated, Final
@@ -13,13 +14,16 @@ from host.api import views
 from host.api.edge import BODY_BYTES_MAX, Edge, refuse_in_json, signed_in
 from host.api.health import health_router
 from host.api.parts import ApiHost
-from host.errors import NotInPlan, UnknownAddress, UnknownReceipt
+from host.catalogue.issuing import WantedToken, issue_access_token
+from host.errors import UnknownAddress, UnknownReceipt
 from host.identity.login_sessions import Visitor
 from storage.ledger import balances, receipt
 from storage.models.catalogue import OfferingState
 from storage.usage import usage_of
 
 PAGE_MAX: Final = 200
+SEQ_MAX: Final = 2**63 - 1
+"""What the database can compare with."""
 
 
 def add_api(web: FastAPI, host: ApiHost) -> None:
@@ -83,7 +87,7 @@ def _account(host: ApiHost) -> APIRouter:
     @router.get("/usage")
     async def usage(
         visitor: Annotated[Visitor, signed],
-        before: Annotated[int | None, Query(ge=1)] = None,
+        before: Annotated[int | None, Query(ge=1, le=SEQ_MAX)] = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
     ) -> views.Usage:
         lines = await host.database.read(
@@ -122,20 +126,21 @@ def _tokens(host: ApiHost) -> APIRouter:
     async def issue(
         wanted: views.NewToken, visitor: Annotated[Visitor, changing]
     ) -> views.IssuedToken:
-        card = await host.catalogue.find_offering(wanted.offering)
-        standing = await host.catalogue.standing(visitor.account_id, card.id)
-        if card.owner_id != visitor.account_id and not standing.entitlement.had_plan:
-            raise NotInPlan(f"None of your plans covers {card.title}. Get one first.")
-        token = await host.access_tokens.issue(
-            visitor.account_id,
-            card.id,
+        token = WantedToken(
+            account_id=visitor.account_id,
+            slug=wanted.offering,
             days=wanted.days,
             name=wanted.name,
-            actor=visitor.account_id,
         )
-        address = views.proxy_url(host.settings.public_url, card.slug)
+        issued = await issue_access_token(
+            host.catalogue, host.access_tokens, token, actor=visitor.account_id
+        )
+        slug = issued.offering.slug
         return views.IssuedToken(
-            token=token, offering=card.slug, proxy_url=address, days=wanted.days
+            token=issued.encoded,
+            offering=slug,
+            proxy_url=views.proxy_url(host.settings.public_url, slug),
+            days=wanted.days,
         )
 
     @router.delete("/{jti}", status_code=204)

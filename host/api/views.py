@@ -9,13 +9,14 @@ from typing import Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from host.catalogue.issuing import NAME_MAX
 from host.errors import credits_number
 from host.identity.access_tokens import DAYS_MAX
 from host.identity.login_sessions import Visitor
 from storage.cards import OfferingCard, PlanView, PurchasedOffering, SubscriptionView
 from storage.ledger import PlanBalance, Receipt
 from storage.moments import NEVER, Micros, to_datetime
-from storage.tokens import TokenLine
+from storage.tokens import AccessTokenLine
 from storage.usage import UsageLine
 
 Credits: TypeAlias = int | float
@@ -151,7 +152,7 @@ class NewToken(_Body):
 
     offering: str
     days: int = Field(default=30, ge=1, le=DAYS_MAX)
-    name: str = Field(default="", max_length=80)
+    name: str = Field(default="", max_length=NAME_MAX)
 
 
 class IssuedToken(_View):
@@ -305,7 +306,7 @@ def usage_view(lines: tuple[UsageLine, ...], *, most: int) -> Usage:
     return Usage(entries=entries, next_before=lines[-1].seq if len(lines) == most else None)
 
 
-def token_view(line: TokenLine) -> TokenEntry:
+def token_view(line: AccessTokenLine) -> TokenEntry:
     """An access token by its number."""
     return TokenEntry(
         jti=line.jti,

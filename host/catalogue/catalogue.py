@@ -165,9 +165,20 @@ class Catalogue:
         changes = self._changes
         card = await self._database.read(partial(kept.find_card, slug=slug))
         if card is None:
-            raise UnknownOffering(f"There is no offering “{shown(slug)}”.")
+            raise _unknown(slug)
         if changes == self._changes:  # else it may be from before the change
             self._cards[slug] = (now, card)
+        return card
+
+    async def find_visible(self, slug: str, account_id: int) -> OfferingCard:
+        """The offering of that name, if this account may know of it: a draft is its owner's.
+
+        Raises:
+            UnknownOffering: there is none, or that is how it has to look.
+        """
+        card = await self.find_offering(slug)
+        if card.state is OfferingState.DRAFT and card.owner_id != account_id:
+            raise _unknown(slug)
         return card
 
     async def get_offering(self, offering_id: int) -> OfferingCard:
@@ -231,6 +242,10 @@ class Catalogue:
 
     def _by(self, actor: int | None) -> By:
         return By(actor, self._clock.now())
+
+
+def _unknown(slug: str) -> UnknownOffering:
+    return UnknownOffering(f"There is no offering “{shown(slug)}”.")
 
 
 def _owner(actor: int | None, owner_id: int | None) -> int:

@@ -3,6 +3,9 @@
 `host.catalogue.catalogue` lends the unit and the settings. Who may act is decided here too: a
 builder for what is their own, an operator for everybody, and `None` is the operator at the machine
 itself.
+
+It is longer than most modules: every verb repeats the same three steps (may they, does it fit,
+write it with its audit line), and apart they would drift apart.
 """
 
 from collections.abc import Iterable, Mapping

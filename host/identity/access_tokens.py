@@ -25,7 +25,7 @@ from storage.database import Database, Unit
 from storage.ids import new_id
 from storage.models.accounts import AccessToken
 from storage.moments import DAY, SECOND, Micros
-from storage.tokens import TokenLine
+from storage.tokens import AccessTokenLine
 
 ALGORITHM: Final = "EdDSA"
 CLAIMS: Final = ("iss", "aud", "sub", "jti", "iat", "exp")
@@ -60,14 +60,16 @@ class AccessTokens:
 
     async def refresh(self) -> None:
         """Read keys and revocations; at the start, and again while others may write them."""
-        now = self._clock.now()
+        now, known = self._clock.now(), frozenset(self._keys)
         facts = await self._database.read(lambda s: tokens.token_facts(s, now))
         keys = {key.kid: key.public_key for key in facts.keys}
-        if keys.keys() != self._keys.keys():
+        # One that we began to use while we were reading stays: what it signed is out already.
+        ours = {kid: key for kid, key in self._keys.items() if kid not in known}
+        if keys.keys() != known:
             self._remembered.clear()  # what a retired key signed is good no longer
             self._keys = {
                 kid: Ed25519PublicKey.from_public_bytes(key) for kid, key in keys.items()
-            }
+            } | ours
         # Never fewer: one revoked while we were reading must stay so.
         self._revoked |= facts.revoked
 
@@ -139,7 +141,7 @@ class AccessTokens:
             raise _refused()
         return token
 
-    async def list(self, account_id: int | None = None) -> list[TokenLine]:
+    async def list(self, account_id: int | None = None) -> list[AccessTokenLine]:
         """One account's tokens, or everybody's, the newest first."""
         return await self._database.read(lambda s: tokens.list_access_tokens(s, account_id))
 

@@ -1,7 +1,10 @@
 """How people come in: sign in, sign up, set up, and a new password when the old one is lost.
 
-A refusal at the door never says whether an account exists, and takes as long either way. Attempts
-are limited by account and by address. Whoever gets through has a login session
+A refusal to sign in never says whether an account exists, and takes as long either way. Open
+sign-up has to say that an address is taken; it is limited by neighbourhood for that reason too.
+Attempts to sign in are limited by where they come from, and most tightly for one account from one
+neighbourhood: a stranger's guesses do not keep its owner out. The limit of an account as a whole
+is far above what one stranger can reach. Whoever gets through has a login session
 (`host.identity.login_sessions`); what else can be done to accounts is `host.identity.accounts`.
 """
 
@@ -65,8 +68,9 @@ class Entrance:
         self._links = OneTimeLinks(database, clock, settings)
         self.signup: Final = settings.signup
         much = "Too many attempts to sign in."
-        self._by_account = Throttle(clock, most=10, window_s=QUARTER_S, sentence=much)
+        self._by_both = Throttle(clock, most=10, window_s=QUARTER_S, sentence=much)
         self._by_address = Throttle(clock, most=40, window_s=QUARTER_S, sentence=much)
+        self._by_account = Throttle(clock, most=400, window_s=QUARTER_S, sentence=much)
         self._sign_ups = Throttle(
             clock, most=20, window_s=HOUR_S, sentence="Too many new accounts from here."
         )
@@ -81,6 +85,7 @@ class Entrance:
         """
         email, near = email.strip().lower()[:300], neighbourhood(visit.address)
         self._by_address.spend(near)
+        self._by_both.spend(_both(email, near))
         self._by_account.spend(email)
         account = await self._database.read(lambda s: kept.find_account_by_email(s, email))
         checked = await self._passwords.check(
@@ -88,7 +93,8 @@ class Entrance:
         )
         if account is None or not checked.is_right:
             raise NotSignedIn(WRONG)
-        self._by_account.forget(email)
+        self._by_both.forget(_both(email, near))
+        self._by_account.give_back(email)
         self._by_address.give_back(near)
         known = account
 
@@ -169,7 +175,7 @@ class Entrance:
 
         return await self._database.run(work)
 
-    async def reset_password(self, key: str, password: str) -> None:
+    async def reset_password(self, key: str, password: str, visit: Visit) -> None:
         """Choose a new password by link; ends every login session and starts none.
 
         Raises:
@@ -187,6 +193,7 @@ class Entrance:
             note(unit, "password.reset", account.email, actor=account.id, at=now)
 
         await self._database.run(work)
+        self._by_both.forget(_both(account.email, neighbourhood(visit.address)))
         self._by_account.forget(account.email)
 
     async def invitation(self, key: str) -> str:
@@ -226,3 +233,7 @@ class Entrance:
             raise NotSignedIn(WRONG)
         if now.state is AccountState.SUSPENDED:
             raise AccountSuspended(SUSPENDED)
+
+
+def _both(email: str, near: str) -> str:
+    return f"{near} {email}"

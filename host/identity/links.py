@@ -33,7 +33,7 @@ PATH: Final[Mapping[LinkPurpose, str]] = {
 class LinkSpent(NotAllowed):
     """The link was used, its time is over, or there never was one; the text does not say which."""
 
-    title = "This link no longer works"
+    code, title = "link_spent", "This link no longer works"
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,8 +1,10 @@
 """May this message or call begin, and what must be held for it? Decided without I/O.
 
-The facts are read in the same unit of work that opens the hold (`host.metering.meter`), so what is
-decided here is still true when the credits are set aside. Whether the credits suffice is for the
-ledger alone to say: it counts and takes in one step.
+The facts are read in the same unit of work that opens the hold (`host.metering.meter`). Where one
+process writes, on SQLite, what is decided here is still true when the credits are set aside. On
+PostgreSQL the wallet is locked after the facts were read: what was suspended, paused or ended by
+another unit in between lets one more message or call through, as if it had come a moment earlier.
+Whether the credits suffice is for the ledger alone to say: it counts and takes in one step.
 """
 
 from dataclasses import dataclass
@@ -88,12 +90,17 @@ def admit(asked: Asked) -> Admission:
     )
 
 
+def suspended() -> AccountSuspended:
+    """The refusal of a suspended account, also where nothing new is asked for."""
+    return AccountSuspended(
+        "Your account is suspended; your balance stays. Please ask the operator of this host."
+    )
+
+
 def _closed(asked: Asked) -> FareboxError | None:
     """Why nobody, or not this account, may use the offering at all."""
     if asked.is_suspended:
-        return AccountSuspended(
-            "Your account is suspended; your balance stays. Please ask the operator of this host."
-        )
+        return suspended()
     if asked.is_retired:
         return OfferingPaused(f"{asked.title} has been withdrawn. Nothing was charged.")
     if asked.is_owner:

@@ -3,13 +3,17 @@
 Opening asks the tables, decides (`host.metering.admission`) and sets the credits aside in one unit
 of work, because a check whose write comes later lets concurrent calls all pass. Each verb exists
 twice: on its own, and with `_in` for callers who have more to write in the same unit.
+
+It is longer than most modules, because a tab is one story, from being refused to being replayed,
+and half of it could not be read without the other.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, repeat
 from typing import Final, TypeAlias, TypeVar
 
 import structlog
@@ -31,7 +35,7 @@ from storage.cards import OfferingCard
 from storage.credits import HoldState, MilliCredits
 from storage.database import Database, Unit
 from storage.entitlement import entitlement
-from storage.errors import StorageError
+from storage.errors import LedgerBusy, LedgerDown, StorageError
 from storage.holds import hold_of_key
 from storage.ids import new_id
 from storage.models.catalogue import OfferingState
@@ -41,8 +45,10 @@ from storage.subscriptions import AdmissionFacts, admission_facts
 
 T = TypeVar("T")
 
-CLOSE_PAUSES_S: Final = (0.1, 0.5)
-"""Closing a tab is tried again after these: closing it twice is harmless, not closing costs."""
+END_PAUSES_S: Final = (0.1, 0.5, 2.0)
+"""Ending a hold is tried again after these: ending it twice is harmless, not ending it costs."""
+END_EVERY_S: Final = 5.0
+"""How often a charge is tried after those, until the hold has expired."""
 
 log = structlog.get_logger(__name__)
 
@@ -148,7 +154,7 @@ class Meter:
             HoldClosedError: it was released, or captured with another amount.
             LedgerUnavailable: it could not be written; the hold ends by its deadline, uncharged.
         """
-        return await self._close(partial(self.capture_in, tab=tab, used=used))
+        return await self._said(self.insist(partial(self.capture_in, tab=tab, used=used)))
 
     def capture_in(self, unit: Unit, tab: Tab, used: MilliCredits) -> HoldEnded:
         """The same inside a unit of work."""
@@ -167,7 +173,9 @@ class Meter:
             HoldClosedError: it was captured.
             LedgerUnavailable: it could not be written; the hold ends by its deadline, uncharged.
         """
-        return await self._close(partial(self.release_in, tab=tab))
+        release = partial(self.release_in, tab=tab)
+        # Not for long, since nobody loses by it: the sweeper gives the credits back too.
+        return await self._said(self._try(release, END_PAUSES_S))
 
     def release_in(self, unit: Unit, tab: Tab) -> HoldEnded:
         """The same inside a unit of work."""
@@ -176,7 +184,7 @@ class Meter:
 
     async def renew(self, tab: Tab) -> bool:
         """Move the deadline of long work. False when the hold has ended meanwhile."""
-        return await self._write(partial(self.renew_in, tab=tab))
+        return await self._write(partial(self.renew_in, tab=tab), must_land=True)
 
     def renew_in(self, unit: Unit, tab: Tab) -> bool:
         """The same inside a unit of work."""
@@ -187,6 +195,16 @@ class Meter:
             hold_id=tab.hold_id,
             expires_at=self._deadline(self._clock.now()),
         )
+
+    async def insist(self, work: Callable[[Unit], T]) -> T:
+        """Write down an end, again and again while the database refuses and the hold may be open.
+
+        What was delivered is paid for even when the database is away for a minute.
+
+        Raises:
+            StorageError: it could not be written; the hold has expired by now, uncharged.
+        """
+        return await self._try(work, chain(END_PAUSES_S, repeat(END_EVERY_S)))
 
     def _replay_or_raise(
         self, unit: Unit, work: MeteredWork, facts: AdmissionFacts, refused: Refused
@@ -268,20 +286,28 @@ class Meter:
             now=self._clock.now(),
         )
 
-    async def _write(self, work: Callable[[Unit], T]) -> T:
+    async def _write(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
+        return await self._said(self._database.run(work, must_land=must_land))
+
+    async def _said(self, writing: Awaitable[T]) -> T:
         try:
-            return await self._database.run(work)
+            return await writing
         except StorageError as error:
             log.warning("ledger.unavailable", kind=type(error).__name__)
             raise LedgerUnavailable from None
 
-    async def _close(self, work: Callable[[Unit], HoldEnded]) -> HoldEnded:
-        for pause_s in CLOSE_PAUSES_S:
+    async def _try(self, work: Callable[[Unit], T], pauses_s: Iterable[float]) -> T:
+        """Write, and again after each pause, as long as a hold that was open now may be."""
+        until = self._deadline(self._clock.now())
+        for pause_s in pauses_s:
             try:
-                return await self._write(work)
-            except LedgerUnavailable:
-                await asyncio.sleep(pause_s)
-        return await self._write(work)
+                return await self._database.run(work, must_land=True)
+            except (LedgerBusy, LedgerDown) as error:
+                log.warning("hold.not_ended", kind=type(error).__name__)
+            await asyncio.sleep(pause_s)
+            if self._clock.now() >= until:
+                break
+        return await self._database.run(work, must_land=True)
 
 
 def fingerprint(*parts: str | bytes) -> bytes:

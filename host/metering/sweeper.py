@@ -13,12 +13,12 @@ from typing import Final
 import structlog
 
 from host.clock import Clock
+from host.metering.abandoned import release_abandoned
 from storage import leases
-from storage.books import EndHold, Swept
-from storage.credits import HoldClosedError
+from storage.books import Swept
 from storage.database import Database, Unit
 from storage.errors import StorageError
-from storage.ledger import OpenHoldLine, open_holds_of_dead_owners
+from storage.ledger import open_holds_of_dead_owners
 from storage.moments import SECOND, Micros
 
 PAUSE_S: Final = 5.0
@@ -101,18 +101,9 @@ class Sweeper:
 
     async def _release_abandoned_calls(self) -> None:
         now = self._clock.now()
-        lines = await self._database.read(partial(open_holds_of_dead_owners, now=now))
-        for line in lines:
-            if line.run_id is None:
-                await self._database.run(partial(self._release, line=line))
-                log.info("hold.released", receipt_id=line.public_id, reason="its process is gone")
-
-    def _release(self, unit: Unit, line: OpenHoldLine) -> None:
-        end = EndHold(
-            wallet_id=line.wallet_id, hold_id=line.hold_id, plan_ids=(), now=self._clock.now()
-        )
-        with suppress(HoldClosedError):  # it was ended meanwhile: not so dead after all
-            unit.books.release(end)
+        holds = await self._database.read(partial(open_holds_of_dead_owners, now=now))
+        calls = [hold for hold in holds if hold.run_id is None]
+        await release_abandoned(self._database, self._clock, calls)
 
     def _sweep_some(self, unit: Unit) -> Swept:
         return unit.books.sweep(self._clock.now(), most=SWEEP_MOST)

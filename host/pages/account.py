@@ -7,19 +7,22 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from host.errors import FareboxError, InvalidInput, NotSignedIn
+from host.catalogue.issuing import NAME_MAX, IssuedToken, WantedToken, issue_access_token
+from host.errors import FareboxError, InvalidInput, NotSignedIn, UnknownAddress
 from host.identity.login_sessions import Visitor
 from host.pages.parts import PageHost
 from host.pages.rendering import Renderer, go
 from host.pages.requests import read_form
-from storage.cards import PurchasedOffering, SubscriptionView
+from storage.cards import SubscriptionView
+from storage.charges import recent_charges
 from storage.credits import MilliCredits
 from storage.ledger import PlanBalance, balances
 from storage.models.catalogue import PlanKind
 from storage.moments import NEVER, Micros
 
+_ROW_DIGITS_MAX: Final = 18
 TOKEN_DAYS: Final = (7, 30, 90, 365)
-TOKEN_NAME_MAX: Final = 60
+CHARGES_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +56,20 @@ class AccountPages:
     async def issue_token(self, request: Request) -> Response:
         """Make an access token and show it, once."""
         visitor, form = await self._visitor(request), await read_form(request)
+        host, account_id = self._host, visitor.account_id
         try:
-            offering = await self._covered(visitor, form.get("offering", ""))
-            days, name = _days(form.get("days", "")), _name(form.get("name", ""))
+            wanted = WantedToken(
+                account_id=account_id,
+                slug=form.get("offering", ""),
+                days=_days(form.get("days", "")),
+                name=form.get("name", ""),
+            )
+            issued = await issue_access_token(
+                host.catalogue, host.access_tokens, wanted, actor=account_id
+            )
         except FareboxError as error:
             return await self._page(visitor, error=error)
-        encoded = await self._host.access_tokens.issue(
-            visitor.account_id,
-            offering.offering.id,
-            days=days,
-            name=name,
-            actor=visitor.account_id,
-        )
-        return await self._page(visitor, issued=encoded, issued_for=offering)
+        return await self._page(visitor, issued=issued)
 
     async def revoke_token(self, request: Request) -> Response:
         """Revoke one of one's own access tokens."""
@@ -78,7 +82,7 @@ class AccountPages:
     async def end_login(self, request: Request) -> Response:
         """Sign one of one's own browsers out."""
         visitor = await self._visitor(request)
-        login_session_id: int = request.path_params["login_session_id"]
+        login_session_id = _row_id(request.path_params["login_session_id"])
         await self._host.login_sessions.end(login_session_id, visitor.account_id)
         return go("/account#browsers")
 
@@ -94,33 +98,28 @@ class AccountPages:
         visitor: Visitor,
         *,
         error: FareboxError | None = None,
-        issued: str = "",
-        issued_for: PurchasedOffering | None = None,
+        issued: IssuedToken | None = None,
     ) -> Response:
         host, account_id, now = self._host, visitor.account_id, self._host.clock.now()
         left = await host.database.read(lambda s: balances(s, account_id, now))
         lines = plan_lines(await host.catalogue.subscriptions(account_id), left, now=now)
+        charges = await host.database.read(
+            lambda s: recent_charges(s, account_id, most=CHARGES_SHOWN)
+        )
         tokens = await host.access_tokens.list(account_id)
         return self._renderer.page(
             "account.html",
             visitor=visitor,
             plans=lines,
+            charges=charges,
             tokens=[t for t in tokens if t.revoked_at is None and t.expires_at > now],
             logins=await host.login_sessions.list(account_id),
             purchased=await host.catalogue.purchased(account_id),
             token_days=TOKEN_DAYS,
+            token_name_max=NAME_MAX,
             public_url=host.settings.public_url,
             issued=issued,
-            issued_for=issued_for,
             error=error,
-        )
-
-    async def _covered(self, visitor: Visitor, slug: str) -> PurchasedOffering:
-        for purchased in await self._host.catalogue.purchased(visitor.account_id):
-            if purchased.offering.slug == slug:
-                return purchased
-        raise InvalidInput(
-            "Choose something one of your plans covers.", facts={"field": "offering"}
         )
 
 
@@ -148,16 +147,14 @@ def _plan_line(got: list[SubscriptionView], left: PlanBalance | None, now: Micro
     )
 
 
-def _days(written: str) -> int:
-    if written not in map(str, TOKEN_DAYS):
-        raise InvalidInput("Choose how long the token may last.", facts={"field": "days"})
+def _row_id(written: str) -> int:
+    """A row's number as an address names it; no row has more digits than fit 64 bits."""
+    if not (written.isascii() and written.isdigit() and len(written) <= _ROW_DIGITS_MAX):
+        raise UnknownAddress("You have no login session of this number.")
     return int(written)
 
 
-def _name(written: str) -> str:
-    name = " ".join(written.split())
-    if len(name) > TOKEN_NAME_MAX or not name.isprintable():
-        raise InvalidInput(
-            f"Use at most {TOKEN_NAME_MAX} characters, such as: laptop.", facts={"field": "name"}
-        )
-    return name
+def _days(written: str) -> int:
+    if written not in map(str, TOKEN_DAYS):
+        raise InvalidInput("Choose how long the access token may last.", facts={"field": "days"})
+    return int(written)

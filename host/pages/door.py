@@ -89,9 +89,9 @@ class DoorPages:
     async def reset(self, request: Request) -> Response:
         """Choose a new password; signing in with it comes next."""
         form = await read_form(request)
-        key = form.get("key", "")
+        key, visit = form.get("key", ""), visit_of(request, self._trusted)
         try:
-            await self._entrance.reset_password(key, form.get("password", ""))
+            await self._entrance.reset_password(key, form.get("password", ""), visit)
         except NotAllowed:
             raise
         except FareboxError as error:

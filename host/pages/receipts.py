@@ -4,6 +4,7 @@ Only its owner sees it; for everybody else, signed in or not an owner, there is 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,9 +12,12 @@ from starlette.responses import Response
 from host.errors import NotSignedIn, UnknownReceipt
 from host.pages.parts import PageHost
 from host.pages.rendering import Renderer, moment
+from storage.charges import including_plans
 from storage.credits import HoldState, format_credits
 from storage.ledger import Receipt, receipt
 from storage.models.money import Operation
+
+INCLUDED: Final = "Included"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,30 +45,46 @@ class ReceiptPages:
         found = await self._host.database.read(lambda s: receipt(s, receipt_id))
         if found is None or found.account_id != visitor.account_id:
             raise UnknownReceipt("There is no receipt with this number on your account.")
+        included_in = await self._host.database.read(lambda s: including_plans(s, found))
+        is_included = bool(included_in) or found.included_until is not None
         return self._renderer.page(
-            "receipt.html", visitor=visitor, receipt=found, verdict=verdict(found)
+            "receipt.html",
+            visitor=visitor,
+            receipt=found,
+            verdict=verdict(found, is_included=is_included),
+            plan_titles=found.plan_titles or included_in,
+            is_included=is_included,
         )
 
 
-def verdict(found: Receipt) -> Verdict:
+def verdict(found: Receipt, *, is_included: bool = False) -> Verdict:
     """What the receipt comes to."""
     noun = "message" if found.operation is Operation.MESSAGE else "call"
+    is_included = is_included or found.included_until is not None
     match found.state:
-        case HoldState.OPEN:
-            sentence = f"This {noun} is still being answered; up to this much is set aside for it."
-            return Verdict(amount=_credits(found.held), sentence=sentence)
         case HoldState.RELEASED | HoldState.EXPIRED:
             sentence = f"Not charged. This {noun} was not completed, so it cost nothing."
             return Verdict(amount=_credits(0), sentence=sentence)
+        case _ if is_included:
+            return Verdict(amount=INCLUDED, sentence=_inclusion(found, noun))
+        case HoldState.OPEN:
+            sentence = f"This {noun} is still being answered; up to this much is set aside for it."
+            return Verdict(amount=_credits(found.held), sentence=sentence)
         case HoldState.CAPTURED if found.captured:
             # Not "for its answer": a message stopped after its first words is paid as well.
             sentence = f"Charged once, for one {noun}."
             return Verdict(amount=f"−{_credits(found.captured)}", sentence=sentence)
-        case HoldState.CAPTURED if found.included_until is not None:
-            until = moment(found.included_until)
-            return Verdict(amount=_credits(0), sentence=f"Included in your plan until {until}.")
         case HoldState.CAPTURED:
             return Verdict(amount=_credits(0), sentence=f"This {noun} is free.")
+
+
+def _inclusion(found: Receipt, noun: str) -> str:
+    """How a time plan stands for it; only a message's run wrote down for how long."""
+    if found.state is HoldState.OPEN:
+        return f"This {noun} is still being answered. Your plan includes it."
+    if found.included_until is None:
+        return f"Your plan includes this {noun}."
+    return f"Your plan includes every {noun} until {moment(found.included_until)}."
 
 
 def _credits(amount: int) -> str:

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
+import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from host.errors import FareboxError, NotSignedIn
+from host.errors import FareboxError, NotSignedIn, broken, from_storage
 from host.identity.login_sessions import Visitor
 from host.pages.browsers import browser_name
 from host.pages.requests import check_same_origin, local_path
 from storage.credits import format_credits
+from storage.errors import StorageError
 from storage.models.accounts import Role
 from storage.moments import NEVER, Micros, to_datetime
 
@@ -34,6 +36,8 @@ HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:;"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
+
+log = structlog.get_logger(__name__)
 
 
 class Renderer:
@@ -88,6 +92,11 @@ class Renderer:
                 return to_login(request)
             except FareboxError as error:
                 return self.page("refused.html", error=error)
+            except StorageError as error:
+                return self.page("refused.html", error=from_storage(error))
+            except Exception:
+                log.exception("page.broke")
+                return self.page("refused.html", error=broken())
 
         return answer
 
@@ -102,7 +111,7 @@ def go(path: str, *cookies: str) -> Response:
 
 def to_login(request: Request) -> Response:
     """Send somebody to sign in, and back here afterwards where that makes sense."""
-    wanted = request.url.path if request.method == "GET" else "/account"
+    wanted = request.scope["path"] if request.method == "GET" else "/account"
     return go("/login?" + urlencode({"next": local_path(wanted)}))
 
 

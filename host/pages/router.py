@@ -1,8 +1,8 @@
 """The few pages that are not conversation, gathered into one router.
 
-Sign-in, sign-up, setup and reset; one's own account; receipts. They are rendered on the server and
-need no script. Routes are plain ones, because a framework that validates a form for us would
-answer a mistake with what was typed into it.
+Sign-in, sign-up, setup and reset; one's own account; plans; receipts. They are rendered on the
+server and need no script. Routes are plain ones, because a framework that validates a form for us
+would answer a mistake with what was typed into it.
 """
 
 from fastapi import APIRouter
@@ -11,6 +11,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from host.pages.account import AccountPages
+from host.pages.buy import BuyPages
 from host.pages.door import DoorPages
 from host.pages.parts import PageHost
 from host.pages.receipts import ReceiptPages
@@ -23,6 +24,7 @@ def pages_router(host: PageHost) -> APIRouter:
     door = DoorPages(host, renderer)
     account = AccountPages(host, renderer)
     receipts = ReceiptPages(host, renderer)
+    buy = BuyPages(host, renderer)
 
     def get(path: str, endpoint: Endpoint) -> Route:
         guarded = renderer.guarded(endpoint, host.settings.public_url)
@@ -47,8 +49,10 @@ def pages_router(host: PageHost) -> APIRouter:
             get("/account", account.show),
             post("/account/tokens", account.issue_token),
             post("/account/tokens/{jti}/revoke", account.revoke_token),
-            post("/account/logins/{login_session_id:int}/end", account.end_login),
+            post("/account/logins/{login_session_id}/end", account.end_login),
             get("/receipts/{receipt_id}", receipts.show),
+            get("/buy/{slug}", buy.show),
+            post("/buy/{slug}", buy.start_trial),
             Route("/static/pages.css", _styles, include_in_schema=False),
             Route("/static/mark.svg", _mark, include_in_schema=False),
         ]

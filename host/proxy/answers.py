@@ -1,8 +1,8 @@
 """What the proxy says itself: refusals as problem+json, small JSON answers, the receipt headers.
 
-The one place where a `FareboxError` becomes an HTTP answer; `host.api.routes` renders with it too.
+The one place where a `FareboxError` becomes an HTTP answer; `host.api.edge` renders with it too.
 Amounts leave as decimal numbers of credits. What an upstream said is passed on by
-`host.proxy.gateway`.
+`host.proxy.calls`.
 """
 
 import json
@@ -33,13 +33,15 @@ class Answer:
 class Charge:
     """What a call cost, as its headers tell. Amounts are milli-credits."""
 
-    charged: int
+    charged: int | None
     remaining: int | None = None
     receipt_id: str | None = None
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """The receipt headers; what is not known is left out."""
-        fields = [(b"farebox-credits-charged", format_credits(self.charged).encode())]
+        fields = []
+        if self.charged is not None:
+            fields.append((b"farebox-credits-charged", format_credits(self.charged).encode()))
         if self.remaining is not None:
             fields.append((b"farebox-credits-remaining", format_credits(self.remaining).encode()))
         if self.receipt_id is not None:
@@ -47,11 +49,11 @@ class Charge:
         return fields
 
 
-def refusal(error: FareboxError, *, public_url: str, realm: str = "farebox") -> Answer:
+def refusal(error: FareboxError, *, public_url: str) -> Answer:
     """The error as problem+json, with the headers that its status calls for."""
     headers = [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
     if isinstance(error, InvalidToken) and not any(n == b"www-authenticate" for n, _ in headers):
-        headers.append((b"www-authenticate", f'Bearer realm="{realm}"'.encode()))
+        headers.append((b"www-authenticate", b'Bearer realm="farebox"'))
     body = json.dumps(problem(error, public_url=public_url), ensure_ascii=False).encode()
     return _whole(error.status, PROBLEM, body, [(b"cache-control", b"no-store"), *headers])
 

@@ -9,7 +9,6 @@ question again finds the same answer.
 import json
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.types import Send
@@ -26,6 +25,7 @@ from host.proxy.answers import Charge, json_answer, send_answer
 from host.proxy.calls import Call
 from host.proxy.headers import CORS, SANDBOX, values
 from host.runs.answers import LiveAnswer
+from host.runs.naming import KeyedNames
 from host.runs.outcomes import Outcome
 from host.runs.runner import Runs
 from storage.ids import new_id
@@ -36,7 +36,6 @@ BODY_BYTES_MAX: Final = 512 * 1024
 PATIENCE_S: Final = 20.0
 """How long a question waits for the one before it in the same thread."""
 
-_KEYS: Final = UUID("6f0b6f9e-52f5-5c43-9d0e-8d1d2a0c7f11")
 _EXPECTED: Final = 'The body must be JSON such as {"message": "…", "thread_id": "…"}'
 
 
@@ -82,7 +81,8 @@ class Ask:
         Raises:
             FareboxError: it was refused, or failed; nothing is charged.
         """
-        asked = _asked(await call.upload.whole(), call.key, account_id)
+        names = self._runs.naming.of(account_id, call.key) if call.key is not None else None
+        asked = _asked(await call.upload.whole(), names)
         answer = await self._runs.begin(
             account_id=account_id,
             thread_id=asked.thread_id,
@@ -124,22 +124,20 @@ class Ask:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _asked(raw: bytes, key: str | None, account_id: int) -> _Asked:
+def _asked(raw: bytes, names: KeyedNames | None) -> _Asked:
     try:
         body = _Body.model_validate_json(raw)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "body"
         raise MalformedRequest(f"{_EXPECTED}; {where}: {first['msg']}.") from None
-    if key is None:
-        return _Asked(body, body.thread_id or new_id(), new_id())
-    of_thread, of_message = (str(uuid5(_KEYS, f"{kind}:{account_id}:{key}")) for kind in "tm")
-    return _Asked(body, body.thread_id or of_thread, of_message)
+    names = names or KeyedNames(thread_id=new_id(), message_id=new_id())
+    return _Asked(body, body.thread_id or names.thread_id, names.message_id)
 
 
 def _error(answer: LiveAnswer, outcome: Outcome) -> FareboxError | None:
-    """The refusal in place of an answer; None where there is one, or where it was paid for."""
-    error = None if outcome.charged else outcome.error()
+    """The refusal in place of an answer; None where there is one, whole or stopped."""
+    error = outcome.error()
     if error is not None:
         error.headers["Farebox-Credits-Charged"] = "0"
         error.facts |= {"thread_id": answer.thread_id, "run_id": answer.run_id}

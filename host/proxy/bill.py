@@ -40,12 +40,14 @@ class Bill:
         await asyncio.shield(self._ending)
 
     def charge(self) -> Charge | None:
-        """What the headers say; of a charge it is known before it is written."""
+        """What the headers say; of a charge that was begun it is known before it is written."""
         tab = self._tab
         if tab is None:
             return None
         if tab.is_free:
             return Charge(charged=0)
+        if self.is_due and self._ending is None:  # perhaps, once the first byte has come
+            return Charge(charged=None, receipt_id=tab.receipt_id)
         if self.is_due:
             return Charge(charged=tab.amount, remaining=tab.available, receipt_id=tab.receipt_id)
         ended = self._ending.result() if self._ending and self._ending.done() else None

@@ -4,8 +4,14 @@ Decided by the upstream's status line: 2xx costs the endpoint's price, anything 
 and costs nothing. A 2xx whose promised body breaks off before its first byte costs nothing either.
 A caller who leaves before the status line pays nothing, one who leaves after it pays. Open
 endpoints and the builder's own calls are free; the former are never sent the builder's credential.
+
+The headers of an event stream leave before its first byte, which may be long in coming, so they
+state no charge: there is none yet. They name the receipt, which tells.
 """
 
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,7 +25,7 @@ from host.errors import (
     FareboxError,
     IdempotencyConflict,
     OfferingPaused,
-    UnknownOffering,
+    RateLimited,
     UpstreamFailed,
 )
 from host.metering.meter import Meter, MeteredWork, ReplayedTab, fingerprint
@@ -40,6 +46,8 @@ from storage.models.money import Operation
 
 OFFERINGS_MAX: Final = 1024
 """Offerings whose compiled endpoints are kept."""
+IN_FLIGHT_MAX: Final = 256
+"""Calls of one offering at a time, a quarter of all connections: its slowness is its own."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +77,7 @@ class Calls:
         self._vault = vault
         self._forwarder = Forwarder(allow_private=settings.allow_private_upstreams)
         self._endpoints: dict[int, Endpoints[EndpointCard]] = {}
+        self._in_flight: Counter[int] = Counter()
 
     def endpoint(self, call: Call) -> EndpointCard:
         """The endpoint that the call means.
@@ -88,9 +97,8 @@ class Calls:
         """Carry out a call of an open endpoint: free, for anyone, without any credential."""
         if call.offering.state in {OfferingState.PAUSED, OfferingState.RETIRED}:
             raise OfferingPaused(f"{call.offering.title} is paused. Try again later.")
-        if call.offering.state is OfferingState.DRAFT:
-            raise UnknownOffering("There is no published offering of that name.")
-        await self._carry(call, Bill(self._meter, None), send, credential=None)
+        with self._one_of_few(call.offering):
+            await self._carry(call, Bill(self._meter, None), send, credential=None)
 
     async def serve(self, call: Call, endpoint: EndpointCard, account_id: int, send: Send) -> None:
         """Carry out an account's call of an endpoint with a price.
@@ -99,6 +107,32 @@ class Calls:
             FareboxError: it was refused, or failed before an answer began; nothing is charged.
             CallerLeft: nobody is there to answer to.
         """
+        with self._one_of_few(call.offering):
+            await self._serve(call, endpoint, account_id, send)
+
+    async def close(self) -> None:
+        """Close the connections to upstreams."""
+        await self._forwarder.close()
+
+    @contextmanager
+    def _one_of_few(self, offering: OfferingCard) -> Generator[None, None, None]:
+        """Count a call as in flight, if not too many of its offering are."""
+        if self._in_flight[offering.id] >= IN_FLIGHT_MAX:
+            raise RateLimited(
+                f"Too many calls of {offering.title} are under way. Try again in a moment.",
+                headers={"Retry-After": "1"},
+            )
+        self._in_flight[offering.id] += 1
+        try:
+            yield
+        finally:
+            self._in_flight[offering.id] -= 1
+            if not self._in_flight[offering.id]:
+                del self._in_flight[offering.id]
+
+    async def _serve(
+        self, call: Call, endpoint: EndpointCard, account_id: int, send: Send
+    ) -> None:
         credential = await self._credential(_service(call.offering))
         # The body is part of what a key stands for, so a call with a key is read before its hold.
         body = None if call.key is None else await call.upload.whole()
@@ -115,10 +149,6 @@ class Calls:
         if isinstance(opening, ReplayedTab):
             raise _replayed(opening)
         await self._carry(call, Bill(self._meter, opening), send, credential=credential, body=body)
-
-    async def close(self) -> None:
-        """Close the connections to upstreams."""
-        await self._forwarder.close()
 
     async def _carry(
         self,

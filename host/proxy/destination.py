@@ -19,6 +19,10 @@ _PRIVILEGED: Final = 1024
 _DENIED: Final = tuple(
     ipaddress.ip_network(network)
     for network in (
+        # Python 3.11 takes the next three for global.
+        "fec0::/10",  # the site's own, before fc00::/7
+        "3fff::/20",  # documentation
+        "2620:4f:8000::/48",  # AS112, answered wherever one happens to be
         "64:ff9b::/96",  # NAT64, as is the next: a private address may be inside
         "64:ff9b:1::/48",
         "192.0.0.0/24",  # one cloud's metadata; global to Python 3.11

@@ -3,7 +3,7 @@
 Nothing is decoded, followed, remembered or tried twice on behalf of the caller: the path, the
 query and the bodies leave as they arrived. (A request without a body whose kept-alive connection
 turned out to be closed is sent once more, if HTTP calls its method idempotent.) What may be called
-is `host.proxy.destination`; what is charged is decided by `host.proxy.gateway`.
+is `host.proxy.destination`; what is charged is decided by `host.proxy.calls`.
 """
 
 import asyncio
@@ -19,12 +19,11 @@ from yarl import URL
 from host.errors import (
     FareboxError,
     MalformedRequest,
-    RequestTimeout,
     UpstreamFailed,
     UpstreamTimeout,
 )
 from host.proxy.destination import Origin, socket_factory
-from host.proxy.upload import CallerLeft, Upload
+from host.proxy.upload import CallerLeft, Upload, too_slow
 
 CONNECT_S: Final = 10.0
 ANSWER_S: Final = 45.0
@@ -34,6 +33,8 @@ IDLE_S: Final = 300.0
 KEEP_ALIVE_S: Final = 4.0
 """Below the five seconds after which common servers close: the loser of that race is a call."""
 CONNECTIONS_MAX: Final = 1024
+CONNECTIONS_TO_ONE_MAX: Final = 512
+"""To one upstream, so that a slow one leaves room for the others."""
 HEADER_BYTES_MAX: Final = 64 * 1024
 
 _NOT_ADDED: Final = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -118,6 +119,7 @@ class Forwarder:
             self._client = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=CONNECTIONS_MAX,
+                    limit_per_host=CONNECTIONS_TO_ONE_MAX,
                     keepalive_timeout=KEEP_ALIVE_S,
                     socket_factory=socket_factory(allow_private=self._allow_private),
                 ),
@@ -200,7 +202,7 @@ async def _before(
         if leaving.done():
             raise CallerLeft
         if not upload.is_complete:
-            raise RequestTimeout("The body of the request came too slowly. Not charged.")
+            raise too_slow()
         raise _too_late()
     except (aiohttp.ClientError, OSError, ValueError) as error:
         raise (upload.failure or _as_refusal(error)) from None

@@ -18,10 +18,11 @@ from host.config import Settings
 from host.errors import (
     FareboxError,
     InvalidToken,
-    LedgerUnavailable,
     MalformedRequest,
     UnknownOffering,
     WebsocketUnsupported,
+    broken,
+    from_storage,
 )
 from host.identity.access_tokens import AccessTokens
 from host.identity.addresses import client_address, networks
@@ -93,11 +94,11 @@ class Gateway:
             log.info("call.caller_left")
         except FareboxError as error:
             return error
-        except StorageError:
-            return LedgerUnavailable()
+        except StorageError as error:
+            return from_storage(error)
         except Exception:
             log.exception("call.broke")
-            return FareboxError("Something went wrong here. It has been noted.")
+            return broken()
         return None
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,7 +108,7 @@ class Gateway:
             await send_answer(send, Answer(204, tuple(PREFLIGHT)))
             return
         target = parse_target(scope["raw_path"])
-        offering = await self._offering(target.slug)
+        offering = await self._offering(target.slug, headers)
         most = BODY_BYTES_MAX if offering.service is not None else QUESTION_BYTES_MAX
         call = Call(
             offering=offering,
@@ -129,11 +130,17 @@ class Gateway:
         else:
             await self._calls.serve(call, endpoint, self._caller(headers, offering), send)
 
-    async def _offering(self, slug: str) -> OfferingCard:
+    async def _offering(self, slug: str, headers: RawHeaders) -> OfferingCard:
+        """The offering, as far as this caller may know of it: a draft is its owner's alone."""
+        unknown = UnknownOffering("There is no published offering of that name.")
         try:
-            return await self._catalogue.find_offering(slug)
-        except UnknownOffering:
-            raise _no_offering() from None
+            offering = await self._catalogue.find_offering(slug)
+            is_draft = offering.state is OfferingState.DRAFT
+            if is_draft and self._caller(headers, offering) != offering.owner_id:
+                raise unknown
+        except (UnknownOffering, InvalidToken):
+            raise unknown from None
+        return offering
 
     def _address(self, scope: Scope, headers: RawHeaders) -> str | None:
         """Where the caller is, as far as that can be believed."""
@@ -147,12 +154,7 @@ class Gateway:
 
     def _caller(self, headers: RawHeaders, offering: OfferingCard) -> int:
         """The account that the access token speaks for."""
-        try:
-            return self._access_tokens.verify(_bearer(headers), offering.id).account_id
-        except InvalidToken:
-            if offering.state is OfferingState.DRAFT:  # strangers learn nothing of drafts
-                raise _no_offering() from None
-            raise
+        return self._access_tokens.verify(_bearer(headers), offering.id).account_id
 
     async def _refuse(self, send: Send, error: FareboxError) -> None:
         await send_answer(send, refusal(error, public_url=self._settings.public_url))
@@ -166,10 +168,6 @@ class Gateway:
             await send({**message, "type": f"websocket.{message['type']}"})
 
         await self._refuse(deny, _no_websocket())
-
-
-def _no_offering() -> UnknownOffering:
-    return UnknownOffering("There is no published offering of that name.")
 
 
 def _check_framing(headers: RawHeaders) -> None:

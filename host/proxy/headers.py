@@ -2,10 +2,11 @@
 
 Towards the upstream the caller's identity ends here: access token, cookies and every header by
 which somebody could claim to be somebody are dropped, and the builder's credential takes the place
-of the token. Towards the caller the upstream cannot speak for us: it sets no cookie, no CORS rule
-and no receipt, and where it names its own origin the Proxy URL stands instead. Below `/s/` an
-answer shares the chat's origin, so it is sandboxed, and headers that act on a whole origin are
-dropped. Order and repetition of what passes are kept.
+of the token. Names are judged as CGI and WSGI hand them on, where `_` and `-` are one. Towards the
+caller the upstream cannot speak for us: it sets no cookie, no CORS rule and no receipt, and where
+it names its own origin the Proxy URL stands instead. Below `/s/` an answer shares the chat's
+origin, so it is sandboxed, and headers that act on a whole origin are dropped. Order and
+repetition of what passes are kept.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,20 +42,40 @@ _OURS_TO_SAY: Final = frozenset(
         b"cookie",  # below /s/ every cookie is one of this origin's
         b"cookie2",
         b"forwarded",
+        b"forwarded-for",
+        b"x-forwarded",
         b"x-real-ip",
+        b"client-ip",
+        b"x-client-ip",
         b"true-client-ip",
         b"cf-connecting-ip",
-        b"x-client-ip",
+        b"cf-connecting-ipv6",
+        b"cf-pseudo-ipv4",
+        b"fastly-client-ip",
+        b"fly-client-ip",
         b"x-cluster-client-ip",
+        b"x-appengine-user-ip",
+        b"x-azure-clientip",
+        b"x-envoy-external-address",
+        b"x-remote-addr",
+        b"x-remote-ip",
+        b"remote-addr",
         b"remote-user",
         b"x-remote-user",
         b"x-original-url",
+        b"x-original-host",
         b"x-rewrite-url",
         # Callers choose their keys, and upstream all of them are one caller: two might meet.
         b"idempotency-key",
     }
 )
-_OURS_BY_PREFIX: Final = (b"x-forwarded-", b"farebox-", b"nvm-", b"x-http-method")
+_OURS_BY_PREFIX: Final = (
+    b"x-forwarded-",
+    b"x-original-forwarded-",
+    b"farebox-",
+    b"nvm-",
+    b"x-http-method",
+)
 _NOT_FROM_UPSTREAM: Final = frozenset(
     {
         b"content-length",
@@ -124,7 +145,7 @@ def to_upstream(
     passing = [
         (name, value)
         for name, value in _without_hop_by_hop(headers)
-        if name.lower() not in _OURS_TO_SAY and not name.lower().startswith(_OURS_BY_PREFIX)
+        if _plain(name) not in _OURS_TO_SAY and not _plain(name).startswith(_OURS_BY_PREFIX)
     ]
     if credential is not None:
         passing.append((b"authorization", f"Bearer {credential}".encode()))
@@ -166,13 +187,20 @@ def rewritten(address: bytes, *, upstream: str, proxy_url: str) -> bytes:
             return address
     except ValueError:  # a port or an IPv6 address that is none
         return address
-    path = text.split(parts.netloc, 1)[1] if parts.netloc else text
-    return f"{proxy_url}{path if path.startswith('/') else '/' + path}".encode("latin-1")
+    if parts.netloc:
+        query = f"?{parts.query}" if parts.query else ""
+        text = f"{parts.path or '/'}{query}{'#' if parts.fragment else ''}{parts.fragment}"
+    return f"{proxy_url}{text}".encode("latin-1")
 
 
 def values(headers: RawHeaders, name: bytes) -> list[bytes]:
     """All values of one header, in order."""
     return [value for found, value in headers if found.lower() == name]
+
+
+def _plain(name: bytes) -> bytes:
+    """A name as every program behind us may come to read it."""
+    return name.lower().replace(b"_", b"-")
 
 
 def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
@@ -182,11 +210,11 @@ def _origin(parts: SplitResult) -> tuple[str, str | None, int | None]:
 
 def _without_hop_by_hop(headers: RawHeaders) -> Iterable[tuple[bytes, bytes]]:
     named = {
-        option.strip().lower()
+        _plain(option.strip())
         for value in values(headers, b"connection")
         for option in value.split(b",")
     }
-    return [(n, v) for n, v in headers if n.lower() not in _HOP_BY_HOP | named]
+    return [(n, v) for n, v in headers if _plain(n) not in _HOP_BY_HOP | named]
 
 
 def _forwarded(caller: Caller) -> list[tuple[bytes, bytes]]:

@@ -10,10 +10,12 @@ from typing import Final
 
 from starlette.types import Receive
 
-from host.errors import FareboxError, MalformedRequest, PayloadTooLarge
+from host.errors import FareboxError, MalformedRequest, PayloadTooLarge, RequestTimeout
 from host.proxy.headers import RawHeaders, values
 
 BODY_BYTES_MAX: Final = 20_000_000
+WHOLE_S: Final = 45.0
+"""How long a body may take that is read before anything else is done."""
 _DIGITS_MAX: Final = 18
 
 
@@ -88,13 +90,18 @@ class Upload:
         finally:
             self._read.set()
 
-    async def whole(self) -> bytes:
+    async def whole(self, *, within_s: float = WHOLE_S) -> bytes:
         """All of the body.
 
         Raises:
+            RequestTimeout: it did not come in time.
             PayloadTooLarge, CallerLeft: as for `chunks`.
         """
-        return b"".join([chunk async for chunk in self.chunks()])
+        try:
+            async with asyncio.timeout(within_s):
+                return b"".join([chunk async for chunk in self.chunks()])
+        except TimeoutError:
+            raise too_slow() from None
 
     async def until_left(self) -> None:
         """Wait until the caller is gone. The body comes first."""
@@ -107,6 +114,11 @@ class Upload:
     def _failed(self, failure: FareboxError | CallerLeft) -> FareboxError | CallerLeft:
         self.failure = failure
         return failure
+
+
+def too_slow() -> RequestTimeout:
+    """The refusal for a body that did not come in time."""
+    return RequestTimeout("The body of the request came too slowly. Not charged.")
 
 
 def _too_large(most: int) -> PayloadTooLarge:

@@ -4,10 +4,12 @@ The provider's events are folded into the transcript, shown to who listens, and 
 second. Then there is one end: the text, the run's last state and the hold's capture or release are
 written in one unit of work. Neither a browser that leaves nor a task that is cancelled comes
 between the work and that end.
+
+It is about as long as a module should get: following, saving and ending share what is known of one
+run, and each is only right in view of the others.
 """
 
 import asyncio
-import hashlib
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +19,8 @@ import structlog
 
 from host.clock import Clock
 from host.config import Settings
-from host.metering.meter import CLOSE_PAUSES_S, Meter
+from host.errors import LedgerUnavailable
+from host.metering.meter import Meter
 from host.providers.base import (
     Credential,
     Provider,
@@ -38,7 +41,6 @@ from storage.books import HoldEnded
 from storage.cards import AssistantConfig
 from storage.credits import HoldState, MilliCredits
 from storage.database import Database, Unit
-from storage.errors import StorageError
 from storage.moments import SECOND, Micros
 
 log = structlog.get_logger(__name__)
@@ -77,8 +79,13 @@ class Means:
 class Drive:
     """One run under way."""
 
-    def __init__(self, means: Means, opened: Opened, answer: LiveAnswer) -> None:
+    def __init__(
+        self, means: Means, opened: Opened, answer: LiveAnswer, *, subscriber: str
+    ) -> None:
         self._means, self._opened, self._answer = means, opened, answer
+        self._subscriber = subscriber
+        self.is_settled = False
+        """Whether the end is written down."""
         self._transcript = Transcript()
         self._writing: set[asyncio.Task[None]] = set()
 
@@ -146,7 +153,7 @@ class Drive:
             provider_thread=thread,
             text=question.text,
             run_id=opened.run_id,
-            subscriber=_told_apart(self._means.settings.public_url, question.account_id),
+            subscriber=self._subscriber,
         )
         await provider.run(request, self._show)
 
@@ -155,6 +162,8 @@ class Drive:
         self._transcript = self._transcript.after(event)
         if isinstance(event, TextDelta):
             self._answer.write(self._transcript.text)
+            if self._transcript.is_over:  # longer than any answer may be: hang up
+                self._answer.halt(Reason.INCOMPLETE)
             if self._transcript.is_visible and not was_visible:
                 await self._save_first_text()
         elif isinstance(event, RunStarted):
@@ -170,9 +179,19 @@ class Drive:
                 kept = self._transcript.text
                 await self._save_text(kept)
             now = self._means.clock.now()
-            if now - renewed_at >= renew_every:
+            if now - renewed_at >= renew_every and await self._renew():
                 renewed_at = now
-                await self._save(lambda u: self._means.meter.renew_in(u, self._opened.tab))
+
+    async def _renew(self) -> bool:
+        """Move the hold's deadline; False when it has to be tried again."""
+        run_id = self._opened.run_id
+        try:
+            is_open = await self._means.meter.renew(self._opened.tab)
+        except LedgerUnavailable:
+            return False
+        if not is_open:  # the answer goes on, and will not be charged
+            log.warning("run.hold_gone", run_id=run_id)
+        return True
 
     async def _save(self, work: Callable[[Unit], object]) -> None:
         """Write something that the run can do without when it cannot be written."""
@@ -215,26 +234,23 @@ class Drive:
         )
 
     async def _settle(self) -> Outcome:
-        """Write the end, once. What cannot be written is left to `host.runs.recovery`."""
+        """Write the end, once, for as long as it takes while the hold may be open.
+
+        Until then nobody is told whether it cost anything. What still cannot be written is told
+        to be uncharged, and left to `host.runs.recovery`.
+        """
         self._transcript = self._transcript.ended(Reason.INTERRUPTED)
         # A save still under way must not land after the end and put half of the text back.
         await asyncio.gather(*self._writing)
         now = self._means.clock.now()
-        for pause_s in (*CLOSE_PAUSES_S, None):
-            try:
-                outcome = await self._means.database.run(lambda unit: self._end(unit, now))
-            except StorageError as error:
-                self._log_fault("run.unsettled", error)
-            except Exception as error:  # noqa: BLE001 - who waits must be told
-                self._log_fault("run.unsettled", error)
-                break
-            else:
-                self._log_end(outcome)
-                return outcome
-            if pause_s is not None:
-                await asyncio.sleep(pause_s)
-        # The hold ends by its deadline, or when the run is recovered: uncharged either way.
-        return self._outcome(Reason.INTERRUPTED, None, now)
+        try:
+            outcome = await self._means.meter.insist(lambda unit: self._end(unit, now))
+        except Exception as error:  # noqa: BLE001 - who waits must be told
+            self._log_fault("run.unsettled", error)
+            return self._outcome(Reason.INTERRUPTED, None, now)
+        self.is_settled = True
+        self._log_end(outcome)
+        return outcome
 
     def _end(self, unit: Unit, now: Micros) -> Outcome:
         transcript, opened, meter = self._transcript, self._opened, self._means.meter
@@ -282,6 +298,7 @@ class Drive:
         log.info(
             "run.ended",
             run_id=outcome.run_id,
+            receipt_id=outcome.receipt_id,
             state=outcome.state.value,
             reason=outcome.reason,
             failure=self._transcript.failure,
@@ -297,8 +314,3 @@ class Drive:
             kind=type(error).__name__,
             where=f"{frame.filename}:{frame.lineno}",
         )
-
-
-def _told_apart(installation: str, account_id: int) -> str:
-    """A name for a subscriber that an upstream can tell from others and read nothing in."""
-    return hashlib.sha256(f"{installation}/accounts/{account_id}".encode()).hexdigest()

@@ -60,6 +60,8 @@ class Reason(StrEnum):
     """Why a run did not end well; stored as its outcome."""
 
     UPSTREAM_FAILED = "upstream_failed"
+    UPSTREAM_REFUSES = "upstream_refuses"
+    """It will until the builder mends the key, its money, the model or the address."""
     UPSTREAM_BUSY = "upstream_busy"
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_TRUNCATED = "upstream_truncated"

@@ -15,20 +15,34 @@ from host.errors import (
     UnknownOffering,
     UnknownThread,
 )
+from host.metering.admission import suspended
 from host.metering.meter import Meter, MeteredWork, ReplayedTab, Tab, fingerprint
 from host.redaction import redact
 from host.runs.answers import Question
 from storage import conversations as saved
+from storage.accounts import is_suspended
 from storage.cards import AssistantConfig, OfferingCard
 from storage.catalogue import find_card
 from storage.database import Unit
-from storage.ids import new_id
 from storage.models.conversations import Run, Thread
 from storage.models.money import Operation
 from storage.moments import Micros
 
 TEXT_MAX: Final = 32_000
 """Characters of one message; long enough to paste an article."""
+NAME_MAX: Final = 128
+"""Characters of a thread's or a message's id; ours have 36."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A question at the door, and the name that its run will have."""
+
+    question: Question
+    run_id: str
+    only_existing: bool
+    """Whether the thread has to be there already."""
+    now: Micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,9 +72,17 @@ def checked(question: Question) -> Question:
     """The question, if it can be asked at all.
 
     Raises:
-        MalformedRequest: it is empty, too long, or no text.
+        MalformedRequest: it is empty, too long, or no text; or one of its names is.
     """
     text = question.text
+    names = (
+        question.thread_id,
+        question.message_id,
+        question.answer_id,
+        question.offering_slug,
+    )
+    if not all(0 < len(name) <= NAME_MAX and is_text(name) for name in names):
+        raise MalformedRequest("An id of the message or its thread is no id. Nothing was charged.")
     if not text.strip():
         raise MalformedRequest("The message is empty. Nothing was charged.")
     if len(text) > TEXT_MAX:
@@ -68,38 +90,40 @@ def checked(question: Question) -> Question:
             f"The message has {len(text)} characters; at most {TEXT_MAX} can be sent at once."
             " Nothing was charged."
         )
-    if "\0" in text or text != text.encode(errors="replace").decode():
+    if not is_text(text):
         raise MalformedRequest("The message has characters that are no text. Nothing was charged.")
     return question
 
 
-def open_run(
-    unit: Unit, question: Question, *, meter: Meter, only_existing: bool, now: Micros
-) -> Opening:
+def is_text(given: str) -> bool:
+    """Whether it can be stored and sent anywhere: no NUL, and no half of a surrogate pair."""
+    return "\0" not in given and given == given.encode(errors="replace").decode()
+
+
+def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
     """Begin a run, or find the one that this message had before.
 
     Raises:
         FareboxError: it was refused; nothing is stored or held.
     """
-    session = unit.session
+    session, question, now = unit.session, asking.question, asking.now
     before = saved.find_said(session, question.message_id)
     if before is not None:
         return _answered_before(unit, question, before)
     card = find_card(session, question.offering_slug)
     if card is None or card.assistant is None:
         raise UnknownOffering("There is no published assistant of that name.")
-    thread = _thread(unit, question, card, only_existing=only_existing, now=now)
+    thread = _thread(unit, asking, card)
     if saved.has_unfinished_run(session, thread.id):
         raise in_progress()
-    run_id = new_id()
-    tab = _tab(unit, question, card, run_id=run_id, meter=meter)
-    new = _new_run(question, card, tab, run_id=run_id, owner=meter.owner, now=now)
+    tab = _tab(unit, asking, card, meter=meter)
+    new = _new_run(asking, card, tab, owner=meter.owner)
     try:
         saved.add_run(session, new)
     except saved.MessageExists:
         raise used_before() from None
     return Opened(
-        run_id=run_id,
+        run_id=asking.run_id,
         question=question,
         tab=tab,
         assistant=card.assistant,
@@ -130,6 +154,8 @@ def unknown_thread() -> UnknownThread:
 
 
 def _answered_before(unit: Unit, question: Question, before: saved.Said) -> AnsweredBefore:
+    if is_suspended(unit.session, question.account_id):
+        raise suspended()
     run, message = before.run, before.message
     card = find_card(unit.session, question.offering_slug)
     is_same = (
@@ -146,10 +172,9 @@ def _answered_before(unit: Unit, question: Question, before: saved.Said) -> Answ
     return AnsweredBefore(run, saved.answer_text(unit.session, run.answer_id))
 
 
-def _thread(
-    unit: Unit, question: Question, card: OfferingCard, *, only_existing: bool, now: Micros
-) -> Thread:
-    if only_existing and saved.thread_of(unit.session, question.thread_id) is None:
+def _thread(unit: Unit, asking: Asking, card: OfferingCard) -> Thread:
+    question = asking.question
+    if asking.only_existing and saved.thread_of(unit.session, question.thread_id) is None:
         raise unknown_thread()
     try:
         return saved.claim_thread(
@@ -158,13 +183,14 @@ def _thread(
             account_id=question.account_id,
             offering_id=card.id,
             title=redact(" ".join(question.text.split())),
-            now=now,
+            now=asking.now,
         )
     except saved.NotTheirThread:
         raise unknown_thread() from None
 
 
-def _tab(unit: Unit, question: Question, card: OfferingCard, *, run_id: str, meter: Meter) -> Tab:
+def _tab(unit: Unit, asking: Asking, card: OfferingCard, *, meter: Meter) -> Tab:
+    question = asking.question
     tab = meter.open_in(
         unit,
         MeteredWork(
@@ -174,7 +200,7 @@ def _tab(unit: Unit, question: Question, card: OfferingCard, *, run_id: str, met
             key=question.message_id,
             fingerprint=fingerprint(question.thread_id, question.offering_slug, question.text),
             price=card.price,
-            run_id=run_id,
+            run_id=asking.run_id,
         ),
     )
     if isinstance(tab, ReplayedTab):  # it was answered, and the conversation deleted since
@@ -182,12 +208,11 @@ def _tab(unit: Unit, question: Question, card: OfferingCard, *, run_id: str, met
     return tab
 
 
-def _new_run(
-    question: Question, card: OfferingCard, tab: Tab, *, run_id: str, owner: str, now: Micros
-) -> saved.NewRun:
+def _new_run(asking: Asking, card: OfferingCard, tab: Tab, *, owner: str) -> saved.NewRun:
     assert card.assistant is not None, "only assistants have runs"
+    question = asking.question
     return saved.NewRun(
-        run_id=run_id,
+        run_id=asking.run_id,
         thread_id=question.thread_id,
         account_id=question.account_id,
         offering_id=card.id,
@@ -200,5 +225,5 @@ def _new_run(
         price=tab.amount,
         included_until=tab.included_until,
         owner=owner,
-        now=now,
+        now=asking.now,
     )

@@ -17,6 +17,10 @@ from storage.run_states import RunState
 
 SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.UPSTREAM_FAILED: "Not charged: the assistant's upstream failed (id {id}).",
+    Reason.UPSTREAM_REFUSES: (
+        "Not charged: the assistant's upstream failed (id {id}). The builder has to fix this;"
+        " trying again will not help."
+    ),
     Reason.UPSTREAM_BUSY: "Not charged: the assistant is busy right now. Try again in a moment.",
     Reason.UPSTREAM_TIMEOUT: "Not charged: the assistant's upstream took too long (id {id}).",
     Reason.UPSTREAM_TRUNCATED: "Not charged: the answer broke off (id {id}).",
@@ -55,19 +59,29 @@ class Outcome:
         """What happened and what it cost, as people read it."""
         if self.reason is None:
             return f"{self._cost()} · {self.seconds:.1f} s"
-        if self.reason is Reason.STOPPED and self.charged:
+        if self.is_given and self.charged:
             return f"Stopped, {credits_written(self.charged)}"
+        if self.is_given:
+            return f"Stopped · {self._cost()}"
         return SENTENCES[self.reason].format(id=self.receipt_id)
 
     def error(self) -> FareboxError | None:
         """The refusal that a program gets instead of an answer; None when there is an answer."""
-        match self.reason:
-            case None:
-                return None
-            case Reason.UPSTREAM_TIMEOUT:
-                return UpstreamTimeout(self.sentence, facts={"receipt": self.receipt_id})
-            case _:
-                return UpstreamFailed(self.sentence, facts={"receipt": self.receipt_id})
+        if self.is_given:
+            return None
+        if self.reason is Reason.UPSTREAM_TIMEOUT:
+            return UpstreamTimeout(self.sentence, facts={"receipt": self.receipt_id})
+        return UpstreamFailed(self.sentence, facts={"receipt": self.receipt_id})
+
+    @property
+    def is_given(self) -> bool:
+        """Whether there is an answer, whole or stopped by who asked; its price was due.
+
+        Where the price is nothing, for a time plan and for the builder, the text tells.
+        """
+        if self.reason is not Reason.STOPPED:
+            return self.reason is None
+        return bool(self.charged) or (self.price == 0 and bool(self.text.strip()))
 
     def _cost(self) -> str:
         if self.included_until is not None:

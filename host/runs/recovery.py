@@ -4,18 +4,25 @@ A run whose provider confirms that it was completed is captured, with the whole 
 is released and marked as interrupted, its partial text kept: nobody pays for what was not seen
 delivered. Each run is ended in a unit of work that first sees whether it still has to be, so this
 may be called twice, and by two processes at once.
+
+A run of the calling process itself is never taken for lost, however it looks in the tables: it may
+have begun while they were being read. Only those that the process knows it could not end
+(`undriven`) are ended here, and released: whoever asked has been told that nothing is charged.
 """
 
 import asyncio
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Final
 
 import structlog
 
+from host.metering.abandoned import release_abandoned
 from host.providers.base import Credential, Delivered, UpstreamError
 from host.runs.drive import Means
 from host.runs.lifecycle import Reason
+from host.runs.transcript import storable
 from host.vault.envelope import SecretUnreadable
 from storage import conversations as saved
 from storage import leases, ledger
@@ -32,6 +39,8 @@ log = structlog.get_logger(__name__)
 ASKED_AT_ONCE: Final = 16
 """A restart must not wait for thousands of runs one after another."""
 ASK_MAX_S: Final = 15.0
+UNDRIVEN_MOST: Final = 1000
+"""Of our own at a time; a statement takes so many names and not any number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +53,28 @@ class Recovered:
     """Open holds of calls, released."""
 
 
-async def recover(means: Means, *, driven: Collection[str]) -> Recovered:
-    """End what nobody works on any more; `driven` are the runs that this process works on."""
+async def recover(means: Means, *, undriven: set[str]) -> Recovered:
+    """End what nobody works on any more.
+
+    `undriven` are this process's own runs that may need it; those that do no longer are taken out.
+    """
     # One process writes an SQLite file, so on one every other owner is dead, lease or no lease.
     dead_at = NEVER if means.settings.is_sqlite else means.clock.now()
     owner = means.meter.owner
+    ours = frozenset(islice(undriven, UNDRIVEN_MOST))
     lost = await means.database.read(
-        lambda session: saved.lost_runs(session, owner=owner, driven=driven, now=dead_at)
+        lambda session: saved.lost_runs(session, owner=owner, undriven=ours, now=dead_at)
     )
     at_once = asyncio.Semaphore(ASKED_AT_ONCE)
     ends = await asyncio.gather(
-        *(_recover_run(means, run, at_once) for run in lost), return_exceptions=True
+        *(_recover_run(means, run, at_once, is_ours=run.run_id in ours) for run in lost),
+        return_exceptions=True,
     )
     stuck = {run.run_id for run, end in zip(lost, ends, strict=True) if isinstance(end, Exception)}
     for run_id in stuck:  # by name alone: an error of SQL quotes what people wrote
         log.error("run.unrecovered", run_id=run_id)
-    holds = await means.database.run(lambda unit: _release_holds(unit, means, dead_at, stuck))
+    undriven -= ours - stuck
+    holds = await _release_holds(means, dead_at, stuck)
     recovered = Recovered(
         captured=ends.count(HoldState.CAPTURED),
         released=ends.count(HoldState.RELEASED),
@@ -71,10 +86,10 @@ async def recover(means: Means, *, driven: Collection[str]) -> Recovered:
 
 
 async def _recover_run(
-    means: Means, run: saved.LostRun, at_once: asyncio.Semaphore
+    means: Means, run: saved.LostRun, at_once: asyncio.Semaphore, *, is_ours: bool
 ) -> HoldState | None:
     async with at_once:
-        delivered = await _ask(means, run)
+        delivered = None if is_ours else await _ask(means, run)
     return await means.database.run(lambda unit: _end(unit, means, run, delivered))
 
 
@@ -102,7 +117,7 @@ def _end(
     saved.touch_thread(unit.session, run.thread_id, now)
     if not saved.is_unfinished(unit.session, run.run_id):
         return None
-    text = delivered.text if delivered else ""
+    text = storable(delivered.text) if delivered else ""
     is_whole = bool(text) and not text.isspace()
     ended = _end_hold(unit, run, is_whole=is_whole, now=now)
     is_late = is_whole and ended is not None and ended.state is HoldState.EXPIRED
@@ -133,22 +148,22 @@ def _end_hold(unit: Unit, run: saved.LostRun, *, is_whole: bool, now: Micros) ->
     return unit.books.capture(end, run.price) if is_whole else unit.books.release(end)
 
 
-def _release_holds(unit: Unit, means: Means, dead_at: Micros, stuck: Collection[str]) -> int:
+async def _release_holds(means: Means, dead_at: Micros, stuck: Collection[str]) -> int:
     """Release what else dead owners held, and strike them off the list of the living.
 
     The hold of a run that could not be ended is left open, for the next attempt to decide.
     """
-    now, owner = means.clock.now(), means.meter.owner
-    left = [
-        hold
-        for hold in ledger.open_holds_of_dead_owners(unit.session, dead_at)
-        if hold.owner != owner and hold.run_id not in stuck
-    ]
-    for hold in left:
-        unit.books.release(
-            EndHold(wallet_id=hold.wallet_id, hold_id=hold.hold_id, plan_ids=(), now=now)
-        )
-    for dead in () if stuck else leases.dead_owners(unit.session, dead_at):
-        if dead != owner:
-            leases.drop(unit.session, dead)
-    return len(left)
+    database, owner = means.database, means.meter.owner
+    holds = await database.read(lambda s: ledger.open_holds_of_dead_owners(s, dead_at))
+    left = [hold for hold in holds if hold.owner != owner and hold.run_id not in stuck]
+    released = await release_abandoned(database, means.clock, left)
+    dead = await database.read(lambda session: leases.dead_owners(session, dead_at))
+    struck = [] if stuck else [name for name in dead if name != owner]
+    if struck:
+        await database.run(lambda unit: _strike_off(unit, struck))
+    return released
+
+
+def _strike_off(unit: Unit, owners: Collection[str]) -> None:
+    for owner in owners:
+        leases.drop(unit.session, owner)

@@ -24,8 +24,10 @@ from host.providers.base import (
 from host.runs.answers import Answers, LiveAnswer, Question
 from host.runs.drive import Drive, Means
 from host.runs.lifecycle import Reason
+from host.runs.naming import Naming
 from host.runs.opening import (
     AnsweredBefore,
+    Asking,
     Opened,
     checked,
     in_progress,
@@ -38,7 +40,7 @@ from host.runs.recovery import Recovered, recover
 from host.runs.transcript import Transcript
 from host.vault.envelope import SecretUnreadable
 from storage.cards import AssistantConfig
-from storage.errors import StorageError
+from storage.errors import LedgerDown, StorageError
 from storage.ids import new_id
 from storage.moments import SECOND
 
@@ -62,11 +64,15 @@ class Rehearsal:
 class Runs:
     """The conversations of this process."""
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, naming: Naming) -> None:
         self._means = means
+        self.naming = naming
+        """The names that follow from programs' idempotency keys."""
         self._answers = Answers()
         self._entering: set[asyncio.Task[LiveAnswer]] = set()
         self._driving: set[asyncio.Task[None]] = set()
+        self._undriven: set[str] = set()
+        """Runs that may stand in the tables as unfinished, with nobody left to end them."""
         self._is_closing = False
 
     async def begin(  # noqa: PLR0913 - all by name, and each from another place
@@ -99,6 +105,11 @@ class Runs:
                 answer_id=answer_id or new_id(),
             )
         )
+        return await self._begin(question, only_existing=only_existing, patience_s=patience_s)
+
+    async def _begin(
+        self, question: Question, *, only_existing: bool, patience_s: float
+    ) -> LiveAnswer:
         loop = asyncio.get_running_loop()
         until = loop.time() + patience_s
         while True:
@@ -112,9 +123,13 @@ class Runs:
             if loop.time() >= until:
                 raise in_progress()
 
-    def live(self, thread_id: str) -> LiveAnswer | None:
-        """The answer being written in the thread by this process, to listen to or stop."""
-        return self._answers.of(thread_id)
+    def live(self, thread_id: str, *, account_id: int | None) -> LiveAnswer | None:
+        """The answer being written in the thread by this process, to listen to or stop.
+
+        Only for whoever asked for it: a thread's name alone opens nothing, and nobody has none.
+        """
+        answer = self._answers.of(thread_id)
+        return answer if answer and answer.question.account_id == account_id else None
 
     async def rehearse(self, assistant: AssistantConfig, text: str) -> Rehearsal:
         """Have an assistant answer once, outside of any thread, for nothing."""
@@ -141,9 +156,7 @@ class Runs:
 
     async def recover(self) -> Recovered:
         """End what dead processes left unfinished. May be called again and again."""
-        return await recover(
-            self._means, driven=frozenset(answer.run_id for answer in self._answers.all())
-        )
+        return await recover(self._means, undriven=self._undriven)
 
     async def drain(self, timeout_s: float) -> None:
         """Begin nothing more; let answers finish, and interrupt those that take longer."""
@@ -175,14 +188,19 @@ class Runs:
             if busy_with is not None:
                 return busy_with
             means = self._means
-            now = means.clock.now()
+            asking = Asking(
+                question=question,
+                run_id=new_id(),
+                only_existing=only_existing,
+                now=means.clock.now(),
+            )
             try:
                 opening = await means.database.run(
-                    lambda unit: open_run(
-                        unit, question, meter=means.meter, only_existing=only_existing, now=now
-                    )
+                    lambda unit: open_run(unit, asking, meter=means.meter)
                 )
             except StorageError as error:
+                if isinstance(error, LedgerDown):  # perhaps it landed, and the answer got lost
+                    self._undriven.add(asking.run_id)
                 log.warning("ledger.unavailable", kind=type(error).__name__)
                 raise LedgerUnavailable from None
             if isinstance(opening, AnsweredBefore):
@@ -198,9 +216,13 @@ class Runs:
         return answer
 
     async def _to_the_end(self, opened: Opened, answer: LiveAnswer) -> None:
+        subscriber = self.naming.subscriber(opened.question.account_id)
+        drive = Drive(self._means, opened, answer, subscriber=subscriber)
         try:
-            outcome = await Drive(self._means, opened, answer).to_the_end()
+            outcome = await drive.to_the_end()
         finally:
+            if not drive.is_settled:
+                self._undriven.add(opened.run_id)
             self._answers.forget(answer)
         answer.close(outcome)
 

@@ -3,6 +3,9 @@
 The provider's events come in through `after`; what happens to a run from our side (somebody stops
 it, time is up, the process ends) through `ended`, which changes nothing once there was a terminal
 event. `is_payable` is the charging table's part for messages. No I/O, no clock.
+
+What no table can hold, U+0000 and halves of surrogate pairs, is taken out on the way in: an answer
+that cannot be stored could not be charged either.
 """
 
 from collections.abc import Mapping
@@ -23,17 +26,27 @@ from host.runs.lifecycle import UNFINISHED, Reason, RunStep, next_state
 from storage.run_states import RunState
 
 _REASONS: Final[Mapping[FailureKind, Reason]] = {
+    FailureKind.KEY_REJECTED: Reason.UPSTREAM_REFUSES,
+    FailureKind.KEY_FORBIDDEN: Reason.UPSTREAM_REFUSES,
+    FailureKind.MISSING_SCOPES: Reason.UPSTREAM_REFUSES,
+    FailureKind.UNKNOWN_MODEL: Reason.UPSTREAM_REFUSES,
+    FailureKind.ADDRESS_NOT_ALLOWED: Reason.UPSTREAM_REFUSES,
+    FailureKind.OUT_OF_QUOTA: Reason.UPSTREAM_REFUSES,
     FailureKind.RATE_LIMITED: Reason.UPSTREAM_BUSY,
     FailureKind.THREAD_BUSY: Reason.UPSTREAM_BUSY,
     FailureKind.TIMED_OUT: Reason.UPSTREAM_TIMEOUT,
     FailureKind.CONTEXT_TOO_LONG: Reason.CONTEXT_TOO_LONG,
 }
-"""What a subscriber can do something about; all else is simply the upstream's failure."""
+"""What a subscriber should know, to do something or to let it be; all else is a plain failure."""
 
 _STEPS: Final[Mapping[Reason, RunStep]] = {
     Reason.STOPPED: RunStep.CANCEL,
     Reason.UPSTREAM_TIMEOUT: RunStep.EXPIRE,
 }
+
+
+TEXT_MAX: Final = 200_000
+"""Characters of one answer: far beyond what models write, and few enough to keep and show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ class Transcript:
             case RunStarted(provider_run):
                 return replace(begun, provider_run=provider_run)
             case TextDelta(text):
-                return replace(begun, text=self.text + text)
+                return _longer(begun, storable(text))
             case RunCompleted(usage):
                 reason = None if self.is_visible else Reason.EMPTY_ANSWER
                 return _over(begun, RunStep.COMPLETE, reason, usage)
@@ -91,6 +104,19 @@ class Transcript:
         """Whether the price is due: the answer was delivered, or stopped once it was visible."""
         is_delivered = self.state is RunState.COMPLETED and self.reason is None
         return is_delivered or (self.reason is Reason.STOPPED and self.is_visible)
+
+
+def storable(text: str) -> str:
+    """The text without what no table can hold."""
+    return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def _longer(before: Transcript, text: str) -> Transcript:
+    whole = before.text + text
+    if len(whole) <= TEXT_MAX:
+        return replace(before, text=whole)
+    cut = replace(before, text=whole[:TEXT_MAX])
+    return _over(cut, RunStep.CUT_SHORT, Reason.INCOMPLETE)
 
 
 def _at(before: Transcript, step: RunStep) -> Transcript:

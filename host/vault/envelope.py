@@ -3,8 +3,9 @@
 The story: every value gets a fresh data key; the value is encrypted under the data key, and the
 data key under the master key, both with AES-256-GCM. Both ciphertexts are bound to the place they
 are stored in (table, row, column, version), so somebody who can write the database gains nothing
-by moving one row's ciphertext to another, or by putting an older one back. Nothing here reads a
-file, a setting or a table; `host.vault.vault` does.
+by moving one row's ciphertext to another, or an older version's to a newer. What is not prevented:
+a whole row of the past, put back as it was, opens as it did then. Nothing here reads a file, a
+setting or a table; `host.vault.vault` does.
 """
 
 import secrets
@@ -26,6 +27,9 @@ NONCE_BYTES: Final = 12
 
 class SecretUnreadable(FareboxError):
     """A sealed secret does not open: another master key, another place, or a changed bit."""
+
+    # Nobody who asks can mend it, and trying again does not help: a fault of the installation.
+    status, code, title = 500, "secret_unreadable", "A stored key cannot be opened"
 
     def __init__(self) -> None:
         super().__init__(

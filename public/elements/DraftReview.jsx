@@ -95,15 +95,20 @@ export default function DraftReview() {
       >
         <div className="flex items-center gap-2 text-xs text-muted-foreground">
           {props.isTested ? (
-            <CircleCheck
-              className="h-4 w-4 shrink-0"
-              style={{ color: 'hsl(152 60% 38%)' }}
-              aria-hidden="true"
-            />
-          ) : (
-            <CircleDashed className="h-4 w-4 shrink-0" aria-hidden="true" />
+            <>
+              <CircleCheck
+                className="h-4 w-4 shrink-0"
+                style={{ color: 'hsl(152 60% 38%)' }}
+                aria-hidden="true"
+              />
+              Tested: it answers
+            </>
+          ) : published ? null : (
+            <>
+              <CircleDashed className="h-4 w-4 shrink-0" aria-hidden="true" />
+              Not tested yet; a test is free
+            </>
           )}
-          {props.isTested ? 'Tested: it answers' : 'Not tested yet; a test is free'}
         </div>
         {published ? (
           <Badge>Published</Badge>

@@ -1,6 +1,6 @@
 // The only place where a builder's key is entered. It goes straight to the vault in one request of
 // its own: never into the chat, the socket, an element's props or the page's storage.
-import { useId, useRef, useState } from 'react';
+import { useEffect, useId, useRef, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
 import { KeyRound, Loader2, ShieldCheck, TriangleAlert } from 'lucide-react';
@@ -18,12 +18,28 @@ const CARD = {
 export default function KeyForm() {
   const id = useId(); // several forms of one draft may be on the page
   const field = useRef(null);
+  const place = useRef(null);
+  const [isNewest, setNewest] = useState(true);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState('');
   const [saved, setSaved] = useState(null);
   const [again, setAgain] = useState(false);
   const last4 = saved ? saved.last4 : props.last4;
   const unverified = saved ? saved.state === 'unreachable' : props.unverified;
+
+  // Each prompt at this step brings a form; only the last one on the page is to be filled in.
+  useEffect(() => {
+    const look = () => {
+      const all = document.querySelectorAll('[data-farebox-key]');
+      setNewest(all[all.length - 1] === place.current);
+    };
+    window.addEventListener('farebox:key-form', look);
+    window.dispatchEvent(new Event('farebox:key-form'));
+    return () => {
+      window.removeEventListener('farebox:key-form', look);
+      window.dispatchEvent(new Event('farebox:key-form'));
+    };
+  }, []);
 
   async function send(event) {
     event.preventDefault();
@@ -64,7 +80,17 @@ export default function KeyForm() {
     await callAction({ name: 'setup_key_saved', payload: { draft: props.draftId } });
   }
 
-  if (last4 && !again) {
+  return (
+    <div ref={place} data-farebox-key="">
+      {isNewest ? live() : <p className="text-xs text-muted-foreground">The key form is below.</p>}
+    </div>
+  );
+
+  function live() {
+    return last4 && !again ? storedKey() : form();
+  }
+
+  function storedKey() {
     const Icon = unverified ? TriangleAlert : ShieldCheck;
     const colour = unverified ? 'hsl(38 92% 45%)' : 'hsl(152 60% 38%)';
     return (
@@ -85,50 +111,52 @@ export default function KeyForm() {
     );
   }
 
-  return (
-    <form style={CARD} onSubmit={send} autoComplete="off" data-farebox="key-form">
-      <label
-        htmlFor={id}
-        className="flex items-center gap-2 text-sm font-medium"
-      >
-        <KeyRound className="h-4 w-4 shrink-0" aria-hidden="true" />
-        Your key for the upstream
-      </label>
-      <div className="flex flex-wrap gap-2 mt-2">
-        <Input
-          id={id}
-          ref={field}
-          type="password"
-          name="upstream-key"
-          autoComplete="off"
-          data-1p-ignore="true"
-          data-lpignore="true"
-          spellCheck={false}
-          maxLength={512}
-          placeholder="sk-…"
-          disabled={busy}
-          aria-describedby={`${id}-note`}
-          aria-invalid={problem !== ''}
-          style={{ flex: '1 1 200px', minWidth: 0 }}
-        />
-        <Button type="submit" disabled={busy} style={{ flex: '0 0 auto' }}>
-          {busy && <Loader2 className="h-4 w-4 animate-spin" aria-hidden="true" />}
-          {busy ? 'Checking…' : 'Check and store'}
-        </Button>
-      </div>
-      {problem && (
-        <p
-          role="alert"
-          className="text-sm mt-2"
-          style={{ color: 'hsl(var(--destructive))', overflowWrap: 'anywhere' }}
+  function form() {
+    return (
+      <form style={CARD} onSubmit={send} autoComplete="off" data-farebox="key-form">
+        <label
+          htmlFor={id}
+          className="flex items-center gap-2 text-sm font-medium"
         >
-          {problem}
+          <KeyRound className="h-4 w-4 shrink-0" aria-hidden="true" />
+          Your key for the upstream
+        </label>
+        <div className="flex flex-wrap gap-2 mt-2">
+          <Input
+            id={id}
+            ref={field}
+            type="password"
+            name="upstream-key"
+            autoComplete="off"
+            data-1p-ignore="true"
+            data-lpignore="true"
+            spellCheck={false}
+            maxLength={512}
+            placeholder="sk-…"
+            disabled={busy}
+            aria-describedby={`${id}-note`}
+            aria-invalid={problem !== ''}
+            style={{ flex: '1 1 200px', minWidth: 0 }}
+          />
+          <Button type="submit" disabled={busy} style={{ flex: '0 0 auto' }}>
+            {busy && <Loader2 className="h-4 w-4 animate-spin" aria-hidden="true" />}
+            {busy ? 'Checking…' : 'Check and store'}
+          </Button>
+        </div>
+        {problem && (
+          <p
+            role="alert"
+            className="text-sm mt-2"
+            style={{ color: 'hsl(var(--destructive))', overflowWrap: 'anywhere' }}
+          >
+            {problem}
+          </p>
+        )}
+        <p id={`${id}-note`} className="text-xs text-muted-foreground mt-2">
+          It goes straight to the vault, is checked once with a harmless call and stored sealed. It
+          never becomes part of the chat.
         </p>
-      )}
-      <p id={`${id}-note`} className="text-xs text-muted-foreground mt-2">
-        It goes straight to the vault, is checked once with a harmless call and stored sealed. It
-        never becomes part of the chat.
-      </p>
-    </form>
-  );
+      </form>
+    );
+  }
 }

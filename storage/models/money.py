@@ -2,7 +2,7 @@
 
 Amounts are integers of milli-credits. The totals in `wallet` and `credit_grant` are caches of
 `entry`, written in the same unit of work and checked by `storage.invariants`; entries are never
-changed, and triggers made by the migrations see to it. Written only by `storage.ledger`; here the
+changed, and triggers made by the migrations see to it. Written only by `storage.books`; here the
 tables are declared, for migrations and for reading.
 """
 

@@ -44,6 +44,38 @@ def test_what_a_builder_publishes_a_subscriber_uses_and_the_key_stays_sealed(
     assert not [path for path in _files(demo_dir, demo.log) if _holds(path, PASTED_KEY)]
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize("anew", ["reload", "sign in"])
+def test_a_key_is_entered_into_the_form_of_a_reopened_draft_without_complaint(
+    people: People, demo_dir: Path, anew: str
+) -> None:
+    email = f"ben-{anew.replace(' ', '-')}@example.com"
+    made = farebox(
+        "account", "create", email, "--role", "builder", "--password-stdin",
+        data_dir=demo_dir, stdin="a-password-for-ben\n",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    ben = people.person()
+    ben.sign_in(email, "a-password-for-ben")
+    expect(ben.answers.last).to_contain_text("Step 1 of 9")
+    for answer in ("Rhyme Helper", "Finds rhymes.", "gpt-6-luna", "You find rhymes."):
+        ben.ask(answer)
+    expect(ben.answers.last).to_contain_text("Step 5 of 9")
+    ben.page.wait_for_url("**/thread/*")
+    address = ben.page.url
+    if anew == "sign in":
+        ben = people.person()
+        ben.sign_in(email, "a-password-for-ben")
+    ben.page.goto(address)
+    ben.arrive()
+    ben.page.locator('input[type="password"]').last.fill(PASTED_KEY)
+    ben.page.get_by_role("button", name="Check and store").last.click()
+    expect(ben.answers.last).to_contain_text("Step 6 of 9")
+    stored = ben.page.locator('[data-farebox="key-stored"]').last
+    expect(stored).to_contain_text(f"Key ending in …{PASTED_KEY[-4:]}")
+    expect(ben.page.locator("[data-sonner-toast]")).to_have_count(0)
+
+
 def _sightings(person: Person) -> set[str]:
     """Where the key was seen from a browser."""
     seen = set()

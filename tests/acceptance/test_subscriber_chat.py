@@ -38,7 +38,8 @@ def test_a_paid_answer_streams_and_its_receipt_is_right(
         ("/empty", "Not charged: the answer was empty"),
         ("/cut", "Not charged: the answer broke off"),
         ("/429", "Not charged: the assistant is busy"),
-        ("/401", "Not charged: the assistant's upstream failed"),
+        ("/401", "trying again will not help"),
+        ("/quota", "trying again will not help"),
     ],
 )
 def test_what_fails_costs_nothing_and_says_so(people: People, trigger: str, sentence: str) -> None:
@@ -64,6 +65,33 @@ def test_a_reload_keeps_the_conversation_and_its_receipt(people: People) -> None
     expect(sam.answers.last).to_contain_text("42")
     expect(sam.receipts.last).to_contain_text("−5 credits")
     expect(sam.ask("And what did I ask before?")).to_contain_text("6 * 7")
+
+
+@pytest.mark.browser
+def test_an_answer_has_its_assistants_picture_when_it_is_written_and_when_it_is_reopened(
+    people: People,
+) -> None:
+    sam = people.person()
+    sam.sign_in(SAM)
+    sam.ask("What is 8 * 7?")
+    pictures = sam.page.get_by_role("img", name="Avatar for Math Tutor")
+    expect(pictures).to_have_count(1)
+    written = pictures.get_attribute("src")
+    sam.page.wait_for_url("**/thread/*")
+    sam.page.reload()
+    sam.arrive()
+    expect(pictures).to_have_count(1)
+    assert pictures.get_attribute("src") == written
+    expect(sam.page.get_by_alt_text("Avatar for Farebox")).to_have_count(0)
+
+
+@pytest.mark.browser
+def test_the_address_of_a_conversation_that_is_gone_leads_to_a_new_one(people: People) -> None:
+    sam = people.person()
+    sam.sign_in(SAM)
+    sam.page.goto(f"{sam.address}/thread/6f0b6f9e-52f5-4c43-9d0e-8d1d2a0c7f11")
+    expect(sam.page.get_by_text("There is no such conversation.")).to_be_visible()
+    expect(sam.ask("What is 2 * 2?")).to_contain_text("4")
 
 
 @pytest.mark.browser

@@ -1,6 +1,7 @@
 """What the documentation must name is compared with the code."""
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 from host import errors
@@ -21,12 +22,18 @@ def test_every_refusal_is_documented_with_its_status() -> None:
         (int(status), code)
         for status, code in re.findall(r"^\| ([0-9]{3}) \| `(\w+)`", text, re.MULTILINE)
     }
-    refusals = [
-        found
-        for found in vars(errors).values()
-        if isinstance(found, type) and issubclass(found, errors.FareboxError)
-    ]
+    tree = errors.__doc__ or ""
+    import_module("host.app")  # and with it every refusal there is
+    refusals = family(errors.FareboxError)
     assert documented == {(refusal.status, refusal.code) for refusal in refusals}
+    assert {one.__name__ for one in refusals if one.__module__.startswith("host.")} <= set(
+        re.findall(r"\w+", tree)
+    )
+
+
+def family(refusal: type[errors.FareboxError]) -> set[type[errors.FareboxError]]:
+    children = refusal.__subclasses__()
+    return {refusal}.union(*(family(child) for child in children))
 
 
 def test_links_between_documents_lead_somewhere() -> None:

@@ -19,6 +19,7 @@ from storage.models.vault import Secret
 from storage.moments import DAY, SECOND
 from tests.builders import Shop, add_shop
 from tests.fakes.clock import START, ManualClock
+from tests.fakes.fragile_database import OvertakenDatabase
 
 ISSUER = "https://farebox.example"
 
@@ -96,6 +97,21 @@ async def test_a_revoked_token_is_refused_at_once_and_after_a_restart(
     for door in (tokens, restarted):
         with pytest.raises(InvalidToken):
             door.verify(encoded, shop.offering_id)
+
+
+async def test_a_token_issued_while_the_keys_are_read_is_good(
+    database: Database, clock: ManualClock, shop: Shop
+) -> None:
+    overtaken = OvertakenDatabase(database)
+    here = open_tokens(overtaken, clock)
+    issued: list[str] = []
+
+    async def issue() -> None:
+        issued.append(await here.issue(shop.subscriber_id, shop.offering_id))
+
+    overtaken.by = issue
+    await here.refresh()
+    assert here.verify(issued[0], shop.offering_id).account_id == shop.subscriber_id
 
 
 async def test_what_another_process_issued_and_revoked_is_known_after_refreshing(

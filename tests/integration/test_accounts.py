@@ -256,13 +256,13 @@ async def test_a_reset_link_changes_the_password_ends_every_login_and_starts_non
     cookie = await door.entrance.sign_in("sam@example.com", GOOD, HOME)
     link = await door.accounts.reset_link("sam@example.com")
     assert link.startswith("https://farebox.example/reset?key=")
-    await door.entrance.reset_password(key_of(link), "an even better one")
+    await door.entrance.reset_password(key_of(link), "an even better one", HOME)
     assert await door.login_sessions.find(cookie) is None
     with pytest.raises(NotSignedIn):
         await door.entrance.sign_in("sam@example.com", GOOD, HOME)
     await door.entrance.sign_in("sam@example.com", "an even better one", HOME)
     with pytest.raises(NotAllowed):
-        await door.entrance.reset_password(key_of(link), "used for a second time")
+        await door.entrance.reset_password(key_of(link), "used for a second time", HOME)
     kept = await database.read(lambda s: [str(r) for r in s.exec(select(OneTimeLink))])
     assert key_of(link) not in str(kept)
 
@@ -274,7 +274,7 @@ async def test_a_reset_link_lasts_an_hour_and_an_invitation_a_week(
     reset = key_of(await door.accounts.reset_link("sam@example.com"))
     clock.advance(HOUR)
     with pytest.raises(NotAllowed):
-        await door.entrance.reset_password(reset, "an even better one")
+        await door.entrance.reset_password(reset, "an even better one", HOME)
     invitation = key_of(await door.accounts.invite("ada@example.com", Role.SUBSCRIBER))
     clock.advance(7 * DAY)
     with pytest.raises(NotAllowed):
@@ -285,8 +285,8 @@ async def test_a_password_that_breaks_the_rule_does_not_use_the_link_up(door: Do
     await add_sam(door)
     link = await door.accounts.reset_link("sam@example.com")
     with pytest.raises(InvalidInput):
-        await door.entrance.reset_password(key_of(link), "short")
-    await door.entrance.reset_password(key_of(link), "an even better one")
+        await door.entrance.reset_password(key_of(link), "short", HOME)
+    await door.entrance.reset_password(key_of(link), "an even better one", HOME)
 
 
 async def test_a_link_for_one_thing_is_no_good_for_another(door: Door) -> None:
@@ -295,9 +295,9 @@ async def test_a_link_for_one_thing_is_no_good_for_another(door: Door) -> None:
     with pytest.raises(NotAllowed):
         await door.entrance.set_up(ADA, HOME, key_of(invitation))
     with pytest.raises(NotAllowed):
-        await door.entrance.reset_password(key_of(invitation), "an even better one")
+        await door.entrance.reset_password(key_of(invitation), "an even better one", HOME)
     with pytest.raises(NotAllowed):
-        await door.entrance.reset_password("", "an even better one")
+        await door.entrance.reset_password("", "an even better one", HOME)
 
 
 async def test_a_reset_link_for_nobody_says_so_to_the_operator(door: Door) -> None:
@@ -305,14 +305,43 @@ async def test_a_reset_link_for_nobody_says_so_to_the_operator(door: Door) -> No
         await door.accounts.reset_link("nobody@example.com")
 
 
+async def try_wrongly(door: Door, times: int, address: str) -> None:
+    visit = Visit(browser="", address=address)
+    for _ in range(times):
+        with pytest.raises(NotSignedIn):
+            await door.entrance.sign_in("sam@example.com", "not the password", visit)
+
+
+async def test_a_stranger_who_guesses_does_not_keep_the_owner_out(door: Door) -> None:
+    await add_sam(door)
+    for number in range(20):
+        await try_wrongly(door, 10, f"198.51.100.{number}")
+    with pytest.raises(RateLimited):
+        await try_wrongly(door, 1, "198.51.100.0")
+    await door.entrance.sign_in("sam@example.com", GOOD, HOME)
+
+
+async def test_an_account_is_not_guessed_at_from_everywhere_at_once(door: Door) -> None:
+    await add_sam(door)
+    for number in range(40):
+        await try_wrongly(door, 10, f"198.51.100.{number}")
+    with pytest.raises(RateLimited):
+        await door.entrance.sign_in("sam@example.com", GOOD, HOME)
+
+
+async def test_a_new_password_ends_the_wait(door: Door) -> None:
+    await add_sam(door)
+    await try_wrongly(door, 10, HOME.address)
+    link = await door.accounts.reset_link("sam@example.com")
+    await door.entrance.reset_password(key_of(link), "an even better one", HOME)
+    await door.entrance.sign_in("sam@example.com", "an even better one", HOME)
+
+
 async def test_the_eleventh_wrong_password_has_to_wait_and_so_does_the_right_one(
     door: Door, clock: ManualClock
 ) -> None:
     await add_sam(door)
-    for number in range(10):
-        visit = Visit(browser="", address=f"198.51.100.{number}")
-        with pytest.raises(NotSignedIn):
-            await door.entrance.sign_in("sam@example.com", "not the password", visit)
+    await try_wrongly(door, 10, HOME.address)
     with pytest.raises(RateLimited) as refused:
         await door.entrance.sign_in("sam@example.com", GOOD, HOME)
     assert 0 < int(refused.value.headers["Retry-After"]) <= 900
@@ -345,7 +374,7 @@ async def test_what_was_done_to_whom_is_on_record_without_any_secret(
     await add_sam(door)
     operator = await door.accounts.create("olga@example.com", "Olga", GOOD, (Role.OPERATOR,))
     link = await door.accounts.reset_link("sam@example.com", operator.id)
-    await door.entrance.reset_password(key_of(link), "an even better one")
+    await door.entrance.reset_password(key_of(link), "an even better one", HOME)
     cookie = await door.entrance.sign_in("sam@example.com", "an even better one", HOME)
     await door.accounts.give_role("sam@example.com", Role.BUILDER, operator.id)
     await door.accounts.suspend("sam@example.com", operator.id)

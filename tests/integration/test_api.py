@@ -6,8 +6,13 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from structlog.testing import capture_logs
 
+from farebox.demo.upstream.server import serve
 from host.api.health import health_router
+from host.api.routes import api_app
+from host.app import Host
+from host.catalogue.catalogue import Catalogue
 from host.clock import SystemClock
 from host.config import Settings
 from host.vault.envelope import MasterKey
@@ -15,7 +20,7 @@ from host.vault.vault import Vault
 from storage.database import Database
 from storage.models.accounts import Role
 from tests.databases import Databases
-from tests.proxy_world import UPSTREAM_KEY, World, open_world, problem_of
+from tests.proxy_world import UPSTREAM_KEY, World, add_draft, open_world, problem_of
 
 READABLE = ["me", "balance", "offerings", "plans", "subscriptions", "usage", "tokens"]
 
@@ -140,6 +145,73 @@ async def test_a_token_that_cannot_be_had_is_refused(
     problem_of(answer, status, code)
 
 
+@pytest.mark.parametrize("name", ["a\x00b", "a\u202eb", "x" * 61])
+async def test_a_name_that_cannot_be_read_is_refused_like_on_the_page(
+    each_world: World, name: str
+) -> None:
+    world = each_world
+    await world.buy("pack")
+    headers = await world.sign_in(world.subscriber)
+    wanted = {"offering": "mirror", "name": name}
+    answer = await world.client.post("/api/v1/tokens", headers=headers, json=wanted)
+    assert answer.status_code in {400, 422}
+    assert await world.host.access_tokens.list() == []
+
+
+async def test_a_name_is_kept_on_one_line(world: World) -> None:
+    await world.buy("pack")
+    headers = await world.sign_in(world.subscriber)
+    wanted = {"offering": "mirror", "name": " my \n laptop "}
+    await world.client.post("/api/v1/tokens", headers=headers, json=wanted)
+    (line,) = await world.host.access_tokens.list()
+    assert line.name == "my laptop"
+
+
+async def test_a_draft_is_unknown_to_everybody_but_its_owner(world: World) -> None:
+    await add_draft(world)
+    stranger = await world.sign_in(world.subscriber)
+    told = [
+        problem_of(
+            await world.client.post("/api/v1/tokens", headers=stranger, json={"offering": slug}),
+            404,
+            "unknown_offering",
+        )
+        for slug in ("secret-plans", "secret-plums")
+    ]
+    assert str(told[0]) == str(told[1]).replace("plums", "plans")
+    owner = await world.sign_in(world.builder)
+    wanted = {"offering": "secret-plans"}
+    issued = await world.client.post("/api/v1/tokens", headers=owner, json=wanted)
+    assert issued.status_code == 201
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"usage?before={2**63}",
+        "usage?before=" + "9" * 5000,
+        "usage?limit=" + "9" * 5000,
+        "receipts/%00",
+        "receipts/" + "9" * 5000,
+    ],
+)
+async def test_what_no_database_can_hold_is_refused_and_not_a_fault(
+    each_world: World, path: str
+) -> None:
+    headers = await each_world.sign_in(each_world.subscriber)
+    answer = await each_world.client.get(f"/api/v1/{path}", headers=headers)
+    problem_of(answer, answer.status_code, answer.json()["code"])
+    assert answer.status_code in {400, 404}
+
+
+async def test_a_fault_of_ours_is_told_as_a_problem_without_its_words(world: World) -> None:
+    host = BrokenHost(world.host)
+    async with serve(api_app(host)) as address:
+        headers = await world.sign_in(world.subscriber)
+        answer = await world.client.get(f"{address.url}/v1/plans", headers=headers)
+    assert "whoops" not in str(problem_of(answer, 500, "internal_error"))
+
+
 async def test_a_cookie_alone_changes_nothing(world: World) -> None:
     await world.buy("pack")
     cookie = {"Cookie": (await world.sign_in(world.subscriber))["Cookie"]}
@@ -206,9 +278,13 @@ async def test_a_whole_host_is_alive_and_ready(each_world: World) -> None:
 async def test_a_host_under_another_master_key_is_not_ready(world: World) -> None:
     await world.token("mirror")
     stranger = Vault(world.host.database, world.host.clock, MasterKey(b"x" * 32))
-    ready = await asked_ready(world.host.settings, world.host.database, stranger)
+    with capture_logs() as logged:
+        ready = await asked_ready(world.host.settings, world.host.database, stranger)
     assert ready.status_code == 503
     assert ready.json() == {"database": "ok", "migrations": "ok", "master_key": "failed"}
+    assert [(line["event"], line["check"], line["error"]) for line in logged] == [
+        ("ready.failed", "master_key", "SecretUnreadable")
+    ]
 
 
 async def test_a_host_without_its_tables_is_not_ready(databases: Databases) -> None:
@@ -219,6 +295,19 @@ async def test_a_host_without_its_tables_is_not_ready(databases: Databases) -> N
         await database.close()
     assert ready.status_code == 503
     assert set(ready.json().values()) == {"failed"}
+
+
+class BrokenHost:
+    """A host whose catalogue has a fault."""
+
+    def __init__(self, host: Host) -> None:
+        self.settings, self.clock, self.database = host.settings, host.clock, host.database
+        self.vault, self.login_sessions = host.vault, host.login_sessions
+        self.access_tokens, self.drafts = host.access_tokens, host.drafts
+
+    @property
+    def catalogue(self) -> Catalogue:
+        raise ZeroDivisionError("whoops")
 
 
 async def asked_ready(settings: Settings, database: Database, vault: Vault) -> httpx.Response:

@@ -5,10 +5,14 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid5
 
 import httpx
 import pytest
 
+from host.runs.naming import Naming
+from storage import chat_history
+from storage.database import Unit
 from tests.databases import Databases
 from tests.proxy_world import CREDIT, World, open_world, problem_of
 
@@ -116,6 +120,62 @@ async def test_the_same_idempotency_key_finds_the_same_answer(each_world: World)
     assert again.headers["farebox-receipt"] == first.headers["farebox-receipt"]
     problem_of(other, 409, "idempotency_conflict")
     assert await world.available("tutor") == 95 * CREDIT
+
+
+async def test_nobody_can_sit_beforehand_in_the_thread_of_an_idempotency_key(
+    each_world: World,
+) -> None:
+    world = each_world
+    await world.buy("pack")
+    published = UUID("6f0b6f9e-52f5-5c43-9d0e-8d1d2a0c7f11")  # in every copy of the source, once
+    guesses = [
+        str(uuid5(published, f"t:{world.subscriber}:one")),
+        Naming(bytes(32)).of(world.subscriber, "one").thread_id,
+    ]
+
+    def squat(unit: Unit) -> None:
+        for thread_id in guesses:
+            chat_history.open_thread(
+                unit.session, thread_id, world.builder, world.host.clock.now()
+            )
+
+    await world.host.database.run(squat)
+    headers = await world.bearer("tutor") | {"Idempotency-Key": "one"}
+    answer = await world.client.post(ASK, headers=headers, json={"message": "What is 2 + 3?"})
+    assert answer.status_code == 200
+    assert answer.json()["thread_id"] not in guesses
+
+
+async def test_only_who_asked_reaches_the_answer_being_written(world: World) -> None:
+    await world.buy("pack")
+    runs = world.host.runs
+    answer = await runs.begin(
+        account_id=world.subscriber,
+        thread_id="theirs",
+        offering_slug="tutor",
+        text="/long",
+        message_id="a-message",
+    )
+    assert runs.live("theirs", account_id=world.subscriber) is answer
+    assert runs.live("theirs", account_id=world.builder) is None
+    assert runs.live("theirs", account_id=None) is None
+    await answer.stop()
+
+
+@pytest.mark.parametrize(
+    ("account_id", "key"),
+    [
+        pytest.param(7, "b", id="by key"),
+        pytest.param(8, "a", id="by account"),
+        pytest.param(71, "", id="by where one ends and the other begins"),
+    ],
+)
+def test_names_of_idempotency_keys_differ(account_id: int, key: str) -> None:
+    names, other = Naming(bytes(32)).of(7, "a"), Naming(bytes(32)).of(account_id, key)
+    assert names == Naming(bytes(32)).of(7, "a")
+    assert names.thread_id != names.message_id
+    assert {names.thread_id, names.message_id}.isdisjoint({other.thread_id, other.message_id})
+    assert "0" * 8 not in repr(Naming(bytes(32)))
 
 
 async def test_somebody_elses_thread_and_one_that_never_was_look_the_same(world: World) -> None:

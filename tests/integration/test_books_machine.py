@@ -20,11 +20,12 @@ from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 from typing_extensions import override
 
+from storage.addresses import driver_url
 from storage.books import Books, EndHold, HoldOpened
 from storage.books_postgres import PostgresBooks
 from storage.books_sqlite import SqliteBooks
 from storage.credits import HoldClosedError, HoldEvent, HoldState, MilliCredits
-from storage.database import Unit, driver_url
+from storage.database import Unit
 from storage.invariants import find_violations
 from storage.moments import MINUTE, Micros
 from tests.builders import add_plan, add_shop, grant_of, hold_of

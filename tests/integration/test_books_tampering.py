@@ -7,9 +7,10 @@ import pytest_asyncio
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from storage.addresses import driver_url
 from storage.books import HoldOpened
 from storage.credits import MilliCredits
-from storage.database import Database, Unit, driver_url
+from storage.database import Database, Unit
 from storage.invariants import CHAIN, RULES, VerifyReport, verify
 from storage.moments import HOUR, Micros
 from tests.builders import add_shop, grant_of, hold_of

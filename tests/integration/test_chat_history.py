@@ -142,6 +142,28 @@ async def test_the_sidebar_turns_pages_without_gap_or_repeat(
     assert seen == ["t6", "t5", "t4", "t3", "t2", "t1", "t0"]
 
 
+@pytest.mark.parametrize("first", [0, -1])
+async def test_a_page_without_lines_is_not_taken_for_all_of_them(
+    database: Database, account_id: int, first: int
+) -> None:
+    with pytest.raises(AssertionError):
+        await database.read(lambda s: chat_history.list_threads(s, account_id, first=first))
+
+
+async def test_a_conversation_knows_what_its_assistant_is_called(
+    database: Database, account_id: int
+) -> None:
+    def said(unit: Unit) -> None:
+        ask(unit, add_shop(unit), "t")
+        chat_history.open_thread(unit.session, "with none", account_id, START)
+
+    await database.run(said)
+    expected = (await history(database, "t")).offering_title
+    assert expected
+    assert await database.read(lambda s: chat_history.assistant_title(s, "t")) == expected
+    assert await database.read(lambda s: chat_history.assistant_title(s, "with none")) is None
+
+
 @pytest.mark.parametrize(
     ("search", "expected"),
     [

@@ -1,8 +1,9 @@
 """The chat over its own socket: a running server, and a client that does what browsers may do."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,18 @@ from socketio.exceptions import ConnectionError as Refused  # type: ignore[impor
 from tests.acceptance.servers import ServerProcess
 
 PASSWORD = "farebox-demo"
-SAM, OLGA = "sam@example.com", "olga@example.com"
+SAM, OLGA, BEA = "sam@example.com", "olga@example.com", "bea@example.com"
 MATH = "math-tutor"
 PATIENCE_S = 20
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder: Path = tmp_path_factory.mktemp("chat")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("chat")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[ServerProcess]:
     running = ServerProcess(
         ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
         log=folder / "log",
@@ -144,6 +149,12 @@ async def olga(server: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
         yield http
 
 
+@pytest.fixture
+async def bea(server: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
+    async with signed_in(server, BEA) as http:
+        yield http
+
+
 async def balance(http: httpx.AsyncClient) -> float:
     return float((await http.get("/api/v1/balance")).json()["available"])
 
@@ -160,6 +171,7 @@ async def test_a_message_is_answered_with_a_receipt_that_is_there_again_later(
     assert [element["props"] for element in stored["elements"]] == [live]
     assert [s["type"] for s in stored["steps"]] == ["user_message", "run", "assistant_message"]
     assert stored["name"] == "What is 6 * 7?"
+    assert chat.all("update_message")[-1]["name"] == stored["steps"][-1]["name"] == "Math Tutor"
 
 
 async def test_the_same_message_twice_is_one_message(
@@ -355,6 +367,189 @@ async def test_a_strangers_thread_element_action_and_feedback_do_not_exist(
         assert (await chat.thread())["steps"][1]["feedback"]["value"] == 1
 
 
+async def test_a_socket_opens_on_no_conversation_that_is_yet_to_be(
+    server: ServerProcess, olga: httpx.AsyncClient
+) -> None:
+    wanted = str(uuid4())
+    async with page(server, olga, profile="home", thread_id=wanted) as chat:
+        await chat.until(lambda c: bool(c.all("resume_thread_error")))
+        await chat.say("Hello")
+        await chat.until(lambda c: bool(c.all("first_interaction")))
+        assert chat.thread_id != wanted
+        assert (await olga.get(f"/project/thread/{wanted}")).status_code == 404
+
+
+@asynccontextmanager
+async def in_anothers_conversation(
+    server: ServerProcess, folder: Path, bea: httpx.AsyncClient, sam: httpx.AsyncClient
+) -> AsyncIterator[tuple[Chat, Chat]]:
+    """Bea's page in a conversation that has become Sam's, and Sam's, being answered at length."""
+    async with page(server, bea) as hers:
+        await hers.say("What is 3 + 4?")
+        await hers.receipt()
+        thread_id = hers.thread_id
+        with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
+            tables.execute(
+                "UPDATE thread SET account_id = (SELECT id FROM account WHERE email = ?)"
+                " WHERE id = ?",
+                (SAM, thread_id),
+            )
+            tables.commit()
+        async with page(server, sam, thread_id=thread_id) as his:
+            await his.until(lambda c: bool(c.all("resume_thread")))
+            await his.say("/long")
+            await his.until(lambda c: len(c.all("stream_token")) > 2)
+            hers.heard.clear()
+            try:
+                yield hers, his
+                assert not his.all("element"), "his answer is still being written"
+            finally:
+                await his.client.emit("stop")
+            assert "Stopped" in (await his.receipt())["line"]
+            assert "MARK" not in str(await his.thread())
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        pytest.param("stop", None, id="stops nothing"),
+        pytest.param("connection_successful", None, id="sees nothing"),
+        pytest.param(
+            "client_message",
+            {"message": {"id": str(uuid4()), "output": "MARK", "type": "user_message"}},
+            id="says nothing",
+        ),
+    ],
+)
+async def test_whoever_sits_in_anothers_conversation_is_put_out(
+    server: ServerProcess,
+    folder: Path,
+    bea: httpx.AsyncClient,
+    sam: httpx.AsyncClient,
+    event: str,
+    data: object,
+) -> None:
+    async with in_anothers_conversation(server, folder, bea, sam) as (hers, _):
+        gone = asyncio.Event()
+        hers.client.on("disconnect", lambda *_: gone.set())
+        await hers.client.emit(event, data)
+        async with asyncio.timeout(PATIENCE_S):
+            await gone.wait()
+        assert not hers.heard
+
+
+async def test_nobody_comes_back_into_anothers_conversation(
+    server: ServerProcess, folder: Path, bea: httpx.AsyncClient, sam: httpx.AsyncClient
+) -> None:
+    async with in_anothers_conversation(server, folder, bea, sam) as (hers, _):
+        element = {"id": str(uuid4()), "type": "custom", "name": "KeyForm", "display": "inline"}
+        changed = {"element": element, "sessionId": hers.session_id}
+        pressed = {
+            "action": {"name": "setup_say", "payload": {}},
+            "sessionId": hers.session_id,
+        }
+        for method in ("PUT", "DELETE"):
+            answer = await bea.request(method, "/project/element", json=changed)
+            assert answer.status_code == 404
+        assert (await bea.post("/project/action", json=pressed)).status_code == 404
+        with pytest.raises(Refused):
+            async with page(server, bea, session_id=hers.session_id):
+                pass
+
+
+async def test_an_element_that_is_drawn_but_not_stored_is_changed_without_complaint(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        element = {"id": str(uuid4()), "type": "custom", "name": "KeyForm", "display": "inline"}
+        changed = {"element": element, "sessionId": chat.session_id}
+        for method in ("PUT", "DELETE"):
+            answer = await sam.request(method, "/project/element", json=changed)
+            assert (answer.status_code, answer.json()) == (200, {"success": False})
+        assert not chat.all("element")
+
+
+async def test_a_message_that_is_no_text_is_refused_and_the_next_one_heard(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    before = await balance(sam)
+    async with page(server, sam) as chat:
+        await chat.say("a\ud800b")
+        await chat.until(lambda c: bool(c.all("toast")))
+        assert "no text" in chat.all("toast")[0]["message"]
+        assert not chat.all("first_interaction")
+        await chat.say("What is 4 * 4?")
+        await chat.receipt()
+    assert await balance(sam) == before - 5
+
+
+@pytest.fixture
+async def old_threads(
+    server: ServerProcess, folder: Path, olga: httpx.AsyncClient
+) -> AsyncIterator[list[str]]:
+    """A hundred and one empty conversations of Olga's; ids, most recently used first."""
+    made = [str(uuid4()) for _ in range(101)]
+    with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
+        tables.executemany(
+            "INSERT INTO thread (id, account_id, chat_metadata, tags, created_at, updated_at)"
+            " SELECT ?, id, '{}', '[]', 0, ? FROM account WHERE email = ?",
+            [(thread_id, 101 - number, OLGA) for number, thread_id in enumerate(made)],
+        )
+        tables.commit()
+        yield made
+        tables.execute("DELETE FROM thread WHERE updated_at <= 101")
+        tables.commit()
+
+
+async def threads(http: httpx.AsyncClient, **pagination: object) -> httpx.Response:
+    body = {"pagination": {"first": 35, **pagination}, "filter": {}}
+    return await http.post("/project/threads", json=body)
+
+
+async def test_the_sidebar_goes_on_where_its_page_ended(
+    olga: httpx.AsyncClient, old_threads: list[str]
+) -> None:
+    first = await threads(olga, cursor=f"101.{old_threads[0]}")
+    assert [line["id"] for line in first.json()["data"]] == old_threads[1:36]
+    second = await threads(olga, cursor=first.json()["pageInfo"]["endCursor"])
+    assert [line["id"] for line in second.json()["data"]] == old_threads[36:71]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        pytest.param(f"{2**63}.{uuid4()}", id="beyond 64 bits"),
+        pytest.param("9" * 5000 + f".{uuid4()}", id="of 5000 digits"),
+        pytest.param(f"\u0661\u0662.{uuid4()}", id="in other digits"),
+        pytest.param("1.\0", id="with no thread"),
+        pytest.param("nonsense", id="none at all"),
+    ],
+)
+async def test_a_cursor_that_is_none_of_ours_shows_the_first_page(
+    olga: httpx.AsyncClient, old_threads: list[str], cursor: str
+) -> None:
+    answer = await threads(olga, cursor=cursor)
+    assert answer.status_code == 200
+    assert answer.json()["data"] == (await threads(olga)).json()["data"]
+
+
+@pytest.mark.parametrize(
+    ("first", "shown"),
+    [
+        pytest.param(-1, 1, id="negative"),
+        pytest.param(0, 1, id="none"),
+        pytest.param(2**63, 100, id="beyond 64 bits"),
+    ],
+)
+async def test_a_page_of_the_sidebar_has_at_least_one_line_and_at_most_a_hundred(
+    olga: httpx.AsyncClient, old_threads: list[str], first: int, shown: int
+) -> None:
+    answer = await threads(olga, first=first)
+    assert answer.status_code == 200
+    assert len(answer.json()["data"]) == shown
+    assert answer.json()["pageInfo"]["hasNextPage"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -379,7 +574,7 @@ async def test_every_page_says_what_it_may_load(sam: httpx.AsyncClient) -> None:
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert urlsplit(str(answer.url)).path == "/"
-    assert "fonts.googleapis.com/css" not in answer.text
+    assert 'href="http' not in answer.text
 
 
 async def test_scripts_are_compressed_and_kept(sam: httpx.AsyncClient) -> None:

@@ -27,6 +27,7 @@ from host.metering.meter import Meter
 from host.providers.openai_client import OpenAIClients
 from host.providers.openai_responses import ResponsesProvider
 from host.runs.drive import Means
+from host.runs.naming import Naming
 from host.runs.runner import Runs
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
@@ -121,7 +122,7 @@ class Maker:
             self._vault,
             Catalogue(self._database, self._clock, settings),
             providers,
-            Runs(means),
+            Runs(means, Naming(bytes(32))),
             settings,
         )
 

@@ -49,6 +49,13 @@ async def test_a_caller_who_does_not_send_in_time_is_given_up(service: Service) 
     await forwarder.close()
 
 
+async def test_a_body_that_is_read_first_is_not_waited_for_without_end() -> None:
+    upload = Upload(nothing_more, length=10, has_body=True)
+    with pytest.raises(RequestTimeout):
+        await upload.whole(within_s=0.05)
+    assert upload.is_complete
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
 async def test_an_inner_address_is_not_connected_to(service: Service, host: str) -> None:
     forwarder = Forwarder(allow_private=False)

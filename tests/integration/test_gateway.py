@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from storage.accounts import set_state
 from storage.models.accounts import AccountState
 from tests.databases import Databases
-from tests.proxy_world import CREDIT, SONGS_KEY, World, open_world, problem_of
+from tests.proxy_world import (
+    CREDIT,
+    SONGS_KEY,
+    World,
+    add_draft,
+    open_world,
+    problem_of,
+)
 
 WAIT_S = 10
 
@@ -262,6 +269,68 @@ async def test_dot_segments_never_reach_the_upstream(world: World) -> None:
     assert world.service.heard == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "status/200"),
+        ("GET", "open/x"),
+        ("GET", "not/registered"),
+        ("DELETE", "stream"),
+        ("POST", "ask"),
+    ],
+)
+async def test_a_draft_answers_like_what_does_not_exist(
+    world: World, method: str, path: str
+) -> None:
+    await add_draft(world)
+    await world.buy("pack")
+    headers: list[dict[str, str]] = [
+        {},
+        {"Authorization": "Basic YTpi"},
+        await world.bearer("secret-plans"),
+        await world.bearer("mirror", world.builder),
+        {"Idempotency-Key": "x" * 256},
+    ]
+    for sent in headers:
+        answers = [
+            await world.client.request(method, f"/s/{slug}/{path}", headers=sent)
+            for slug in ("secret-plans", "secret-plums")
+        ]
+        told = [(answer.status_code, answer.headers, answer.content) for answer in answers]
+        assert str(told[0]) == str(told[1])
+        problem_of(answers[0], 404, "unknown_offering")
+    assert world.service.heard == []
+
+
+async def test_a_drafts_owner_can_try_it(world: World) -> None:
+    await add_draft(world)
+    headers = await world.bearer("secret-plans", world.builder)
+    for path in ("status/200", "open/x"):
+        answer = await world.client.get(f"/s/secret-plans/{path}", headers=headers)
+        assert answer.status_code == 200
+
+
+async def test_one_offering_cannot_take_all_connections(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.proxy.calls.IN_FLIGHT_MAX", 1)
+    await world.buy("pack")
+    headers = await world.bearer("mirror")
+    first = asyncio.create_task(world.client.post("/s/mirror/hang", headers=headers))
+    async with asyncio.timeout(WAIT_S):
+        await world.service.arrived.wait()
+        for path in ("status/200", "open/x"):
+            refused = await world.client.get(f"/s/mirror/{path}", headers=headers)
+            problem_of(refused, 429, "rate_limited")
+            assert int(refused.headers["retry-after"]) > 0
+        other = await world.client.get("/s/songs/.well-known/ai-plugin.json")
+        assert other.status_code == 200
+        world.service.gate.set()
+        await first
+    answer = await world.client.get("/s/mirror/status/200", headers=headers)
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("hosts", [b"", b"Host: a\r\nHost: b\r\n"])
 async def test_there_is_exactly_one_host(world: World, hosts: bytes) -> None:
     head, body = await raw(world, b"GET /s/mirror/open/x HTTP/1.1\r\n" + hosts + b"\r\n")
@@ -309,6 +378,8 @@ async def test_an_event_stream_arrives_as_it_is_written(world: World) -> None:
         world.client.stream("GET", "/s/mirror/stream", headers=headers) as answer,
     ):
         assert answer.headers["x-accel-buffering"] == "no"
+        assert "farebox-receipt" in answer.headers
+        assert "farebox-credits-charged" not in answer.headers  # nothing was, as yet
         events = answer.aiter_raw()
         assert await anext(events) == b"data: one\n\n"
         world.service.gate.set()

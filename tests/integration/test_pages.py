@@ -18,7 +18,7 @@ from storage.books import EndHold, HoldOpened
 from storage.credits import MilliCredits
 from storage.database import Database, Unit
 from storage.models.accounts import Role
-from storage.models.catalogue import Subscription
+from storage.models.catalogue import OfferingState, Subscription
 from storage.models.money import GrantSource
 from storage.moments import NEVER
 from tests.builders import Shop, add_offering, add_plan, grant_of, hold_of
@@ -119,6 +119,13 @@ async def test_signing_in_leads_where_one_wanted_to_go(
     assert "sam@example.com" in (await browser.get("/account")).text
     again = await browser.get("/login?next=/account")
     assert again.headers["location"] == "/account"
+
+
+async def test_where_one_wanted_to_go_is_not_read_from_the_host_header(
+    browser: httpx.AsyncClient,
+) -> None:
+    asked = await browser.get("/account", headers={"Host": "x/elsewhere?"})
+    assert asked.headers["location"] == "/login?next=%2Faccount"
 
 
 async def test_signing_in_never_leads_to_another_host(
@@ -345,25 +352,67 @@ async def test_an_access_token_is_shown_once_and_can_be_revoked(
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("wrong", "status", "words"),
     [
-        ({"offering": "something-else"}, "Choose something"),
-        ({"days": "36500"}, "Choose how long"),
-        ({"days": "x"}, "Choose how long"),
-        ({"name": "x" * 61}, "at most 60"),
+        ({"offering": "something-else"}, 404, "There is no offering"),
+        ({"offering": "a-draft"}, 404, "There is no offering"),
+        ({"offering": "not-mine"}, 403, "No plan of this account"),
+        ({"days": "36500"}, 422, "Choose how long"),
+        ({"days": "x"}, 422, "Choose how long"),
+        ({"name": "x" * 61}, 422, "at most 60"),
     ],
 )
 async def test_a_token_is_made_only_for_what_a_plan_covers_and_not_for_ever(
-    host: PagesHost, browser: httpx.AsyncClient, wrong: dict[str, str], words: str
+    host: PagesHost, browser: httpx.AsyncClient, wrong: dict[str, str], status: int, words: str
 ) -> None:
     account_id = await add(host, "Sam")
     await paid_message(host, account_id)
+    other = await add(host, "Bob", Role.BUILDER)
+
+    def offer(unit: Unit) -> None:
+        add_offering(unit.session, other, slug="a-draft", state=OfferingState.DRAFT)
+        add_offering(unit.session, other, slug="not-mine")
+
+    await host.database.run(offer)
     await sign_in(browser, "sam")
     form = {"offering": "math-tutor", "name": "laptop", "days": "30"} | wrong
     refused = await browser.post("/account/tokens", data=form)
-    assert refused.status_code == 422
+    assert refused.status_code == status
     assert words in refused.text
     assert await host.access_tokens.list(account_id) == []
+
+
+@pytest.mark.parametrize("number", [str(2**63), "9" * 5000, "-1", "\u0663"])
+async def test_a_number_that_no_row_has_is_nothing_of_ours(
+    host: PagesHost, browser: httpx.AsyncClient, number: str
+) -> None:
+    await add(host, "Sam")
+    await sign_in(browser, "sam")
+    answer = await browser.post(f"/account/logins/{number}/end")
+    assert answer.status_code == 404
+    assert "Not found" in answer.text
+
+
+async def test_what_the_database_cannot_hold_is_a_page_that_says_so(
+    host: PagesHost, browser: httpx.AsyncClient
+) -> None:
+    await add(host, "Sam")
+    await sign_in(browser, "sam")
+    answer = await browser.get("/receipts/%00")
+    assert answer.status_code in {400, 404}  # SQLite can hold it, and has none
+    assert answer.headers["content-type"].startswith("text/html")
+
+
+async def test_a_fault_of_ours_is_a_page_without_its_words(
+    host: PagesHost, browser: httpx.AsyncClient
+) -> None:
+    await add(host, "Sam")
+    await sign_in(browser, "sam")
+    del host.catalogue
+    answer = await browser.get("/account")
+    assert answer.status_code == 500
+    assert "It has been noted" in answer.text
+    assert "attribute" not in answer.text
 
 
 async def test_a_receipt_says_what_was_charged_when_for_what_and_from_which_plan(

@@ -10,18 +10,20 @@ from uuid import uuid4
 import pytest
 from sqlmodel import select
 
+from host.errors import LedgerUnavailable
+from host.metering.abandoned import release_abandoned
 from host.providers.base import RunEvent, RunRequest, RunStarted
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import outcome_of
 from host.runs.recovery import Recovered
 from storage import conversations as saved
-from storage import leases
-from storage.books import HoldOpened
+from storage import leases, ledger
+from storage.books import EndHold, HoldOpened
 from storage.credits import HoldState, MilliCredits
 from storage.database import Database, Unit
 from storage.models.conversations import Message
 from storage.models.money import ProcessLease
-from storage.moments import HOUR, MINUTE, Micros
+from storage.moments import HOUR, MINUTE, NEVER, Micros
 from storage.run_states import RunState
 from tests.builders import hold_of
 from tests.conversing import BOUGHT, PRICE, THREAD, Hall, open_hall
@@ -258,10 +260,64 @@ async def test_a_process_taken_for_dead_that_finishes_after_all_charges_nothing(
     assert await hall.available() == BOUGHT
 
 
-async def test_a_run_of_this_process_that_nobody_drives_any_more_is_ended(hall: Hall) -> None:
-    run_id = await left_behind(hall, owner="this process")
-    assert (await hall.runs.recover()).released == 1
-    assert (await hall.run(run_id)).outcome == Reason.INTERRUPTED
+async def test_a_run_of_this_process_that_begins_while_others_are_looked_for_is_left_alone(
+    hall: Hall,
+) -> None:
+    run_id = await left_behind(hall, owner="this process")  # committed, and nothing more as yet
+    hall.clock.advance(6 * MINUTE)  # even when its lease was renewed too late
+    assert await hall.runs.recover() == Recovered(0, 0, 0)
+    assert (await hall.run(run_id)).ended_at is None
+
+
+async def test_an_end_that_could_not_be_written_in_time_is_written_by_recovery_uncharged(
+    hall: Hall,
+) -> None:
+    fragile = hall.fragile()
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await fragile.hall.begin("What is 6 * 7?")
+    await gate.reached()
+    fragile.database.is_down = True
+    gate.open()
+    await fragile.database.refused.wait()
+    hall.clock.advance(HOUR)
+    outcome = await answer.outcome()
+    assert (outcome.charged, outcome.sentence) == (0, "Not charged: interrupted")
+    assert (await hall.run(answer.run_id)).ended_at is None
+
+    fragile.database.is_down = False
+    assert (await fragile.hall.runs.recover()).released == 1
+    run = await hall.run(answer.run_id)
+    assert (run.outcome, run.charged) == (Reason.INTERRUPTED, 0)
+    assert await hall.charges() == []
+    assert await fragile.hall.runs.recover() == Recovered(0, 0, 0)
+    assert (await fragile.hall.ask("What is 6 * 8?")).charged == PRICE
+
+
+async def test_a_beginning_that_landed_unheard_is_ended_by_recovery(hall: Hall) -> None:
+    fragile = hall.fragile()
+    fragile.database.is_mute = True
+    with pytest.raises(LedgerUnavailable):
+        await fragile.hall.begin("What is 6 * 7?")
+    fragile.database.is_mute = False
+    assert await hall.available() == BOUGHT - PRICE
+    assert (await fragile.hall.runs.recover()).released == 1
+    assert await hall.available() == BOUGHT
+    assert (await fragile.hall.ask("What is 6 * 7?")).charged == PRICE
+
+
+async def test_a_hold_that_its_owner_ends_at_the_same_moment_keeps_no_other_from_being_released(
+    hall: Hall,
+) -> None:
+    for _ in range(2):
+        await left_behind_call(hall, owner=DEAD)
+    now = hall.clock.now()
+    found = await hall.database.read(lambda s: ledger.open_holds_of_dead_owners(s, NEVER))
+    paid, other = found
+    end = EndHold(wallet_id=paid.wallet_id, hold_id=paid.hold_id, plan_ids=(), now=now)
+    await hall.database.run(lambda unit: unit.books.capture(end, MilliCredits(PRICE)))
+    assert await release_abandoned(hall.database, hall.clock, found) == 1
+    states = {hold.id: hold.state for hold in await hall.holds()}
+    assert states == {paid.hold_id: HoldState.CAPTURED, other.hold_id: HoldState.RELEASED}
 
 
 async def test_after_recovery_the_conversation_goes_on(hall: Hall) -> None:

@@ -11,6 +11,7 @@ from sqlmodel import Session, select
 
 from farebox.demo.upstream import refusals
 from host.errors import (
+    AccountSuspended,
     CallInProgress,
     CreditsExhausted,
     FareboxError,
@@ -28,8 +29,10 @@ from host.runs.answers import LiveAnswer
 from host.runs.lifecycle import Reason
 from host.runs.opening import TEXT_MAX
 from host.runs.runner import Runs
+from storage.accounts import set_state
 from storage.credits import HoldState
 from storage.database import Database
+from storage.models.accounts import AccountState
 from storage.models.catalogue import Offering, OfferingState
 from storage.models.conversations import Message, Run, Thread
 from storage.moments import DAY, MINUTE, Micros
@@ -140,8 +143,8 @@ async def test_the_builders_own_message_is_free_and_opens_no_hold(hall: Hall) ->
         ("/error", Reason.UPSTREAM_FAILED, RunState.FAILED),
         ("/failed", Reason.UPSTREAM_FAILED, RunState.FAILED),
         ("/hangup", Reason.UPSTREAM_FAILED, RunState.FAILED),
-        ("/401", Reason.UPSTREAM_FAILED, RunState.FAILED),
-        ("/quota", Reason.UPSTREAM_FAILED, RunState.FAILED),
+        ("/401", Reason.UPSTREAM_REFUSES, RunState.FAILED),
+        ("/quota", Reason.UPSTREAM_REFUSES, RunState.FAILED),
         ("/429", Reason.UPSTREAM_BUSY, RunState.FAILED),
         ("/json", Reason.UPSTREAM_TRUNCATED, RunState.FAILED),
         ("/empty", Reason.EMPTY_ANSWER, RunState.COMPLETED),
@@ -275,7 +278,7 @@ async def test_who_comes_late_hears_everything_from_the_beginning(hall: Hall) ->
     answer = await hall.begin("What is 6 * 7?")
     early = asyncio.create_task(listened(answer))
     await gate.reached()
-    joined = hall.runs.live(THREAD)
+    joined = hall.runs.live(THREAD, account_id=hall.shop.subscriber_id)
     assert joined is answer
     late = joined.listen()
     first = await anext(late)
@@ -283,7 +286,7 @@ async def test_who_comes_late_hears_everything_from_the_beginning(hall: Hall) ->
     gate.open()
     rest = "".join([piece.text async for piece in late])
     assert first.text + rest == await early == (await answer.outcome()).text
-    assert hall.runs.live(THREAD) is None
+    assert hall.runs.live(THREAD, account_id=hall.shop.subscriber_id) is None
 
 
 async def test_the_text_is_stored_while_it_is_written(hall: Hall) -> None:
@@ -324,6 +327,51 @@ async def test_an_answer_whose_hold_has_expired_is_not_charged(hall: Hall) -> No
     assert (outcome.charged, outcome.reason) == (0, Reason.HOLD_EXPIRED)
     hold = (await hall.holds())[0]
     assert (hold.state, hold.shortfall) == (HoldState.EXPIRED, PRICE)
+
+
+async def test_a_renewal_that_failed_is_tried_again_at_once(hall: Hall) -> None:
+    fragile = hall.fragile()
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await fragile.hall.begin("What is 6 * 7?")
+    await gate.reached()
+    opened = (await hall.holds())[0]
+    fragile.database.is_down = True
+    hall.clock.advance(4 * MINUTE)
+    await fragile.database.refused.wait()
+    fragile.database.is_down = False
+    while (await hall.holds())[0].expires_at == opened.expires_at:
+        pass
+    gate.open()
+    assert (await answer.outcome()).charged == PRICE
+
+
+async def test_an_answer_given_while_the_database_is_away_is_charged_once_it_is_back(
+    hall: Hall,
+) -> None:
+    fragile = hall.fragile()
+    gate = hall.upstream.hold_answers(after_words=1)
+    answer = await fragile.hall.begin("What is 6 * 7?")
+    await gate.reached()
+    fragile.database.is_down = True
+    gate.open()
+    await fragile.database.refused.wait()
+    assert not answer.is_over  # nobody is told that it is free
+    fragile.database.is_down = False
+    outcome = await answer.outcome()
+    assert (outcome.charged, outcome.reason) == (PRICE, None)
+    assert await hall.charges() == [-PRICE]
+
+
+async def test_an_answer_without_end_is_cut_off_and_not_charged(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("host.runs.transcript.TEXT_MAX", 3)
+    gate = hall.upstream.hold_answers(after_words=4)
+    outcome = await hall.ask("What is 6 * 7?")
+    assert (outcome.state, outcome.reason) == (RunState.INCOMPLETE, Reason.INCOMPLETE)
+    assert len(outcome.text) == 3
+    await gate.deserted()
+    await released(hall, outcome.run_id, Reason.INCOMPLETE)
 
 
 async def test_shutting_down_waits_for_what_ends_in_time(hall: Hall) -> None:
@@ -380,6 +428,17 @@ async def test_a_failed_message_sent_again_replays_its_failure(hall: Hall) -> No
     again = await (await hall.begin("/error", message_id="m1")).outcome()
     assert again == first
     assert hall.upstream.journal.count("POST", "/v1/responses") == 1
+
+
+async def test_a_suspended_account_gets_no_answer_again_either(hall: Hall) -> None:
+    subscriber = hall.shop.subscriber_id
+    await (await hall.begin("What is 6 * 7?", message_id="m1")).outcome()
+    await hall.database.run(
+        lambda unit: set_state(unit.session, subscriber, AccountState.SUSPENDED)
+    )
+    for message_id in ("m1", "m2"):
+        with pytest.raises(AccountSuspended):
+            await hall.begin("What is 6 * 7?", message_id=message_id)
 
 
 async def test_another_text_under_the_same_id_is_refused(hall: Hall) -> None:
@@ -502,6 +561,14 @@ async def test_what_is_no_message_is_refused(hall: Hall, text: str) -> None:
     await nothing_happened(hall, MalformedRequest, text=text)
 
 
+@pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 129])
+@pytest.mark.parametrize("which", ["thread_id", "message_id", "answer_id", "offering_slug"])
+async def test_what_is_no_name_is_refused(hall: Hall, which: str, name: str) -> None:
+    if (which, name) == ("answer_id", ""):  # which asks for one of ours
+        return
+    await nothing_happened(hall, MalformedRequest, **{which: name})
+
+
 async def test_an_assistant_nobody_offers_is_refused(hall: Hall) -> None:
     await nothing_happened(hall, UnknownOffering, offering_slug="no-such-thing")
 
@@ -572,7 +639,7 @@ async def test_a_rehearsal_that_fails_tells_the_builder_why(
 async def test_a_key_that_does_not_open_costs_the_subscriber_nothing(hall: Hall) -> None:
     await hall.means.vault.replace(hall.assistant.secret_id, "sk-not-the-upstreams-key")
     outcome = await hall.ask("What is 6 * 7?")
-    await released(hall, outcome.run_id, Reason.UPSTREAM_FAILED)
+    await released(hall, outcome.run_id, Reason.UPSTREAM_REFUSES)
 
 
 async def test_the_key_is_in_no_table_no_log_and_no_error(

@@ -23,6 +23,8 @@ from host.proxy.destination import (
         "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1",
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
         "2001:0:7f00:1::1", "::7f00:1", "192.88.99.1",
+        "fec0::1", "feff::1", "3fff::1", "3fff:fff::1", "5f00::1", "100::1", "2001:db8::1",
+        "::ffff:0:7f00:1", "64:ff9b:1::7f00:1",
     ],
 )  # fmt: skip
 def test_an_inner_address_is_not_public_whatever_its_form(address: str) -> None:

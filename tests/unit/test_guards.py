@@ -81,6 +81,8 @@ def test_who_speaks_and_as_what_is_not_for_the_browser_to_say() -> None:
         pytest.param(message(output=["a"]), id="no text"),
         pytest.param(message(output=" \n"), id="blank"),
         pytest.param(message(output="x" * 200_001), id="endless"),
+        pytest.param(message(output="a\ud800b"), id="half a character"),
+        pytest.param(message(output="a\0b"), id="a NUL"),
         pytest.param("hello", id="no object"),
     ],
 )

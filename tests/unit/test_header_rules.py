@@ -17,7 +17,9 @@ FORBIDDEN_UPSTREAM = [
     b"Host", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Keep-Alive", b"Upgrade",
     b"TE", b"Trailer", b"Proxy-Authorization", b"Proxy-Connection", b"Expect", b"Cookie",
     b"X-Real-IP", b"True-Client-IP", b"NVM-User-Id", b"Farebox-Subject", b"Remote-User",
-    b"X-HTTP-Method-Override", b"X-Original-URL", b"Idempotency-Key",
+    b"X-HTTP-Method-Override", b"X-Original-URL", b"Idempotency-Key", b"X-Forwarded-For",
+    b"X-Forwarded", b"Forwarded-For", b"Client-IP", b"Fastly-Client-IP", b"X-Remote-Addr",
+    b"X-Original-Forwarded-For", b"X-Envoy-External-Address", b"CF-Connecting-IP", b"NVM-User",
 ]  # fmt: skip
 FORBIDDEN_BACK = [
     b"Set-Cookie", b"Access-Control-Allow-Origin", b"Access-Control-Allow-Credentials",
@@ -38,11 +40,28 @@ def answered(headers: list[tuple[bytes, bytes]], status: int = 200) -> list[tupl
     return to_caller(headers, status=status, upstream=UPSTREAM, proxy_url=PROXY_URL)
 
 
+@st.composite
+def spellings(draw: st.DrawFn) -> bytes:
+    """A forbidden name, each letter large or small and each `-` perhaps an `_`."""
+    name = draw(st.sampled_from(FORBIDDEN_UPSTREAM)).decode()
+    choices = [("-_" if char == "-" else char.lower() + char.upper()) for char in name]
+    return "".join(draw(st.sampled_from(choice)) for choice in choices).encode()
+
+
 @pytest.mark.parametrize("name", FORBIDDEN_UPSTREAM, ids=bytes.decode)
 def test_a_header_that_is_ours_to_say_does_not_reach_the_upstream(name: bytes) -> None:
-    for spelled in (name, name.lower(), name.upper()):
+    for spelled in (name, name.lower(), name.upper(), name.replace(b"-", b"_")):
         headers = sent([(spelled, b"claimed")])
         assert "claimed" not in headers.values()
+
+
+@given(spellings())
+def test_no_spelling_of_such_a_header_reaches_the_upstream(name: bytes) -> None:
+    assert "claimed" not in sent([(name, b"claimed")]).values()
+
+
+def test_a_length_under_a_misspelled_name_is_no_length() -> None:
+    assert b"content-length" not in dict(answered([(b"Content_Length", b"12")]))
 
 
 def test_the_callers_token_ends_here_and_the_builders_credential_takes_its_place() -> None:
@@ -127,3 +146,10 @@ def test_an_event_stream_asks_the_proxies_before_us_not_to_buffer() -> None:
 def test_addresses_at_the_upstream_become_proxy_urls(location: bytes, expected: str) -> None:
     assert rewritten(location, upstream=UPSTREAM, proxy_url=PROXY_URL).decode() == expected
     assert (b"Location", expected.encode()) in answered([(b"Location", location)], status=302)
+
+
+def test_a_host_that_also_occurs_elsewhere_in_its_address_is_cut_off_in_front() -> None:
+    for host in ("h", "p", "tt", "a"):
+        location = f"http://{host}/path/{host}".encode()
+        moved = rewritten(location, upstream=f"http://{host}", proxy_url=PROXY_URL)
+        assert moved.decode() == f"{PROXY_URL}/path/{host}"

@@ -615,6 +615,12 @@ def test_an_unknown_slash_lists_the_commands_and_is_never_an_answer() -> None:
 def test_a_published_draft_can_be_taken_off_sale_and_nothing_else() -> None:
     published = replace(draft(), life=DraftLife.PUBLISHED)
 
+    for said in ("change the price to 4", "test", "cancel", "hello"):
+        turn = say(published, said)
+        assert (turn.state, turn.effect) == (published, None)
+        assert "cannot be changed" in turn.reply.text
+        assert "`unpublish`" in turn.reply.text
+
     assert say(published, "publish").effect is None
     assert say(published, "change the title to Hmm").state == published
     assert say(published, "new").effect is Effect.NEW

@@ -9,7 +9,7 @@ from host.runs.lifecycle import Reason
 from host.runs.outcomes import SENTENCES, Outcome, outcome_of
 from storage.credits import MilliCredits
 from storage.models.conversations import Run
-from storage.moments import SECOND
+from storage.moments import SECOND, Micros
 from storage.run_states import RunState
 from tests.fakes.clock import START
 
@@ -56,6 +56,13 @@ def refused(reason: Reason) -> Outcome:
             refused(Reason.UPSTREAM_FAILED),
             "Not charged: the assistant's upstream failed (id r-1).",
         ),
+        (
+            refused(Reason.UPSTREAM_REFUSES),
+            (
+                "Not charged: the assistant's upstream failed (id r-1). The builder has to fix"
+                " this; trying again will not help."
+            ),
+        ),
     ],
 )
 def test_the_sentence_says_what_happened_and_what_it_cost(outcome: Outcome, sentence: str) -> None:
@@ -80,6 +87,20 @@ def test_a_program_gets_an_error_instead_of_an_answer_that_failed() -> None:
     assert isinstance(error, UpstreamFailed)
     assert error.detail == "Not charged: the answer was empty."
     assert error.facts == {"receipt": "r-1"}
+
+
+@pytest.mark.parametrize("until", [None, START])
+def test_what_was_stopped_after_visible_text_is_an_answer_where_nothing_is_paid(
+    until: Micros | None,
+) -> None:
+    stopped = replace(
+        DELIVERED, charged=FREE, price=FREE, included_until=until, reason=Reason.STOPPED
+    )
+    assert stopped.error() is None
+    assert stopped.sentence.startswith("Stopped · ")
+    nothing = replace(stopped, text=" ")
+    assert isinstance(nothing.error(), UpstreamFailed)
+    assert nothing.sentence == "Stopped, not charged"
 
 
 def test_a_stored_run_tells_the_same_as_when_it_ended() -> None:

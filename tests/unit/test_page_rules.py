@@ -106,8 +106,8 @@ def receipt_of(
         ),
         pytest.param(
             receipt_of(HoldState.CAPTURED, included_until=START),
-            "0 credits",
-            "Included in your plan until 18 Nov 2026, 11:06 UTC.",
+            "Included",
+            "Your plan includes every message until 18 Nov 2026, 11:06 UTC.",
             id="included",
         ),
         pytest.param(receipt_of(HoldState.CAPTURED), "0 credits", "free", id="free"),

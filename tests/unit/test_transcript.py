@@ -17,7 +17,7 @@ from host.providers.base import (
     Usage,
 )
 from host.runs.lifecycle import Reason
-from host.runs.transcript import Transcript
+from host.runs.transcript import TEXT_MAX, Transcript
 from storage.run_states import RunState
 
 STARTED = RunStarted("resp_1")
@@ -43,11 +43,25 @@ def test_pieces_add_up_to_the_answer_and_its_price_is_due() -> None:
     assert done.is_payable
 
 
+def test_an_answer_that_grows_beyond_all_measure_is_cut_off_and_not_due() -> None:
+    cut = folded(STARTED, TextDelta("x" * TEXT_MAX), TextDelta("y"), RunCompleted(USAGE))
+    assert (cut.state, cut.reason) == (RunState.INCOMPLETE, Reason.INCOMPLETE)
+    assert cut.text == "x" * TEXT_MAX
+    assert not cut.is_payable
+    assert folded(STARTED, TextDelta("x" * TEXT_MAX), RunCompleted(USAGE)).is_payable
+
+
+def test_what_no_table_can_hold_is_taken_out() -> None:
+    assert folded(STARTED, TextDelta("a\0b\ud800"), RunCompleted(None)).text == "ab?"
+
+
 @pytest.mark.parametrize(
     ("last", "reason", "state"),
     [
         (RunIncomplete("content_filter"), Reason.INCOMPLETE, RunState.INCOMPLETE),
         (RunFailed(FailureKind.SERVER_ERROR), Reason.UPSTREAM_FAILED, RunState.FAILED),
+        (RunFailed(FailureKind.KEY_REJECTED), Reason.UPSTREAM_REFUSES, RunState.FAILED),
+        (RunFailed(FailureKind.OUT_OF_QUOTA), Reason.UPSTREAM_REFUSES, RunState.FAILED),
         (RunFailed(FailureKind.RATE_LIMITED), Reason.UPSTREAM_BUSY, RunState.FAILED),
         (RunFailed(FailureKind.CONTEXT_TOO_LONG), Reason.CONTEXT_TOO_LONG, RunState.FAILED),
         (RunFailed(FailureKind.TIMED_OUT), Reason.UPSTREAM_TIMEOUT, RunState.EXPIRED),

@@ -8,7 +8,9 @@ from chat_ui import wording
 from host.errors import CallInProgress, CreditsExhausted
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import Outcome
+from storage.cards import PlanVersionView, PlanView
 from storage.credits import MilliCredits
+from storage.models.catalogue import PlanKind, PlanState
 from storage.moments import DAY, Micros, to_micros
 from storage.run_states import RunState
 from tests.fakes.clock import START
@@ -74,6 +76,14 @@ def test_a_failure_with_nothing_shown_is_a_sentence_that_begins_with_not_charged
     assert wording.receipt_line(failed) == "0 credits · 95 left"
 
 
+def test_only_a_failure_that_may_pass_is_worth_another_try() -> None:
+    passing = wording.answer_or_sentence(outcome("", reason=Reason.UPSTREAM_FAILED))
+    lasting = wording.answer_or_sentence(outcome("", reason=Reason.UPSTREAM_REFUSES))
+
+    assert passing.endswith("Please try again.")
+    assert lasting.endswith("The builder has to fix this; trying again will not help.")
+
+
 def test_a_failure_after_visible_text_keeps_the_text_and_says_not_charged_below() -> None:
     failed = outcome("I am a maths", reason=Reason.UPSTREAM_TRUNCATED)
     assert wording.answer_or_sentence(failed) == "I am a maths"
@@ -125,5 +135,36 @@ def test_what_a_builder_wrote_becomes_no_link_and_no_picture() -> None:
 
 def test_home_names_the_assistants_or_says_what_to_do() -> None:
     assert wording.home_text([]) == wording.NOTHING_BOUGHT
+    assert wording.home_empty([]) == wording.HOME_EMPTY
     assert wording.home_text(["A"]).endswith("You have A.")
     assert wording.home_text(["A", "B", "C"]).endswith("You have A, B and C.")
+
+
+def plan_of(title: str, *, is_trial: bool) -> PlanView:
+    version = PlanVersionView(
+        id=1,
+        number=1,
+        kind=PlanKind.CREDITS,
+        price_minor=0 if is_trial else 500,
+        currency="USD",
+        credits=MilliCredits(20_000),
+        duration_s=None,
+        is_trial=is_trial,
+    )
+    return PlanView(
+        id=1,
+        slug=title.lower().replace(" ", "-"),
+        owner_id=1,
+        title=title,
+        description="",
+        state=PlanState.PUBLISHED,
+        version=version,
+    )
+
+
+def test_who_has_nothing_is_offered_the_trial_and_then_the_other_plans() -> None:
+    trial, pack = plan_of("Trial 20", is_trial=True), plan_of("Pack 100", is_trial=False)
+    for said in (wording.home_empty([trial, pack]), wording.home_text([], [trial, pack])):
+        assert "[Start the free trial: Trial 20](/buy/trial-20)\n\nOther plans: [Pack 100]" in said
+        assert "ask the operator" not in said
+    assert "\n\nPlans: [Pack 100](/buy/pack-100)\n\n" in wording.home_empty([pack])

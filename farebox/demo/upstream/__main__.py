@@ -16,16 +16,19 @@ from farebox.demo.upstream.server import LOOPBACK, serve
 def main(
     port: Annotated[int, typer.Option(help="0: any free port.")] = 9900,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = LOOPBACK,
-    key: Annotated[list[str] | None, typer.Option(help="A key to accept; repeatable.")] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help=f"A key to accept; repeatable. [default: {DEFAULT_KEY}]"),
+    ] = None,
     words_per_s: Annotated[float, typer.Option(min=0.1, help="How fast answers come.")] = 40.0,
     keep_in: Annotated[
         Path | None, typer.Option(help="Keep conversations in this directory.")
     ] = None,
 ) -> None:
     """Serve OpenAI's wire from a script, no AI. Stop with Ctrl-C."""
-    upstream = ScriptedUpstream(
-        key or [DEFAULT_KEY], Pace(words_per_s=words_per_s), keep_in=keep_in
-    )
+    keys = key or [DEFAULT_KEY]
+    upstream = ScriptedUpstream(keys, Pace(words_per_s=words_per_s), keep_in=keep_in)
+    typer.echo(f"Keys it accepts: {', '.join(keys)}")
     asyncio.run(_serve_until_stopped(upstream, port, host))
 
 

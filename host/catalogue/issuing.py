@@ -1,0 +1,70 @@
+"""Who gets an access token, on what terms: one rule for the API, the page and the command line.
+
+Whoever once had a plan that covers the offering gets one, and its owner. Whether a call is then
+paid for is asked at each call. How the token is made and checked is `host.identity.access_tokens`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from host.catalogue.catalogue import Catalogue
+from host.errors import InvalidInput, NotInPlan
+from host.identity.access_tokens import DAYS_MAX, AccessTokens
+from storage.cards import OfferingCard
+
+NAME_MAX: Final = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedToken:
+    """An access token that somebody asks for."""
+
+    account_id: int
+    slug: str
+    days: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """What was issued, to be shown once, and for which offering."""
+
+    encoded: str
+    offering: OfferingCard
+
+
+async def issue_access_token(
+    catalogue: Catalogue, access_tokens: AccessTokens, wanted: WantedToken, *, actor: int | None
+) -> IssuedToken:
+    """Issue what is wanted.
+
+    Raises:
+        UnknownOffering: there is none of that name, or it is a draft of somebody else.
+        NotInPlan: no plan of this account ever covered it.
+        InvalidInput: the name or the number of days does not follow its rule.
+    """
+    name = _checked_name(wanted.name)
+    if not 1 <= wanted.days <= DAYS_MAX:
+        raise InvalidInput(
+            f"An access token may last 1 to {DAYS_MAX} days, such as 30.", facts={"field": "days"}
+        )
+    card = await catalogue.find_visible(wanted.slug, wanted.account_id)
+    standing = await catalogue.standing(wanted.account_id, card.id)
+    if card.owner_id != wanted.account_id and not standing.entitlement.had_plan:
+        raise NotInPlan(
+            f"No plan of this account covers {card.title}. Get one first.",
+            facts={"field": "offering"},
+        )
+    encoded = await access_tokens.issue(
+        wanted.account_id, card.id, days=wanted.days, name=name, actor=actor
+    )
+    return IssuedToken(encoded, card)
+
+
+def _checked_name(written: str) -> str:
+    name = " ".join(written.split())
+    if len(name) > NAME_MAX or not name.isprintable():
+        raise InvalidInput(
+            f"Use at most {NAME_MAX} characters, such as: laptop.", facts={"field": "name"}
+        )
+    return name

@@ -1,0 +1,249 @@
+"""Commands beside a running server: one writer for each file, and an answer whatever happens."""
+
+import asyncio
+import os
+import re
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from farebox import control
+from farebox.cli import app
+from farebox.commands.books import upgrade_tables
+from farebox.control import TOO_SLOW, Refused, listen
+from farebox.lease import LeaseTaken, beside, lease, make_data_dir
+from host.app import Host, open_host
+from host.catalogue.currencies import Money
+from host.catalogue.offering_terms import PlanTerms
+from host.config import Settings
+from storage.credits import MilliCredits
+from storage.errors import LedgerBusy
+from storage.ledger import balances
+from storage.migrate import upgrade
+from storage.models.accounts import Role
+
+MASTER_KEY = "NDJkZTM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTA="
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    found = Settings(data_dir=tmp_path / "data")
+    make_data_dir(found.data_dir)
+    upgrade(found.database)
+    return found
+
+
+@pytest.fixture
+async def host(settings: Settings) -> AsyncIterator[Host]:
+    opened = await open_host(settings)
+    yield opened
+    await opened.close()
+
+
+@contextmanager
+def everybody_may() -> Iterator[None]:
+    """Files are made as openly as the program lets them be."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+@asynccontextmanager
+async def a_server_that(says: bytes | None, settings: Settings) -> AsyncIterator[None]:
+    """Holds the lease and answers this; None is never."""
+    ended = asyncio.Event()
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if says is None:
+            await ended.wait()
+        else:
+            writer.write(says)
+        writer.close()
+
+    assert settings.sqlite_file is not None
+    path = beside(settings.sqlite_file, control.SOCKET)
+    with lease(settings):
+        async with await asyncio.start_unix_server(answer, path):
+            yield
+            ended.set()
+
+
+async def test_questions_and_answers_of_any_length_arrive(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def echo(_: Host, *, words: str) -> str:
+        return words * 2
+
+    monkeypatch.setattr(control, "VERBS", {"echo": echo})
+    words = "lines\n" * (1 << 19)
+    with lease(host.settings):
+        async with asyncio.timeout(20), listen(host):
+            assert await control._perform(host.settings, "echo", {"words": words}) == words * 2
+
+
+async def test_a_verb_that_fails_in_storage_is_refused_by_the_server(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_: Host) -> None:
+        raise LedgerBusy
+
+    monkeypatch.setattr(control, "VERBS", {"fail": fail})
+    with lease(host.settings):
+        async with listen(host):
+            with pytest.raises(Refused, match="try again"):
+                await control._perform(host.settings, "fail", {})
+
+
+async def test_a_verb_that_takes_too_long_is_answered(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(_: Host) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(control, "VERBS", {"hang": hang})
+    monkeypatch.setattr(control, "ANSWER_WITHIN_S", 0.01)
+    with lease(host.settings):
+        async with asyncio.timeout(20), listen(host):
+            with pytest.raises(Refused, match=TOO_SLOW):
+                await control._perform(host.settings, "hang", {})
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [(b"", "stopped"), (b'{"resu', "stopped"), (None, TOO_SLOW)],
+    ids=["nothing", "half", "never"],
+)
+async def test_a_server_that_does_not_answer_is_said_so(
+    settings: Settings, says: bytes | None, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if says is None:
+        monkeypatch.setattr(control, "PATIENCE_S", 0.01)
+    async with asyncio.timeout(20), a_server_that(says, settings):
+        with pytest.raises(Refused, match=told):
+            await control._perform(settings, "list_accounts", {})
+
+
+async def test_missing_tables_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    with pytest.raises(Refused, match="farebox db upgrade"):
+        await control._perform(settings, "list_accounts", {})
+
+
+def test_the_socket_is_private_before_anybody_can_connect(tmp_path: Path) -> None:
+    path = tmp_path / "control"
+    with everybody_may(), control._bound(path), socket.socket(socket.AF_UNIX) as client:
+        assert path.stat().st_mode & 0o777 == 0o600
+        with pytest.raises(ConnectionRefusedError):
+            client.connect(str(path))
+
+
+async def test_only_a_file_has_a_lease_and_a_socket(
+    database_url: str, database_kind: str, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path, database_url=database_url, master_key=MASTER_KEY)
+    host = await open_host(settings)
+    with lease(settings):
+        async with listen(host):
+            there = settings.sqlite_file and beside(settings.sqlite_file, control.SOCKET)
+            assert (there is None or there.is_socket()) is True
+            assert names(tmp_path) == []
+            if database_kind == "postgresql":
+                with lease(settings):
+                    assert await control._perform(settings, "list_accounts", {}) == []
+    await host.close()
+
+
+def test_two_data_directories_share_the_lease_of_one_database(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "db")
+    (tmp_path / "other.db").symlink_to(tmp_path / "db" / "f.db")
+    addresses = (
+        "sqlite:///{0}/db/f.db",
+        "sqlite+pysqlite:///{0}/db/f.db",
+        "sqlite:///{0}/link/f.db",
+        "sqlite:///{0}/other.db",
+    )
+    one, *others = (
+        Settings(data_dir=tmp_path / str(number), database_url=address.format(tmp_path))
+        for number, address in enumerate(addresses)
+    )
+    with lease(one):
+        for other in others:
+            with pytest.raises(LeaseTaken), lease(other):
+                pass
+    with lease(others[0]):
+        pass
+
+
+async def test_a_command_finds_the_server_from_another_data_directory(
+    host: Host, tmp_path: Path
+) -> None:
+    elsewhere = Settings(data_dir=tmp_path / "other", database_url=host.settings.database)
+    with lease(host.settings):
+        async with listen(host):
+            assert await control._perform(elsewhere, "list_accounts", {}) == []
+
+
+def test_tables_are_not_upgraded_under_a_running_server(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lease(settings), pytest.raises(typer.Exit):
+        upgrade_tables(settings.data_dir)
+    assert "stop it first" in capsys.readouterr().err
+    upgrade_tables(settings.data_dir)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o755, 0o700), (0o1777, 0o1777)])
+def test_a_data_directory_becomes_private_unless_it_is_everybodys(
+    tmp_path: Path, before: int, after: int
+) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    directory.chmod(before)
+    make_data_dir(directory)
+    assert directory.stat().st_mode & 0o7777 == after
+
+
+def test_a_grant_that_failed_is_given_once_when_tried_again(settings: Settings) -> None:
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(app, [*arguments, "--data-dir", str(settings.data_dir)])
+
+    failed = run("grant", "sam@example.com", "pack")
+    found = re.search(r"--request (\S+)", failed.output)
+    assert (failed.exit_code, found is not None) == (1, True)
+    assert found is not None
+    asyncio.run(furnish(settings))
+    again = [run("grant", "sam@example.com", "pack", "--request", found[1]) for _ in range(2)]
+    assert [done.exit_code for done in again] == [0, 0]
+    assert "with 100 credits" in again[0].output
+    assert "nothing was added" in again[1].output
+    assert asyncio.run(balance(settings)) == 100_000
+
+
+def names(directory: Path) -> list[str]:
+    return [found.name for found in directory.iterdir()]
+
+
+async def furnish(settings: Settings) -> None:
+    """Somebody, and a plan to give."""
+    host = await open_host(settings)
+    sam = await host.accounts.create("sam@example.com", "Sam", None, [Role.BUILDER])
+    terms = PlanTerms(
+        title="Pack", slug="pack", price=Money(0, "USD"), credits=MilliCredits(100_000)
+    )
+    await host.catalogue.create_plan(None, terms, owner_id=sam.id)
+    await host.close()
+
+
+async def balance(settings: Settings) -> int:
+    host = await open_host(settings)
+    sam, now = await host.accounts.find("sam@example.com"), host.clock.now()
+    lines = await host.database.read(lambda s: balances(s, sam.id, now))
+    await host.close()
+    return sum(line.available for line in lines)
