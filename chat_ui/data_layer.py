@@ -102,13 +102,15 @@ class DataLayer(BaseDataLayer):
         title = redact(name) if name and user_id is None else None
         profile = (metadata or {}).get("chat_profile")
         now = self._host.clock.now()
+        # Asked here: units of work run in a thread that knows no chat session.
+        account_id = _account_here() if profile in OUR_PROFILES else None
 
         def work(unit: Unit) -> None:
             if user_id is not None:
                 chat_history.open_thread(unit.session, thread_id, int(user_id), now)
             if title:
                 chat_history.name_thread(unit.session, thread_id, title)
-            if profile in OUR_PROFILES and _is_theirs(unit, thread_id, _account_here()):
+            if profile in OUR_PROFILES and _is_theirs(unit, thread_id, account_id):
                 chat_history.merge_metadata(unit.session, thread_id, {"chat_profile": profile})
 
         try:

@@ -48,10 +48,12 @@ class ServerProcess:
         self._ended()
 
     def stop(self) -> None:
-        """Ask it to end, as an operator does."""
+        """Ask it to end, as an operator does. It must have met nothing unexpected."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
         self._ended()
+        log = self.log.read_text()
+        assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
 
     def _ended(self) -> None:
         assert self._process is not None

@@ -48,11 +48,11 @@ async def test_work_in_the_background_goes_on_whatever_one_round_raised() -> Non
     again.cancel()
 
 
+# On one kind of database only: one process serves an SQLite file.
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_an_access_token_revoked_at_one_process_is_soon_refused_at_the_others(
     host: Host, settings: Settings, database_kind: str
 ) -> None:
-    if database_kind == "sqlite":
-        pytest.skip("one process serves an SQLite file")
     shop = await host.database.run(add_shop)
     elsewhere = await open_host(settings)
     token = await elsewhere.access_tokens.issue(shop.subscriber_id, shop.offering_id)

@@ -200,11 +200,11 @@ async def test_the_open_holds_of_calls_are_released_too(hall: Hall) -> None:
     assert await hall.available() == BOUGHT
 
 
+# On one kind of database only: one process writes an SQLite file: all others are dead.
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 async def test_the_dead_are_struck_off_and_the_living_are_left_alone(
     hall: Hall, database_kind: str
 ) -> None:
-    if database_kind == "sqlite":
-        pytest.skip("one process writes an SQLite file: all others are dead")
     now = hall.clock.now()
     await alive(hall, "a living process", until=now + HOUR)
     await alive(hall, DEAD, until=now - MINUTE)
@@ -222,11 +222,11 @@ async def left_behind_call(hall: Hall, *, owner: str) -> None:
     )
 
 
+# On one kind of database only: a lease counts where several processes write.
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
 async def test_on_sqlite_every_other_process_is_dead_whatever_its_lease_says(
     hall: Hall, database_kind: str
 ) -> None:
-    if database_kind != "sqlite":
-        pytest.skip("a lease counts where several processes write")
     await alive(hall, DEAD, until=hall.clock.now() + HOUR)
     await left_behind(hall)
     await left_behind_call(hall, owner=DEAD)

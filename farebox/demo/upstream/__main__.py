@@ -28,11 +28,12 @@ def main(
     """Serve OpenAI's wire from a script, no AI. Stop with Ctrl-C."""
     keys = key or [DEFAULT_KEY]
     upstream = ScriptedUpstream(keys, Pace(words_per_s=words_per_s), keep_in=keep_in)
-    typer.echo(f"Keys it accepts: {', '.join(keys)}")
-    asyncio.run(_serve_until_stopped(upstream, port, host))
+    asyncio.run(_serve_until_stopped(upstream, port, host, keys))
 
 
-async def _serve_until_stopped(upstream: ScriptedUpstream, port: int, host: str) -> None:
+async def _serve_until_stopped(
+    upstream: ScriptedUpstream, port: int, host: str, keys: list[str]
+) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -40,6 +41,7 @@ async def _serve_until_stopped(upstream: ScriptedUpstream, port: int, host: str)
             loop.add_signal_handler(number, stopped.set)
     async with serve(upstream, port, host=host) as address:
         typer.echo(f"Scripted upstream, no AI: {address.openai_base_url}")
+        typer.echo(f"Keys it accepts: {', '.join(keys)}")
         await stopped.wait()
 
 
