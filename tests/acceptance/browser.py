@@ -13,6 +13,14 @@ CHROMIUM: Final = which("chromium")
 NO_CHROMIUM: Final = "Chromium is not installed (apt-get install chromium)"
 PATIENCE_MS: Final = 20_000
 PASSWORD: Final = "farebox-demo"
+# A page opens its socket again within a fraction of a second of loading, once it knows who it is
+# for; what is drawn in between is drawn over.
+NOTE_SOCKETS: Final = """
+    window.WebSocket = class extends window.WebSocket {
+        constructor(...all) { super(...all); window.lastSocketAt = performance.now(); }
+    };
+"""
+CONNECTED: Final = "window.lastSocketAt && performance.now() - window.lastSocketAt > 700"
 ARGUMENTS: Final = (
     "--no-sandbox",  # CI runs as root
     "--disable-gpu",
@@ -45,7 +53,9 @@ class Person:
     page_errors: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        expect.set_options(timeout=PATIENCE_MS)
         self.page.set_default_timeout(PATIENCE_MS)
+        self.page.add_init_script(NOTE_SOCKETS)
         self.page.on("pageerror", lambda error: self.page_errors.append(str(error)))
         self.page.on("websocket", self._listen)
         self.page.on(
@@ -66,9 +76,10 @@ class Person:
         self.arrive()
 
     def arrive(self) -> None:
-        """Wait until the chat is there and can be typed into."""
+        """Wait until the chat is there, can be typed into, and has stopped connecting anew."""
         self.page.locator("#chat-input").wait_for()
         expect(self.page.locator("#chat-submit, #stop-button")).to_be_visible()
+        self.page.wait_for_function(CONNECTED)
 
     def choose(self, slug: str) -> None:
         """Pick an assistant; a new conversation begins."""
