@@ -151,6 +151,6 @@ def _refuse(error: psycopg.Error) -> NoReturn:
     """The driver's error in our words; its text may quote values, so it is not kept."""
     if isinstance(error, (errors.DeadlockDetected, errors.LockNotAvailable)):
         raise LedgerBusy from None
-    if isinstance(error, psycopg.OperationalError):
+    if isinstance(error, (psycopg.OperationalError, errors.ReadOnlySqlTransaction)):
         raise LedgerDown(type(error).__name__) from None
     raise StatementBroke(type(error).__name__) from None

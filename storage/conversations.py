@@ -89,6 +89,8 @@ class LostRun:
     price: MilliCredits
     wallet_id: int | None
     hold_id: int | None
+    expires_at: Micros | None
+    """The hold's time, after which its asker may have been told that nothing is charged."""
 
 
 def thread_of(session: Session, thread_id: str) -> Thread | None:
@@ -279,6 +281,11 @@ def lost_runs(
     return [_lost(*row) for row in session.exec(statement)]
 
 
+def unfinished_runs(session: Session) -> set[str]:
+    """The ids of all runs that have not ended, whoever drives them."""
+    return set(session.exec(select(Run.id).where(col(Run.ended_at).is_(None))))
+
+
 def _lost(
     run: Run, assistant: Assistant | None, hold: Hold | None, answer: Message | None
 ) -> LostRun:
@@ -296,4 +303,5 @@ def _lost(
         price=MilliCredits(run.price),
         wallet_id=hold.wallet_id if hold else None,
         hold_id=hold.id if hold else None,
+        expires_at=Micros(hold.expires_at) if hold else None,
     )

@@ -33,6 +33,8 @@ POSTGRES_WRITERS: Final = 8
 WAITING_MAX: Final = 4096
 """Units that may wait to be written. Beyond it the honest answer is "try again"."""
 
+READ_ONLY: Final = "25006"
+"""What PostgreSQL says after a failover to a standby: the server is at fault, no statement."""
 _TRY_AGAIN: Final = frozenset({"40001", "40P01", "55P03"})
 """PostgreSQL's codes for two who waited for each other's rows: nothing of this one was written."""
 
@@ -186,9 +188,12 @@ class PostgresDoor:
         self._engine = engine
         self._threads = ThreadPoolExecutor(POSTGRES_WRITERS, thread_name_prefix="farebox-write")
         self._waiting = 0
+        self._is_closed = False
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Run `work` in a transaction."""
+        if self._is_closed:
+            raise LedgerDown("the database is closed")
         if self._waiting >= WAITING_MAX and not must_land:
             raise LedgerBusy
         self._waiting += 1
@@ -217,6 +222,7 @@ class PostgresDoor:
 
     async def close(self) -> None:
         """Wait for the transactions under way."""
+        self._is_closed = True
         await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
 
@@ -226,6 +232,8 @@ def _in_our_words(error: DBAPIError) -> Exception:
     match error:
         case OperationalError() | InterfaceError() if not _is_our_fault(error.orig):
             return _trouble(error.orig)
+        case _ if getattr(error.orig, "sqlstate", None) == READ_ONLY:
+            return LedgerDown(type(error.orig).__name__)
         case DataError():
             return UnfitValue("a value is none that the database can hold")
         case _:

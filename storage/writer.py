@@ -103,9 +103,9 @@ class Writer:
         return answer
 
     async def close(self) -> None:
-        """Write what is queued, then close the connection."""
-        await self._idle.wait()
+        """Write what is queued and take no more, then close the connection."""
         self._broken = self._broken or LedgerDown("the writer is closed")
+        await self._idle.wait()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._disconnect)
         self._thread.shutdown()
 

@@ -44,6 +44,7 @@ ENDPOINTS = (
     EndpointFields(method="GET", path="/cut/{bytes}"),
     EndpointFields(method="GET", path="/garbage"),
     EndpointFields(method="GET", path="/stream"),
+    EndpointFields(method="GET", path="/silent"),
     EndpointFields(method="GET", path="/redirect"),
     EndpointFields(method="GET", path="/cookie"),
     EndpointFields(method="POST", path="/hang"),

@@ -202,7 +202,9 @@ class Meter:
         What was delivered is paid for even when the database is away for a minute.
 
         Raises:
-            StorageError: it could not be written; the hold has expired by now, uncharged.
+            LedgerBusy, LedgerDown: not written by the hold's time. The hold may look open still;
+                whoever ends it from now on must release it.
+            Exception: it cannot be written at all, and was not tried again; the hold is open.
         """
         return await self._try(work, chain(END_PAUSES_S, repeat(END_EVERY_S)))
 

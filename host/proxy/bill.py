@@ -2,11 +2,12 @@
 
 What is due is decided by the answer (`host.proxy.calls`). A charge need not delay the last byte,
 so it can be begun early and waited for at the end; a connection that breaks, or a server that is
-stopped, cancels the waiting and not the writing.
+stopped, cancels the waiting and not the writing. Whoever stops the server finds the writing that
+is under way in a set and waits for that (`host.proxy.calls`).
 """
 
 import asyncio
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 
@@ -16,22 +17,29 @@ from host.proxy.answers import Charge
 from storage.books import HoldEnded
 from storage.credits import HoldClosedError
 
+Ending: TypeAlias = asyncio.Task[HoldEnded | None]
+"""The writing down of one call's end."""
+
 log = structlog.get_logger(__name__)
 
 
 class Bill:
     """What one call comes to. Without a tab the call is free for everyone."""
 
-    def __init__(self, meter: Meter, tab: Tab | None) -> None:
+    def __init__(self, meter: Meter, tab: Tab | None, endings: set[Ending]) -> None:
+        """`endings` holds the writing while it is under way, also when nobody waits for it."""
         self.is_due = False
         self._meter: Final = meter
         self._tab: Final = tab
-        self._ending: asyncio.Task[HoldEnded | None] | None = None
+        self._endings: Final = endings
+        self._ending: Ending | None = None
 
     def begin(self) -> None:
         """Start writing down what is due now; what is decided later changes nothing."""
         if self._ending is None:
             self._ending = asyncio.create_task(self._write())
+            self._endings.add(self._ending)
+            self._ending.add_done_callback(self._endings.discard)
 
     async def end(self) -> None:
         """Wait until it is written down."""

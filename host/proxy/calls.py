@@ -1,7 +1,8 @@
 """A metered call of a service: match, verify, hold, forward, charge.
 
 Decided by the upstream's status line: 2xx costs the endpoint's price, anything else passes through
-and costs nothing. A 2xx whose promised body breaks off before its first byte costs nothing either.
+and costs nothing. A 2xx whose promised body breaks off before its first byte costs nothing either,
+nor does one that is given up before it because the host stops.
 A caller who leaves before the status line pays nothing, one who leaves after it pays. Open
 endpoints and the builder's own calls are free; the former are never sent the builder's credential.
 
@@ -9,6 +10,7 @@ The headers of an event stream leave before its first byte, which may be long in
 state no charge: there is none yet. They name the receipt, which tells.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -28,8 +30,8 @@ from host.errors import (
     RateLimited,
     UpstreamFailed,
 )
-from host.metering.meter import Meter, MeteredWork, ReplayedTab, fingerprint
-from host.proxy.bill import Bill
+from host.metering.meter import Meter, MeteredWork, ReplayedTab, Tab, fingerprint
+from host.proxy.bill import Bill, Ending
 from host.proxy.destination import parse_origin
 from host.proxy.forwarding import ANSWER_S, Forwarder, Incoming, Outgoing
 from host.proxy.headers import Caller, RawHeaders, to_caller, to_upstream
@@ -48,6 +50,8 @@ OFFERINGS_MAX: Final = 1024
 """Offerings whose compiled endpoints are kept."""
 IN_FLIGHT_MAX: Final = 256
 """Calls of one offering at a time, a quarter of all connections: its slowness is its own."""
+CLOSING_S: Final = 10.0
+"""How long closing waits for what calls cost to be written down."""
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +82,7 @@ class Calls:
         self._forwarder = Forwarder(allow_private=settings.allow_private_upstreams)
         self._endpoints: dict[int, Endpoints[EndpointCard]] = {}
         self._in_flight: Counter[int] = Counter()
+        self._endings: set[Ending] = set()
 
     def endpoint(self, call: Call) -> EndpointCard:
         """The endpoint that the call means.
@@ -98,7 +103,7 @@ class Calls:
         if call.offering.state in {OfferingState.PAUSED, OfferingState.RETIRED}:
             raise OfferingPaused(f"{call.offering.title} is paused. Try again later.")
         with self._one_of_few(call.offering):
-            await self._carry(call, Bill(self._meter, None), send, credential=None)
+            await self._carry(call, self._bill(None), send, credential=None)
 
     async def serve(self, call: Call, endpoint: EndpointCard, account_id: int, send: Send) -> None:
         """Carry out an account's call of an endpoint with a price.
@@ -111,7 +116,11 @@ class Calls:
             await self._serve(call, endpoint, account_id, send)
 
     async def close(self) -> None:
-        """Close the connections to upstreams."""
+        """Wait until bills are written down, though not for ever, and close the connections."""
+        if self._endings:
+            _, late = await asyncio.wait(self._endings, timeout=CLOSING_S)
+            if late:  # the sweeper ends their holds, and nobody is charged
+                log.warning("call.bills_left", number=len(late))
         await self._forwarder.close()
 
     @contextmanager
@@ -148,7 +157,10 @@ class Calls:
         )
         if isinstance(opening, ReplayedTab):
             raise _replayed(opening)
-        await self._carry(call, Bill(self._meter, opening), send, credential=credential, body=body)
+        await self._carry(call, self._bill(opening), send, credential=credential, body=body)
+
+    def _bill(self, tab: Tab | None) -> Bill:
+        return Bill(self._meter, tab, self._endings)
 
     async def _carry(
         self,
@@ -225,8 +237,10 @@ async def _first_chunk(incoming: Incoming, bill: Bill) -> bytes:
     """The first bytes, and the charge begun: from here on the call is paid."""
     try:
         first = await incoming.chunk(within_s=ANSWER_S)
-    except FareboxError:
-        bill.is_due = False  # it broke before the first byte that it promised
+    except (FareboxError, asyncio.CancelledError):
+        # It broke before the first byte that it promised, or the host stops. A caller who left
+        # is another matter, and pays.
+        bill.is_due = False
         raise
     bill.begin()
     return first

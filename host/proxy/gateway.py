@@ -84,7 +84,7 @@ class Gateway:
             await self._refuse(send, error)
 
     async def close(self) -> None:
-        """Close the connections to upstreams."""
+        """Wait until bills are written down, and close the connections to upstreams."""
         await self._calls.close()
 
     async def _error_of(self, serving: Awaitable[None]) -> FareboxError | None:

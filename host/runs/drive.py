@@ -189,6 +189,9 @@ class Drive:
             is_open = await self._means.meter.renew(self._opened.tab)
         except LedgerUnavailable:
             return False
+        except Exception as error:  # noqa: BLE001 - saving the text must not end with it
+            self._log_fault("run.not_renewed", error)
+            return False
         if not is_open:  # the answer goes on, and will not be charged
             log.warning("run.hold_gone", run_id=run_id)
         return True

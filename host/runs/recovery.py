@@ -2,7 +2,8 @@
 
 A run whose provider confirms that it was completed is captured, with the whole text; every other
 is released and marked as interrupted, its partial text kept: nobody pays for what was not seen
-delivered. Each run is ended in a unit of work that first sees whether it still has to be, so this
+delivered, nor after the hold's time, when its process may have said already that nothing is
+charged. Each run is ended in a unit of work that first sees whether it still has to be, so this
 may be called twice, and by two processes at once.
 
 A run of the calling process itself is never taken for lost, however it looks in the tables: it may
@@ -27,7 +28,7 @@ from host.vault.envelope import SecretUnreadable
 from storage import conversations as saved
 from storage import leases, ledger
 from storage.books import EndHold, HoldEnded
-from storage.credits import HoldState, MilliCredits
+from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Unit
 from storage.entitlement import entitlement
 from storage.moments import NEVER, Micros
@@ -74,7 +75,7 @@ async def recover(means: Means, *, undriven: set[str]) -> Recovered:
     for run_id in stuck:  # by name alone: an error of SQL quotes what people wrote
         log.error("run.unrecovered", run_id=run_id)
     undriven -= ours - stuck
-    holds = await _release_holds(means, dead_at, stuck)
+    holds = await _release_holds(means, dead_at, is_all=not stuck)
     recovered = Recovered(
         captured=ends.count(HoldState.CAPTURED),
         released=ends.count(HoldState.RELEASED),
@@ -89,8 +90,14 @@ async def _recover_run(
     means: Means, run: saved.LostRun, at_once: asyncio.Semaphore, *, is_ours: bool
 ) -> HoldState | None:
     async with at_once:
-        delivered = None if is_ours else await _ask(means, run)
+        is_told = is_ours or _is_too_late(run, means.clock.now())
+        delivered = None if is_told else await _ask(means, run)
     return await means.database.run(lambda unit: _end(unit, means, run, delivered))
+
+
+def _is_too_late(run: saved.LostRun, now: Micros) -> bool:
+    """Whether whoever asked may have been told that nothing is charged (`Meter.insist`)."""
+    return run.expires_at is not None and run.expires_at <= now
 
 
 async def _ask(means: Means, run: saved.LostRun) -> Delivered | None:
@@ -118,10 +125,9 @@ def _end(
     if not saved.is_unfinished(unit.session, run.run_id):
         return None
     text = storable(delivered.text) if delivered else ""
-    is_whole = bool(text) and not text.isspace()
-    ended = _end_hold(unit, run, is_whole=is_whole, now=now)
-    is_late = is_whole and ended is not None and ended.state is HoldState.EXPIRED
-    reason = Reason.HOLD_EXPIRED if is_late else None if is_whole else Reason.INTERRUPTED
+    is_payable = bool(text) and not text.isspace() and not _is_too_late(run, now)
+    ended = _end_hold(unit, run, is_payable=is_payable, now=now)
+    is_whole = is_payable and (ended is None or ended.state is HoldState.CAPTURED)
     saved.end_run(
         unit.session,
         saved.RunEnd(
@@ -131,7 +137,7 @@ def _end(
             text=text if is_whole else run.text,
             charged=ended.captured if ended else MilliCredits(0),
             balance_after=ended.available if ended else None,
-            outcome=reason.value if reason else None,
+            outcome=None if is_whole else Reason.INTERRUPTED.value,
             usage=asdict(delivered.usage) if delivered and delivered.usage else None,
             now=now,
         ),
@@ -139,26 +145,38 @@ def _end(
     return HoldState.CAPTURED if is_whole else HoldState.RELEASED
 
 
-def _end_hold(unit: Unit, run: saved.LostRun, *, is_whole: bool, now: Micros) -> HoldEnded | None:
+def _end_hold(
+    unit: Unit, run: saved.LostRun, *, is_payable: bool, now: Micros
+) -> HoldEnded | None:
     if run.hold_id is None or run.wallet_id is None:  # the builder's own message
         return None
     facts = admission_facts(unit.session, account_id=run.account_id, offering_id=run.offering_id)
     plan_ids = entitlement(facts.periods, now=now).plan_ids if facts else ()
     end = EndHold(wallet_id=run.wallet_id, hold_id=run.hold_id, plan_ids=plan_ids, now=now)
-    return unit.books.capture(end, run.price) if is_whole else unit.books.release(end)
+    if not is_payable:
+        return unit.books.release(end)
+    try:
+        return unit.books.capture(end, run.price)
+    except HoldClosedError as error:
+        if error.state is HoldState.CAPTURED:
+            raise
+        return unit.books.release(end)  # as it was before: without its end the run stays stuck
 
 
-async def _release_holds(means: Means, dead_at: Micros, stuck: Collection[str]) -> int:
+async def _release_holds(means: Means, dead_at: Micros, *, is_all: bool) -> int:
     """Release what else dead owners held, and strike them off the list of the living.
 
-    The hold of a run that could not be ended is left open, for the next attempt to decide.
+    The hold of a run that has not ended is left open, for the next attempt to decide: it could not
+    be ended, or it has begun since, by a process that lives and was late to renew its lease.
     """
     database, owner = means.database, means.meter.owner
+    # The runs second: one that begins between the two has no hold among those that were seen.
     holds = await database.read(lambda s: ledger.open_holds_of_dead_owners(s, dead_at))
-    left = [hold for hold in holds if hold.owner != owner and hold.run_id not in stuck]
+    unfinished = await database.read(saved.unfinished_runs)
+    left = [hold for hold in holds if hold.owner != owner and hold.run_id not in unfinished]
     released = await release_abandoned(database, means.clock, left)
     dead = await database.read(lambda session: leases.dead_owners(session, dead_at))
-    struck = [] if stuck else [name for name in dead if name != owner]
+    struck = [name for name in dead if name != owner] if is_all else []
     if struck:
         await database.run(lambda unit: _strike_off(unit, struck))
     return released

@@ -49,6 +49,7 @@ log = structlog.get_logger(__name__)
 REHEARSAL_MAX_S: Final = 60.0
 LAST_WORDS_S: Final = 10.0
 """How long the ends of interrupted answers may take to be written."""
+LAST_RECOVERY_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +162,23 @@ class Runs:
     async def drain(self, timeout_s: float) -> None:
         """Begin nothing more; let answers finish, and interrupt those that take longer."""
         self._is_closing = True
-        await asyncio.gather(*self._entering, return_exceptions=True)
-        await _wait_for(self._driving, timeout_s)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout_s
+        await _wait_for(self._entering, timeout_s)
+        await _wait_for(self._driving, max(0.0, until - loop.time()))
         for answer in self._answers.all():
             answer.halt(Reason.INTERRUPTED)
         await _wait_for(self._driving, LAST_WORDS_S)
+        if self._undriven:
+            await self._recover_last()
+
+    async def _recover_last(self) -> None:
+        """Once more, and not for long: the next process would take our runs for any dead one's."""
+        try:
+            async with asyncio.timeout(LAST_RECOVERY_S):
+                await self.recover()
+        except Exception as error:  # noqa: BLE001 - the next process recovers them as well
+            log.warning("runs.unrecovered", kind=type(error).__name__)
 
     async def _enter(self, question: Question, *, only_existing: bool) -> LiveAnswer:
         """The answer to this question; or another that its thread is busy with."""
@@ -242,7 +255,7 @@ class Runs:
         await provider.run(request, show)
 
 
-async def _wait_for(tasks: Collection["asyncio.Task[None]"], timeout_s: float) -> None:
+async def _wait_for(tasks: Collection["asyncio.Task[object]"], timeout_s: float) -> None:
     if tasks:
         await asyncio.wait(list(tasks), timeout=timeout_s)
 

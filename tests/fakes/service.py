@@ -33,7 +33,7 @@ class Heard:
 
 
 class Service:
-    """Answers by path: mirror, status, cut, hang, stream, redirect, cookie."""
+    """Answers by path: mirror, status, cut, hang, stream, silent, redirect, cookie."""
 
     def __init__(self) -> None:
         self.heard: list[Heard] = []
@@ -65,6 +65,9 @@ class Service:
         if what == "stream":
             await self._stream(writer)
             return True
+        if what == "silent":
+            await self._silent(writer)
+            return False
         if what == "cut":
             await self._cut(writer, shown=int(rest[0]))
             return False
@@ -107,6 +110,12 @@ class Service:
         if shown:
             async with asyncio.timeout(LIMIT_S):
                 await self.gate.wait()
+
+    async def _silent(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(_head(200, [("Content-Type", "text/event-stream")]))
+        await writer.drain()
+        async with asyncio.timeout(LIMIT_S):
+            await self.gate.wait()
 
     async def _stream(self, writer: asyncio.StreamWriter) -> None:
         kind = [("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked")]

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Barrier, Event, Semaphore
@@ -279,3 +279,47 @@ def add_somebody(unit: Unit) -> None:
 
 def add(unit: Unit, email: str) -> None:
     add_account(unit.session, email=email)
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_a_standby_that_only_reads_is_named_down(database: Database) -> None:
+    """After a failover: the ledger's functions and plain statements alike."""
+
+    def on_a_standby(work: Callable[[Unit], object]) -> Callable[[Unit], object]:
+        def refused(unit: Unit) -> object:
+            unit.session.execute(text("SET TRANSACTION READ ONLY"))
+            return work(unit)
+
+        return refused
+
+    with pytest.raises(LedgerDown):
+        await database.run(on_a_standby(lambda unit: add_account(unit.session)))
+    with pytest.raises(LedgerDown):
+        await database.run(on_a_standby(lambda unit: unit.books.open_wallet(1)))
+
+
+async def test_a_database_that_was_closed_refuses_in_words(database_url: str) -> None:
+    closed = Database.open(database_url)
+    await closed.run(lambda unit: add_account(unit.session))
+    await closed.close()
+    with pytest.raises(LedgerDown):
+        await closed.run(lambda unit: add_account(unit.session))
+
+
+async def test_closing_takes_no_more_and_ends_although_others_still_ask(
+    sqlite_file: Path,
+) -> None:
+    closing_down = Database.open(sqlite_address(sqlite_file))
+
+    async def ask_again_and_again() -> None:
+        while True:
+            with suppress(LedgerBusy):
+                await closing_down.run(lambda unit: add_account(unit.session))
+
+    with locked(sqlite_file):
+        asking = asyncio.create_task(ask_again_and_again())
+        await asyncio.sleep(0)  # it has asked once and waits
+        async with asyncio.timeout(5):
+            await closing_down.close()
+            with pytest.raises(LedgerDown):
+                await asking

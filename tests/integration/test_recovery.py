@@ -4,18 +4,22 @@ A death is played by rows: what the dead process had committed, and nothing else
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import TypeVar
 from uuid import uuid4
 
 import pytest
 from sqlmodel import select
+from typing_extensions import override
 
 from host.errors import LedgerUnavailable
 from host.metering.abandoned import release_abandoned
 from host.providers.base import RunEvent, RunRequest, RunStarted
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import outcome_of
-from host.runs.recovery import Recovered
+from host.runs.recovery import Recovered, recover
+from host.runs.runner import Runs
 from storage import conversations as saved
 from storage import leases, ledger
 from storage.books import EndHold, HoldOpened
@@ -26,8 +30,11 @@ from storage.models.money import ProcessLease
 from storage.moments import HOUR, MINUTE, NEVER, Micros
 from storage.run_states import RunState
 from tests.builders import hold_of
-from tests.conversing import BOUGHT, PRICE, THREAD, Hall, open_hall
+from tests.conversing import BOUGHT, NAMING, PRICE, SLUG, THREAD, Hall, open_hall
 from tests.fakes.clock import ManualClock
+from tests.fakes.fragile_database import FragileDatabase, OvertakenDatabase
+
+T = TypeVar("T")
 
 DEAD = "a dead process"
 PARTIAL = "Forty"
@@ -37,6 +44,20 @@ PARTIAL = "Forty"
 async def hall(database: Database, database_url: str, clock: ManualClock) -> AsyncIterator[Hall]:
     async with open_hall(database, database_url, clock) as opened:
         yield opened
+
+
+class StalledDatabase(FragileDatabase):
+    """Its writes wait until the test opens the way."""
+
+    def __init__(self, behind: Database) -> None:
+        super().__init__(behind)
+        self.reached, self.is_open = asyncio.Event(), asyncio.Event()
+
+    @override
+    async def run(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
+        self.reached.set()
+        await self.is_open.wait()
+        return await super().run(work, must_land=must_land)
 
 
 async def left_behind(
@@ -163,22 +184,44 @@ async def test_a_key_that_no_longer_opens_charges_nothing(hall: Hall) -> None:
     assert await hall.charges() == []
 
 
-async def test_an_answer_confirmed_after_its_hold_expired_is_given_and_not_charged(
-    hall: Hall,
+@pytest.mark.parametrize("is_swept", [True, False])
+async def test_after_the_time_of_its_hold_a_run_is_released_whatever_the_provider_says(
+    hall: Hall, is_swept: bool
 ) -> None:
     provider_run = await answered_upstream(hall, "What is 6 * 7?")
     run_id = await left_behind(hall, provider_run=provider_run)
     now = hall.clock.advance(HOUR)
-    await hall.database.run(lambda unit: unit.books.sweep(now))
-    await hall.reborn().recover()
+    if is_swept:
+        await hall.database.run(lambda unit: unit.books.sweep(now))
+    assert await hall.reborn().recover() == Recovered(captured=0, released=1, holds=0)
     run = await hall.run(run_id)
-    assert (run.state, run.outcome, run.charged) == (
-        RunState.COMPLETED,
-        Reason.HOLD_EXPIRED,
-        0,
-    )
-    assert "42" in (await hall.said())[-1].message.text
+    assert (run.state, run.outcome, run.charged) == (RunState.FAILED, Reason.INTERRUPTED, 0)
+    assert (await hall.said())[-1].message.text == PARTIAL
     assert await hall.charges() == []
+    assert await hall.available() == BOUGHT
+
+
+async def test_a_confirmed_run_whose_hold_was_released_is_ended_uncharged(hall: Hall) -> None:
+    provider_run = await answered_upstream(hall, "What is 6 * 7?")
+    run_id = await left_behind(hall, provider_run=provider_run)
+    holds = await hall.database.read(lambda s: ledger.open_holds_of_dead_owners(s, NEVER))
+    assert await release_abandoned(hall.database, hall.clock, holds) == 1
+    assert await hall.reborn().recover() == Recovered(captured=0, released=1, holds=0)
+    run = await hall.run(run_id)
+    assert (run.state, run.outcome, run.charged) == (RunState.FAILED, Reason.INTERRUPTED, 0)
+    assert await hall.charges() == []
+
+
+async def test_a_run_that_begins_while_the_lost_are_looked_for_keeps_its_hold(hall: Hall) -> None:
+    overtaken = OvertakenDatabase(hall.database)
+
+    async def begin() -> None:
+        await left_behind(hall, owner="late to renew its lease")
+
+    overtaken.by = begin
+    means = replace(hall.means, database=overtaken)
+    assert await recover(means, undriven=set()) == Recovered(0, 0, 0)
+    assert [hold.state for hold in await hall.holds()] == [HoldState.OPEN]
 
 
 async def test_recovering_twice_or_twice_at_once_ends_each_run_once(hall: Hall) -> None:
@@ -303,6 +346,34 @@ async def test_a_beginning_that_landed_unheard_is_ended_by_recovery(hall: Hall) 
     assert (await fragile.hall.runs.recover()).released == 1
     assert await hall.available() == BOUGHT
     assert (await fragile.hall.ask("What is 6 * 7?")).charged == PRICE
+
+
+async def test_shutting_down_ends_what_nobody_drives(hall: Hall) -> None:
+    fragile = hall.fragile()
+    fragile.database.is_mute = True
+    with pytest.raises(LedgerUnavailable):
+        await fragile.hall.begin("What is 6 * 7?")
+    fragile.database.is_mute = False
+    await fragile.hall.runs.drain(0)
+    assert [hold.state for hold in await hall.holds()] == [HoldState.RELEASED]
+
+
+async def test_shutting_down_does_not_wait_for_ever_for_who_is_still_entering(hall: Hall) -> None:
+    stalled = StalledDatabase(hall.database)
+    runs = Runs(replace(hall.means, database=stalled), NAMING)
+    begin = runs.begin(
+        account_id=hall.shop.subscriber_id,
+        thread_id=THREAD,
+        offering_slug=SLUG,
+        text="What is 6 * 7?",
+        message_id="m1",
+    )
+    beginning = asyncio.create_task(begin)
+    await stalled.reached.wait()
+    async with asyncio.timeout(5):
+        await runs.drain(0)
+    stalled.is_open.set()
+    assert (await (await beginning).outcome()).charged == PRICE
 
 
 async def test_a_hold_that_its_owner_ends_at_the_same_moment_keeps_no_other_from_being_released(
