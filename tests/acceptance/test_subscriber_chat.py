@@ -30,6 +30,7 @@ def test_a_paid_answer_streams_and_its_receipt_is_right(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("trigger", "sentence"),
     [
@@ -42,20 +43,25 @@ def test_a_paid_answer_streams_and_its_receipt_is_right(
         ("/quota", "trying again will not help"),
     ],
 )
-def test_what_fails_costs_nothing_and_says_so(people: People, trigger: str, sentence: str) -> None:
-    sam = people.person()
+def test_what_fails_costs_nothing_and_says_so(
+    people: People, trigger: str, sentence: str, size: dict[str, int]
+) -> None:
+    sam = people.person(size=size)
     sam.sign_in(SAM)
     before = sam.credits_left()
     sam.say(trigger)
     expect(sam.page.get_by_text(re.compile(re.escape(sentence))).last).to_be_visible()
     sam.settled()
-    sam.picture(f"free{trigger.replace('/', '-')}", PICTURES)
+    sam.picture(f"free{trigger.replace('/', '-')}-{size['width']}", PICTURES)
     assert sam.credits_left() == before
 
 
 @pytest.mark.browser
-def test_a_reload_keeps_the_conversation_and_its_receipt(people: People) -> None:
-    sam = people.person()
+@pytest.mark.parametrize("size", SIZES)
+def test_a_reload_keeps_the_conversation_and_its_receipt(
+    people: People, size: dict[str, int]
+) -> None:
+    sam = people.person(size=size)
     sam.sign_in(SAM)
     answer = sam.ask("What is 6 * 7?")
     expect(answer).to_contain_text("42")
