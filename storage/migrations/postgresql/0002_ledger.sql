@@ -425,3 +425,36 @@ BEGIN
     PERFORM ledger_save(w);
   END LOOP;
 END $$;
+
+-- Holds, captures and releases of many callers in one call and one commit. The wallets are taken
+-- by id, so that two batches cannot wait for each other; what concerns one wallet is done in the
+-- order in which it came. Each item is a JSON object; its position, from 1, comes with its answer.
+-- An item without an answer names no wallet or hold.
+CREATE FUNCTION ledger_batch(p_items text[]) RETURNS TABLE (
+  "position" int, outcome text, hold_id bigint, public_id text, run_id text, state text,
+  amount bigint, captured bigint, shortfall bigint, at_version bigint, available bigint, cap bigint,
+  spent bigint, resets_at bigint
+) LANGUAGE plpgsql AS $$
+DECLARE i record;
+BEGIN
+  FOR i IN
+    SELECT u.position::int AS position, x.* FROM unnest(p_items) WITH ORDINALITY AS u(item, position),
+        jsonb_to_record(u.item::jsonb) AS x(
+          wallet bigint, "public" text, operation text, key text, print text, amount bigint,
+          plans bigint[], owner text, now bigint, expires bigint, offering bigint, run text,
+          hold bigint, state text)
+      ORDER BY x.wallet, u.position
+  LOOP
+    IF i.hold IS NULL THEN
+      RETURN QUERY SELECT i.position, h.outcome, h.hold_id, h.public_id, h.run_id, h.state,
+          h.amount, h.captured, NULL::bigint, h.at_version, h.available, h.cap, h.spent, h.resets_at
+        FROM ledger_hold(i.wallet, i.public, i.operation, i.key, decode(i.print, 'hex'), i.amount,
+          i.plans, i.owner, i.now, i.expires, i.offering, i.run) h;
+    ELSE
+      RETURN QUERY SELECT i.position, e.outcome, NULL::bigint, e.public_id, NULL, e.state,
+          NULL::bigint, e.captured, e.shortfall, e.at_version, e.available, NULL::bigint,
+          NULL::bigint, NULL::bigint
+        FROM ledger_end(i.wallet, i.hold, i.plans, i.now, i.state, i.amount) e;
+    END IF;
+  END LOOP;
+END $$;
