@@ -6,6 +6,7 @@
 -- takes them by id, so there is no deadlock between verbs. Refusals come back as rows. No row at
 -- all means that there is no such wallet, hold or grant.
 -- A verb changes its copy of the wallet's row and saves it once, at the end.
+-- All are PL/pgSQL: it keeps its plans, where a function in SQL is planned anew at every call.
 
 DROP FUNCTION ledger_sweep(bigint, int);
 DROP FUNCTION ledger_renew(bigint, bigint, bigint);
@@ -20,12 +21,12 @@ DROP FUNCTION ledger_spendable(bigint, bigint[], bigint);
 DROP FUNCTION ledger_append(wallet, text, bigint, bigint, bigint, text);
 DROP FUNCTION ledger_save(wallet);
 
-CREATE FUNCTION ledger_save(w wallet) RETURNS void
-LANGUAGE sql AS $$
+CREATE FUNCTION ledger_save(w wallet) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
   UPDATE wallet SET credits = w.credits, debits = w.debits, held = w.held, seq = w.seq,
     version = w.version, head = w.head, last_at = w.last_at, spent_day = w.spent_day,
-    spent = w.spent, daily_cap = w.daily_cap WHERE id = w.id
-$$;
+    spent = w.spent, daily_cap = w.daily_cap WHERE id = w.id;
+END $$;
 
 -- Writes the next entry at w.last_at and returns the wallet as it is afterwards.
 CREATE FUNCTION ledger_append(
@@ -58,24 +59,21 @@ BEGIN
   RETURN w;
 END $$;
 
--- What is left on some plans: to spend, with what is held, and how much the newest grant that
--- still bears anything was of.
-CREATE FUNCTION ledger_balance(
-  p_wallet bigint, p_plans bigint[], p_now bigint, OUT spendable bigint, OUT unspent bigint,
-  OUT last_grant bigint
-) LANGUAGE sql STABLE AS $$
-  SELECT COALESCE(SUM(remaining), 0)::bigint, COALESCE(SUM(remaining + held), 0)::bigint,
-      COALESCE((array_agg(amount ORDER BY id DESC))[1], 0)
-    FROM credit_grant
-    WHERE wallet_id = p_wallet AND remaining + held > 0 AND state = 'active'
-      AND plan_id = ANY (p_plans) AND effective_at <= p_now AND expires_at > p_now
-$$;
+-- What can be spent now from live grants of these plans.
+CREATE FUNCTION ledger_spendable(p_wallet bigint, p_plans bigint[], p_now bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT COALESCE(SUM(g.remaining), 0) FROM credit_grant g
+    WHERE g.wallet_id = p_wallet AND g.remaining + g.held > 0 AND g.state = 'active'
+      AND g.plan_id = ANY (p_plans) AND g.effective_at <= p_now AND g.expires_at > p_now);
+END $$;
 
 CREATE FUNCTION ledger_available(p_wallet bigint, p_plans bigint[], p_now bigint)
-RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
-  SELECT (ledger_balance(id, p_plans, GREATEST(last_at, p_now))).spendable
-    FROM wallet WHERE id = p_wallet
-$$;
+RETURNS SETOF bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN QUERY SELECT ledger_spendable(id, p_plans, GREATEST(last_at, p_now))
+    FROM wallet WHERE id = p_wallet;
+END $$;
 
 CREATE FUNCTION ledger_grant(
   p_wallet bigint, p_plan bigint, p_plan_version bigint, p_source text, p_source_ref text,
@@ -110,33 +108,34 @@ DECLARE
   c_day constant bigint := 86400000000;  -- in microseconds; a cap counts days of UTC
   w wallet;
   h hold;
-  v_available bigint;
-  v_spent bigint;
 BEGIN
   SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
   IF NOT FOUND THEN RETURN; END IF;
-  SELECT b.spendable INTO v_available FROM ledger_balance(p_wallet, p_plans, w.last_at) b;
+  at_version := w.version;
+  available := ledger_spendable(p_wallet, p_plans, w.last_at);
   SELECT * INTO h FROM hold x
     WHERE x.wallet_id = p_wallet AND x.operation = p_operation AND x.idempotency_key = p_key;
-  IF FOUND THEN
-    IF h.fingerprint = p_print THEN
-      RETURN QUERY SELECT 'replayed', h.id, h.public_id::text, h.run_id, h.state, h.amount,
-        h.captured, h.opened_version, v_available, NULL::bigint, NULL::bigint, NULL::bigint;
-    ELSE
-      RETURN QUERY SELECT 'conflict', NULL::bigint, NULL, NULL, NULL, NULL::bigint, NULL::bigint,
-        w.version, v_available, NULL::bigint, NULL::bigint, NULL::bigint;
-    END IF;
+  IF FOUND AND h.fingerprint <> p_print THEN
+    outcome := 'conflict';
+    RETURN NEXT;
+    RETURN;
+  ELSIF FOUND THEN
+    outcome := 'replayed';  -- which is never 'opened'
+    hold_id := h.id; public_id := h.public_id; run_id := h.run_id; state := h.state;
+    amount := h.amount; captured := h.captured; at_version := h.opened_version;
+    RETURN NEXT;
     RETURN;
   END IF;
-  IF p_amount > v_available THEN
-    RETURN QUERY SELECT 'insufficient', NULL::bigint, NULL, NULL, NULL, p_amount, NULL::bigint,
-      w.version, v_available, NULL::bigint, NULL::bigint, NULL::bigint;
+  amount := p_amount;
+  spent := w.held + CASE WHEN w.spent_day = w.last_at / c_day THEN w.spent ELSE 0 END;
+  IF p_amount > available THEN
+    outcome := 'insufficient';
+    RETURN NEXT;
     RETURN;
-  END IF;
-  v_spent := w.held + CASE WHEN w.spent_day = w.last_at / c_day THEN w.spent ELSE 0 END;
-  IF p_amount > 0 AND v_spent + p_amount > w.daily_cap THEN
-    RETURN QUERY SELECT 'over cap', NULL::bigint, NULL, NULL, NULL, p_amount, NULL::bigint,
-      w.version, v_available, w.daily_cap, v_spent, (w.last_at / c_day + 1) * c_day;
+  ELSIF p_amount > 0 AND spent + p_amount > w.daily_cap THEN
+    outcome := 'over cap';
+    cap := w.daily_cap; resets_at := (w.last_at / c_day + 1) * c_day;
+    RETURN NEXT;
     RETURN;
   END IF;
   w.held := w.held + p_amount;
@@ -145,29 +144,34 @@ BEGIN
       run_id, owner, amount, captured, shortfall, state, created_at, expires_at, opened_version)
     VALUES (p_public::uuid, p_wallet, p_operation, p_key, p_print, p_offering,
       p_run, p_owner, p_amount, 0, 0, 'open', w.last_at, p_expires, w.version)
-    RETURNING x.* INTO h;
-  -- Draw-down, as in storage.credits: each grant bears what those before it could not.
-  IF p_amount > 0 THEN
-    WITH drawn AS (
-      INSERT INTO allocation AS a (wallet_id, hold_id, grant_id, amount)
-        SELECT p_wallet, h.id, g.id, LEAST(g.remaining, p_amount - g.before)
-          FROM (SELECT c.id, c.remaining,
-              (SUM(c.remaining) OVER (ORDER BY c.priority, c.expires_at, c.id))::bigint
-                - c.remaining AS before
-            FROM credit_grant c
-            WHERE c.wallet_id = p_wallet AND c.remaining + c.held > 0 AND c.remaining > 0
-              AND c.state = 'active' AND c.plan_id = ANY (p_plans)
-              AND c.effective_at <= w.last_at AND c.expires_at > w.last_at
-          ) AS g WHERE g.before < p_amount
-        RETURNING a.grant_id, a.amount
-    )
-    UPDATE credit_grant AS g SET remaining = g.remaining - d.amount, held = g.held + d.amount
-      FROM drawn AS d WHERE g.id = d.grant_id;
-  END IF;
+    RETURNING x.id INTO hold_id;
+  PERFORM ledger_draw_down(w, hold_id, p_amount, p_plans);
   PERFORM ledger_save(w);
-  RETURN QUERY SELECT 'opened', h.id, h.public_id::text, h.run_id, h.state, h.amount, h.captured,
-    h.opened_version, v_available - p_amount, NULL::bigint, NULL::bigint, NULL::bigint;
-    -- a replay is never 'opened'
+  outcome := 'opened';
+  public_id := p_public; at_version := w.version; available := available - p_amount;
+  RETURN NEXT;
+END $$;
+
+-- Sets an amount aside for a hold: each grant bears what those before it could not, in the order
+-- of storage.credits.draw_down. Whether they suffice has been asked before.
+CREATE FUNCTION ledger_draw_down(w wallet, p_hold bigint, p_amount bigint, p_plans bigint[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE g record; v_left bigint := p_amount; v_part bigint;
+BEGIN
+  FOR g IN
+    SELECT c.id, c.remaining FROM credit_grant c
+      WHERE c.wallet_id = w.id AND c.remaining + c.held > 0 AND c.remaining > 0
+        AND c.state = 'active' AND c.plan_id = ANY (p_plans)
+        AND c.effective_at <= w.last_at AND c.expires_at > w.last_at
+      ORDER BY c.priority, c.expires_at, c.id
+  LOOP
+    EXIT WHEN v_left <= 0;
+    v_part := LEAST(g.remaining, v_left);
+    v_left := v_left - v_part;
+    INSERT INTO allocation (wallet_id, hold_id, grant_id, amount)
+      VALUES (w.id, p_hold, g.id, v_part);
+    UPDATE credit_grant SET remaining = remaining - v_part, held = held + v_part WHERE id = g.id;
+  END LOOP;
 END $$;
 
 -- Ends an open hold of a locked wallet: charges p_used in draw-down order, gives back the rest.
@@ -217,10 +221,11 @@ END $$;
 
 -- How far down a balance is, as storage.credits.balance_mark: 0 fine, 1 low, 2 exhausted.
 CREATE FUNCTION ledger_mark(p_left bigint, p_price bigint, p_last_grant bigint) RETURNS int
-LANGUAGE sql IMMUTABLE AS $$
-  SELECT CASE WHEN p_left < p_price THEN 2
-    WHEN p_left < 5 * p_price AND p_left * 5 < p_last_grant THEN 1 ELSE 0 END
-$$;
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  RETURN CASE WHEN p_left < p_price THEN 2
+    WHEN p_left < 5 * p_price AND p_left * 5 < p_last_grant THEN 1 ELSE 0 END;
+END $$;
 
 -- Captures (p_state 'captured') or releases ('released', p_used 0) a hold. The same end again
 -- returns what was recorded, another is answered 'closed'. Used after expiry: only a shortfall.
@@ -231,34 +236,54 @@ CREATE FUNCTION ledger_end(
   outcome text, public_id text, state text, captured bigint, shortfall bigint, at_version bigint,
   available bigint
 ) LANGUAGE plpgsql AS $$
-DECLARE w wallet; h hold; b record; v_mark int; v_captured bigint := 0;
+DECLARE w wallet; h hold;
 BEGIN
   SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
   IF NOT FOUND THEN RETURN; END IF;
   SELECT * INTO h FROM hold x WHERE x.id = p_hold AND x.wallet_id = p_wallet;
   IF NOT FOUND THEN RETURN; END IF;
   outcome := 'ended';
+  public_id := h.public_id; state := h.state; captured := h.captured; shortfall := h.shortfall;
+  at_version := h.ended_version;
   IF h.state = 'open' THEN
     w := ledger_close(w, h, p_state, p_used);
     PERFORM ledger_save(w);
-    v_captured := LEAST(p_used, h.amount);
-  ELSIF h.state = 'expired' THEN
-    UPDATE hold x SET shortfall = p_used WHERE x.id = p_hold AND x.shortfall = 0 AND p_used > 0;
-  ELSIF h.state <> p_state OR h.captured + h.shortfall <> p_used THEN
+    state := p_state; captured := LEAST(p_used, h.amount); shortfall := p_used - captured;
+    at_version := w.version;
+    IF captured > 0 THEN
+      PERFORM ledger_tell_if_low(w, h, captured, p_plans);
+    END IF;
+  ELSIF h.state = 'expired' AND h.shortfall = 0 AND p_used > 0 THEN
+    UPDATE hold x SET shortfall = p_used WHERE x.id = p_hold;
+    shortfall := p_used;
+  ELSIF h.state <> 'expired' AND (h.state <> p_state OR h.captured + h.shortfall <> p_used) THEN
     outcome := 'closed';
   END IF;
-  SELECT * INTO b FROM ledger_balance(p_wallet, p_plans, w.last_at);
-  IF v_captured > 0 THEN
-    v_mark := ledger_mark(b.unspent, h.amount, b.last_grant);
-    IF v_mark > ledger_mark(b.unspent + v_captured, h.amount, b.last_grant) THEN
-      INSERT INTO outbox (topic, payload, created_at) VALUES (
-        CASE v_mark WHEN 1 THEN 'balance.low' ELSE 'balance.exhausted' END,
-        json_build_object('wallet_id', p_wallet, 'plan_ids', p_plans, 'left', b.unspent,
-          'price', h.amount, 'version', w.version), w.last_at);
-    END IF;
+  available := ledger_spendable(p_wallet, p_plans, w.last_at);
+  RETURN NEXT;
+END $$;
+
+-- Announces, with a charge itself, the threshold that it crossed. A balance that is enough for
+-- five more is neither low nor exhausted, whatever was granted last.
+CREATE FUNCTION ledger_tell_if_low(w wallet, h hold, p_captured bigint, p_plans bigint[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE v_left bigint; v_last_grant bigint; v_mark int;
+BEGIN
+  SELECT COALESCE(SUM(g.remaining + g.held), 0) INTO v_left FROM credit_grant g
+    WHERE g.wallet_id = w.id AND g.remaining + g.held > 0 AND g.state = 'active'
+      AND g.plan_id = ANY (p_plans) AND g.effective_at <= w.last_at AND g.expires_at > w.last_at;
+  IF v_left >= 5 * h.amount THEN RETURN; END IF;
+  SELECT COALESCE((SELECT g.amount FROM credit_grant g
+    WHERE g.wallet_id = w.id AND g.remaining + g.held > 0 AND g.state = 'active'
+      AND g.plan_id = ANY (p_plans) AND g.effective_at <= w.last_at AND g.expires_at > w.last_at
+    ORDER BY g.id DESC LIMIT 1), 0) INTO v_last_grant;
+  v_mark := ledger_mark(v_left, h.amount, v_last_grant);
+  IF v_mark > ledger_mark(v_left + p_captured, h.amount, v_last_grant) THEN
+    INSERT INTO outbox (topic, payload, created_at) VALUES (
+      CASE v_mark WHEN 1 THEN 'balance.low' ELSE 'balance.exhausted' END,
+      json_build_object('wallet_id', w.id, 'plan_ids', p_plans, 'left', v_left,
+        'price', h.amount, 'version', w.version), w.last_at);
   END IF;
-  RETURN QUERY SELECT outcome, x.public_id::text, x.state, x.captured, x.shortfall,
-    x.ended_version, b.spendable FROM hold x WHERE x.id = p_hold;
 END $$;
 
 CREATE FUNCTION ledger_renew(p_wallet bigint, p_hold bigint, p_expires bigint)
