@@ -110,7 +110,8 @@ def _charges_told(attempts: list[tuple[str, Attempt]]) -> dict[str, int]:
         if not paid:
             assert all(_is_out_of_credits(door, refusal) for refusal in refusals), attempt
             continue
-        [(receipt, charged)] = paid  # both answers to a doubled request, if there are two
+        assert len(paid) == 1, f"one delivery was charged twice: {attempt}"
+        [(receipt, charged)] = paid
         assert refusals <= BEFORE, attempt
         assert receipt is not None
         assert receipt not in charges, "a receipt is for one delivery"
