@@ -10,6 +10,7 @@ from typing import Final
 from uuid import uuid4
 
 import psycopg
+import pytest
 from sqlalchemy.engine import make_url
 
 from storage.database import Database
@@ -21,6 +22,8 @@ KINDS: Final = ("sqlite", "postgresql")
 SERVER: Final = os.environ.get("FAREBOX_TEST_DATABASE_URL", "")  # noqa: TID251 - for tests alone
 """A PostgreSQL server where databases may be created, as in postgresql://root@localhost/test."""
 NO_SERVER: Final = "FAREBOX_TEST_DATABASE_URL names no PostgreSQL server"
+SQLITE_ALONE: Final = pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+"""For tests of what is decided without the database: its kind makes no difference to them."""
 _OVERDUE_IS_FINE: Final = Micros(0)
 """The moment tests verify at: what is past its time is for the sweeper, whom tests call or not."""
 

@@ -3,13 +3,16 @@
 Amounts are integers of milli-credits. The totals in `wallet` and `credit_grant` are caches of
 `entry`, written in the same unit of work and checked by `storage.invariants`; entries are never
 changed, and triggers made by the migrations see to it. Written only by `storage.books`; here the
-tables are declared, for migrations and for reading.
+tables are declared, for migrations and for reading, and whoever writes one of their rows through
+the ORM all the same is refused. A `version_id_col` on `wallet.version` would not do: it refuses
+only who wrote *late*, and counts the version up itself for everybody else.
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Text, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Text, event, text
+from sqlalchemy.orm import ORMExecuteState, Session
 from sqlmodel import Field, Index, SQLModel, UniqueConstraint
 
 from storage.models.base import BigInt, CompactId
@@ -340,3 +343,30 @@ class ProcessLease(SQLModel, table=True):
     owner: str = Field(primary_key=True)
     started_at: int = Field(sa_type=BigInt)
     expires_at: int = Field(sa_type=BigInt)
+
+
+OF_THE_BOOKS: Final = (Wallet, CreditGrant, Hold, Allocation, Entry)
+"""Whose rows are written by `storage.books` alone."""
+
+
+class StrayWrite(Exception):
+    """A fault of ours: the ORM was told to write a table that only the books may write."""
+
+
+def _refuse_row(_mapper: object, _connection: object, row: SQLModel) -> None:
+    raise StrayWrite(f"{row.__tablename__} is written by storage.books alone")
+
+
+def _refuse_statement(state: ORMExecuteState) -> None:
+    """The same for `update(Wallet)` and its like, which no row's event sees."""
+    if not (state.is_insert or state.is_update or state.is_delete):
+        return
+    table = getattr(getattr(state.statement, "table", None), "name", None)
+    if any(table == kind.__tablename__ for kind in OF_THE_BOOKS):
+        raise StrayWrite(f"{table} is written by storage.books alone")
+
+
+for _kind in OF_THE_BOOKS:
+    for _moment in ("before_insert", "before_update", "before_delete"):
+        event.listen(_kind, _moment, _refuse_row)
+event.listen(Session, "do_orm_execute", _refuse_statement)

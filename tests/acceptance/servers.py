@@ -4,6 +4,7 @@ import os
 import re
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,6 +95,14 @@ def farebox(
         check=False,
         env=environment(settings or {}),
     )
+
+
+def free_port() -> int:
+    """A port that nothing listens on, for a server whose address must be known beforehand."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """`farebox serve` on settings alone: another program's upstream, and both kinds of database."""
 
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.acceptance.browser import Person
 from tests.acceptance.builder import publish_assistant
-from tests.acceptance.servers import ServerProcess, farebox
+from tests.acceptance.servers import ServerProcess, farebox, free_port
 from tests.databases import Databases
 
 KEY = "sk-demo-served-5555555555555555"
@@ -52,7 +51,7 @@ def test_a_builders_key_and_the_settings_are_all_it_takes(
                 "account", "create", f"{who}@example.com", "--role", who, "--password-stdin",
                 stdin=f"{WORDS}\n",
             )  # fmt: skip
-        port = _free_port()
+        port = free_port()
         server = ServerProcess(
             ["farebox", "serve", "--port", str(port), "--data-dir", str(data_dir)],
             log=tmp_path / "serve.log",
@@ -63,13 +62,6 @@ def test_a_builders_key_and_the_settings_are_all_it_takes(
         finally:
             server.stop()
         run("ledger", "verify")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _register_and_chat(browser: Browser, address: str, run: Callable[..., None]) -> None:

@@ -137,21 +137,40 @@ async def page(
             await client.disconnect()
 
 
+@pytest.fixture(scope="module")
+def cookies(server: ServerProcess) -> dict[str, httpx.Cookies]:
+    """By e-mail address, a login session: checking a password is slow on purpose, so once each."""
+    return {email: logged_in(server, email) for email in (SAM, OLGA, BEA)}
+
+
+def logged_in(server: ServerProcess, email: str) -> httpx.Cookies:
+    with httpx.Client(base_url=server.address) as http:
+        answer = http.post("/login", data={"email": email, "password": PASSWORD})
+        assert answer.status_code == 303
+        return http.cookies
+
+
 @pytest.fixture
-async def sam(server: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in(server, SAM) as http:
+async def sam(
+    server: ServerProcess, cookies: dict[str, httpx.Cookies]
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[SAM]) as http:
         yield http
 
 
 @pytest.fixture
-async def olga(server: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in(server, OLGA) as http:
+async def olga(
+    server: ServerProcess, cookies: dict[str, httpx.Cookies]
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[OLGA]) as http:
         yield http
 
 
 @pytest.fixture
-async def bea(server: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in(server, BEA) as http:
+async def bea(
+    server: ServerProcess, cookies: dict[str, httpx.Cookies]
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[BEA]) as http:
         yield http
 
 

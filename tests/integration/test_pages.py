@@ -22,6 +22,7 @@ from storage.models.catalogue import OfferingState, Subscription
 from storage.models.money import GrantSource
 from storage.moments import NEVER
 from tests.builders import Shop, add_offering, add_plan, grant_of, hold_of
+from tests.databases import SQLITE_ALONE
 from tests.door import Door, key_of
 from tests.fakes.clock import START, ManualClock
 
@@ -105,6 +106,7 @@ async def paid_message(host: PagesHost, account_id: int) -> str:
     return await host.database.run(work)
 
 
+@SQLITE_ALONE
 async def test_signing_in_leads_where_one_wanted_to_go(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -121,6 +123,7 @@ async def test_signing_in_leads_where_one_wanted_to_go(
     assert again.headers["location"] == "/account"
 
 
+@SQLITE_ALONE
 async def test_where_one_wanted_to_go_is_not_read_from_the_host_header(
     browser: httpx.AsyncClient,
 ) -> None:
@@ -128,6 +131,7 @@ async def test_where_one_wanted_to_go_is_not_read_from_the_host_header(
     assert asked.headers["location"] == "/login?next=%2Faccount"
 
 
+@SQLITE_ALONE
 async def test_signing_in_never_leads_to_another_host(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -137,6 +141,7 @@ async def test_signing_in_never_leads_to_another_host(
     assert (await browser.get("/login?next=https://e.example")).headers["location"] == "/"
 
 
+@SQLITE_ALONE
 async def test_a_wrong_password_keeps_the_address_and_forgets_the_password(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -150,6 +155,7 @@ async def test_a_wrong_password_keeps_the_address_and_forgets_the_password(
         assert "set-cookie" not in refused.headers
 
 
+@SQLITE_ALONE
 async def test_too_many_wrong_passwords_are_answered_429_with_a_time_to_wait(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -162,6 +168,7 @@ async def test_too_many_wrong_passwords_are_answered_429_with_a_time_to_wait(
     assert "Try again in 15 minutes." in refused.text
 
 
+@SQLITE_ALONE
 @pytest.mark.parametrize(
     "headers",
     [
@@ -210,6 +217,7 @@ async def test_signing_out_ends_the_login_session_itself(
     assert (await browser.get("/logout")).headers["location"] == "/login"
 
 
+@SQLITE_ALONE
 async def test_a_mistake_in_a_form_is_explained_beside_its_field(
     browser: httpx.AsyncClient,
 ) -> None:
@@ -223,6 +231,7 @@ async def test_a_mistake_in_a_form_is_explained_beside_its_field(
     assert "short-99" not in refused.text
 
 
+@SQLITE_ALONE
 async def test_what_people_type_is_never_markup(browser: httpx.AsyncClient) -> None:
     name = '"><script>alert(1)</script>'
     refused = await browser.post(
@@ -403,6 +412,7 @@ async def test_what_the_database_cannot_hold_is_a_page_that_says_so(
     assert answer.headers["content-type"].startswith("text/html")
 
 
+@SQLITE_ALONE
 async def test_a_fault_of_ours_is_a_page_without_its_words(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -439,6 +449,7 @@ async def test_somebody_elses_receipt_is_answered_like_one_that_never_was(
     assert theirs.text == nobodys.text
 
 
+@SQLITE_ALONE
 async def test_every_page_keeps_itself_and_its_address_to_itself(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -455,6 +466,7 @@ async def test_every_page_keeps_itself_and_its_address_to_itself(
         assert "style=" not in page.text
 
 
+@SQLITE_ALONE
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
@@ -472,6 +484,7 @@ async def test_what_is_no_form_of_ours_is_refused_without_being_repeated(
     assert "planted" not in refused.text
 
 
+@SQLITE_ALONE
 async def test_the_style_sheet_and_the_mark_are_served(browser: httpx.AsyncClient) -> None:
     styles = await browser.get("/static/pages.css")
     assert styles.headers["content-type"].startswith("text/css")

@@ -46,6 +46,7 @@ from tests.conversing import (
     Hall,
     open_hall,
 )
+from tests.databases import SQLITE_ALONE
 from tests.fakes.clock import ManualClock
 
 
@@ -137,6 +138,7 @@ async def test_the_builders_own_message_is_free_and_opens_no_hold(hall: Hall) ->
 # What is not delivered costs nothing.
 
 
+@SQLITE_ALONE
 @pytest.mark.parametrize(
     ("text", "reason", "state"),
     [
@@ -158,6 +160,7 @@ async def test_nothing_shown_costs_nothing(
     await released(hall, outcome.run_id, reason)
 
 
+@SQLITE_ALONE
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -556,11 +559,13 @@ async def nothing_happened(hall: Hall, error: type[FareboxError], **how: object)
     assert await hall.database.read(rows) == 0
 
 
+@SQLITE_ALONE
 @pytest.mark.parametrize("text", ["", "  \n", "x" * (TEXT_MAX + 1), "a\0b", "\ud800"])
 async def test_what_is_no_message_is_refused(hall: Hall, text: str) -> None:
     await nothing_happened(hall, MalformedRequest, text=text)
 
 
+@SQLITE_ALONE
 @pytest.mark.parametrize("name", ["", "a\0b", "\ud800", "x" * 129])
 @pytest.mark.parametrize("which", ["thread_id", "message_id", "answer_id", "offering_slug"])
 async def test_what_is_no_name_is_refused(hall: Hall, which: str, name: str) -> None:
@@ -620,6 +625,7 @@ async def test_a_rehearsal_answers_for_nothing_and_leaves_nothing(hall: Hall) ->
     assert await hall.said() == []
 
 
+@SQLITE_ALONE
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
