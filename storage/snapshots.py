@@ -5,6 +5,7 @@ not. SQLite computes row by row by itself.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -23,6 +24,20 @@ def begin_snapshot(session: Session) -> None:
     """Let everything this session reads be of one moment: call it before anything is read."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+
+
+@contextmanager
+def reading_whole_tables(session: Session) -> Iterator[None]:
+    """Let PostgreSQL join whole tables, and not look up one row for each row of another.
+
+    It plans badly without statistics, which a restored or quickly grown database does not have.
+    """
+    is_server = session.get_bind().dialect.name == "postgresql"
+    if is_server:
+        session.execute(text("SET LOCAL enable_nestloop = off"))
+    yield
+    if is_server:
+        session.execute(text("SET LOCAL enable_nestloop = on"))
 
 
 def stream(session: Session, query: str, **values: object) -> Iterator[tuple[Any, ...]]:
