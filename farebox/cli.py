@@ -2,7 +2,7 @@
 
 import typer
 
-from farebox.commands import books, catalogue, people, running
+from farebox.commands import backups, books, catalogue, people, running
 
 app = typer.Typer(
     name="farebox",
@@ -22,6 +22,7 @@ app.add_typer(catalogue.plans, name="plan")
 app.add_typer(catalogue.offerings, name="offering")
 app.add_typer(people.tokens, name="token")
 app.add_typer(books.ledger, name="ledger")
+app.add_typer(backups.backups, name="backup")
 
 
 def main() -> None:

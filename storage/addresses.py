@@ -55,9 +55,12 @@ def sqlite_address(path: Path) -> str:
 
 def read_only(path: Path) -> URL:
     """How the driver is asked for a file that it must neither make nor write."""
-    # Quoted: in this form of name, and only here, `#`, `%` and `?` would mean something.
-    query = {"mode": "ro", "uri": "true"}
-    return URL.create("sqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
+    return _opened(path, {"mode": "ro"})
+
+
+def at_rest(path: Path) -> URL:
+    """How the driver is asked for a file that nobody writes: it makes no other beside it."""
+    return _opened(path, {"mode": "ro", "immutable": "1"})
 
 
 def begin_by(engine: Engine, statement: str) -> None:
@@ -71,6 +74,12 @@ def begin_by(engine: Engine, statement: str) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
+
+
+def _opened(path: Path, how: dict[str, str]) -> URL:
+    # Quoted: in this form of name, and only here, `#`, `%` and `?` would mean something.
+    name = f"file:{quote(str(path.absolute()))}"
+    return URL.create("sqlite", database=name, query=how | {"uri": "true"})
 
 
 def _check_path(url: URL) -> None:

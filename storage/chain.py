@@ -2,11 +2,14 @@
 
 Whoever changes, removes or reorders an entry must make every later hash of that wallet anew, and
 the wallet's head with them. A tail rewound consistently can only be seen from outside, by a head
-written down elsewhere. PostgreSQL computes the same in `ledger_append`; a test vector binds both.
+written down elsewhere (`storage.anchors`). PostgreSQL computes the same in `ledger_append`; a test
+vector binds both.
 """
 
 import hashlib
-from dataclasses import astuple, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Final
 
 FIRST_HEAD: Final = bytes(32)
@@ -31,7 +34,18 @@ class EntryLine:
     created_at: int
 
 
+_parts_of: Final = attrgetter(*(field.name for field in fields(EntryLine)))
+
+
 def entry_hash(head: bytes, line: EntryLine) -> bytes:
     """The hash of an entry that follows `head`."""
-    text = _SEPARATOR.join("" if part is None else str(part) for part in astuple(line))
+    return next_head(head, _parts_of(line))
+
+
+def next_head(head: bytes, parts: Iterable[str | int | None]) -> bytes:
+    """The hash of an entry that follows `head`, from the bare `parts` of its line.
+
+    Whoever walks a long history makes no `EntryLine` of each entry: that took most of the time.
+    """
+    text = _SEPARATOR.join(["" if part is None else str(part) for part in parts])
     return hashlib.sha256(head + text.encode()).digest()

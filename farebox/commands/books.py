@@ -6,8 +6,10 @@ These read the database directly, also beside a running server, and never load t
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import TypeVar
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, BinaryIO, TypeVar
 
 import typer
 from sqlmodel import Session
@@ -15,39 +17,77 @@ from sqlmodel import Session
 from farebox.commands.console import AsJson, DataDir, refuse, settings_in_force
 from farebox.control import in_words
 from farebox.lease import LeaseTaken, lease, make_data_dir
+from farebox.private_files import new_private_file
 from host.clock import SystemClock
+from storage.anchors import BadAnchor, check_anchor, read_anchor, write_anchor
 from storage.database import Database
 from storage.errors import NotMigrated, StorageError
 from storage.export import export_entries
-from storage.invariants import verify
+from storage.invariants import VerifyReport, verify
 from storage.migrate import check_is_current, current, newest, upgrade
 
 T = TypeVar("T")
 
-ledger = typer.Typer(help="The ledger: verify it, export it.", no_args_is_help=True)
+ledger = typer.Typer(help="The ledger: verify it, anchor it, export it.", no_args_is_help=True)
 db = typer.Typer(help="The database's tables.", no_args_is_help=True)
 
 
 @ledger.command("verify")
-def verify_ledger(as_json: AsJson = False, data_dir: DataDir = None) -> None:
-    """Check every rule of the ledger over the whole database."""
-    now = SystemClock().now()
-    report = _read(data_dir, lambda session: verify(session, now))
+def verify_ledger(
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", help="An anchor taken earlier.", exists=True, dir_okay=False),
+    ] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Check every rule of the ledger over the whole database, and that it stands on an anchor."""
+    with ExitStack() as open_files:
+        file = open_files.enter_context(against.open("rb")) if against else None
+        report = _verified(data_dir, file)
     if as_json:
-        typer.echo(json.dumps(asdict(report)))
+        typer.echo(json.dumps({"ok": report.ok, **asdict(report)}))
     elif report.ok:
         typer.echo(f"The ledger is right: {report.wallets} wallets, {report.entries} entries.")
+        if against:
+            typer.echo(f"Everything that {against} lists still stands.")
     for violation in () if as_json else report.violations:
         typer.echo(f"VIOLATED {violation.rule}: {violation.subject}", err=True)
     if not report.ok:
         raise typer.Exit(1)
 
 
+@ledger.command("anchor")
+def anchor_ledger(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A new file, instead of the output.")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """List where every wallet's history stands, to verify against later; the root comes last."""
+    now = SystemClock().now()
+    if out is None:
+        listing = typer.get_binary_stream("stdout")
+        _read(data_dir, lambda session: write_anchor(session, listing, now))
+        return
+    try:
+        with new_private_file(out) as file:
+            anchor = _read(data_dir, lambda session: write_anchor(session, file, now))
+    except OSError as error:
+        refuse(f"{out}: {error.strerror}")
+    typer.echo(anchor.root)
+
+
 @ledger.command("export")
 def export_ledger(data_dir: DataDir = None) -> None:
     """Print every entry, one JSON object a line, by wallet and number."""
-    for line in _read(data_dir, lambda session: list(export_entries(session))):
-        typer.echo(json.dumps(line))
+    out = typer.get_text_stream("stdout")
+
+    def print_all(session: Session) -> None:
+        for line in export_entries(session):
+            out.write(json.dumps(line) + "\n")
+
+    _read(data_dir, print_all)
 
 
 @db.command("upgrade")
@@ -72,6 +112,24 @@ def current_revision(data_dir: DataDir = None) -> None:
     typer.echo(found or "no tables")
     if found != wanted:
         refuse(f"this program wants {wanted}; run `farebox db upgrade`")
+
+
+def _verified(data_dir: Path | None, anchor_file: BinaryIO | None) -> VerifyReport:
+    """The report on the ledger, and on what of the anchor no longer stands, of one snapshot."""
+    now = SystemClock().now()
+    try:
+        if anchor_file is None:
+            return _read(data_dir, lambda session: verify(session, now))
+        anchor = read_anchor(anchor_file)
+
+        def check(session: Session) -> VerifyReport:
+            report = verify(session, now)
+            gone = check_anchor(session, anchor, anchor_file)
+            return replace(report, violations=(*report.violations, *gone))
+
+        return _read(data_dir, check)
+    except BadAnchor as error:
+        refuse(str(error))
 
 
 def _read(data_dir: DataDir, work: Callable[[Session], T]) -> T:

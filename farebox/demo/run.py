@@ -15,6 +15,7 @@ import typer
 from starlette.types import ASGIApp
 
 from farebox.application import compose
+from farebox.demo.marks import MARK, SCRATCH
 from farebox.demo.seed import PASSWORD, PEOPLE, SONGS_KEY, UPSTREAM_KEYS, seed
 from farebox.demo.songs import song_service
 from farebox.demo.upstream.app import ScriptedUpstream
@@ -25,8 +26,6 @@ from host.app import Host
 from host.config import Settings, read_settings
 from storage.migrate import upgrade
 
-MARK: Final = "demo"
-"""A file that says whose the directory is: `--reset` clears nothing else."""
 LEASE: Final = ".lease"
 
 
@@ -58,7 +57,7 @@ def run_demo(*, port: int, data_dir: Path, reset: bool) -> None:
 
     @asynccontextmanager
     async def compose_demo(host: Host) -> AsyncGenerator[ASGIApp, None]:
-        scripted = ScriptedUpstream(UPSTREAM_KEYS, keep_in=data_dir / "upstream")
+        scripted = ScriptedUpstream(UPSTREAM_KEYS, keep_in=data_dir / SCRATCH)
         async with (
             serve(scripted, listener=upstream) as upstream_address,
             serve(song_service(SONGS_KEY), listener=songs) as songs_address,

@@ -9,6 +9,7 @@ setting or a table; `host.vault.vault` does.
 """
 
 import secrets
+from base64 import b64encode, urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Final, NoReturn, SupportsIndex
 
@@ -52,6 +53,13 @@ class MasterKey:
         """32 bytes for one other use, from which nothing can be learned about this key."""
         info = f"farebox/{purpose}".encode()
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self._key)
+
+    def is_shown_in(self, content: bytes) -> bool:
+        """Whether these bytes give the key away: as it is, in base64 or in hex."""
+        key = self._key
+        # Without its last digits, which depend on padding.
+        written = (b64encode(key)[:42], urlsafe_b64encode(key)[:42], key.hex().encode())
+        return key in content or any(form in content for form in written)
 
     def wrap(self, data_key: bytes, associated: bytes) -> tuple[bytes, bytes]:
         """A nonce, and the data key encrypted under it."""

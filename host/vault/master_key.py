@@ -40,6 +40,18 @@ def load_master_key(settings: Settings) -> MasterKey:
     return _read(path)
 
 
+def existing_master_key(settings: Settings) -> MasterKey | None:
+    """The master key of this installation; None where the first start has yet to make it.
+
+    Raises:
+        BadSettings: it must be given and is not, or its file cannot be trusted or read.
+    """
+    may_be_made = settings.master_key is None and settings.env != "production"
+    if may_be_made and settings.is_sqlite and not (settings.data_dir / FILE_NAME).exists():
+        return None
+    return load_master_key(settings)
+
+
 def _create(path: Path) -> None:
     """Write a new key: complete and private before it has its name, never over another."""
     path.parent.mkdir(parents=True, exist_ok=True)

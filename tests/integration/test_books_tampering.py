@@ -48,7 +48,7 @@ def tamper(address: str, *statements: str) -> None:
     with engine.begin() as connection:
         for event in ("update", "delete"):
             on = "" if is_sqlite else " ON entry"
-            connection.execute(text(f"DROP TRIGGER entry_refuses_{event}{on}"))
+            connection.execute(text(f"DROP TRIGGER IF EXISTS entry_refuses_{event}{on}"))
         if is_sqlite:
             connection.execute(text("PRAGMA ignore_check_constraints = ON"))
         for statement in statements:

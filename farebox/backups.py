@@ -1,0 +1,314 @@
+"""Backups: the database, the files beside it, and proof that both are whole. Never the master key.
+
+A backup is one directory, so that its parts can be checked, and the database opened, where they
+lie, without unpacking gigabytes first:
+
+    manifest.json       what it is of, and the size and SHA-256 of every part
+    anchor.jsonl        where every wallet stood in the very snapshot that was copied
+    database.sqlite     the copied file; or database.dump, PostgreSQL's own format
+    files/…             everything else in the data directory
+
+It gets its name when all of it is on the disk. The manifest names the master key by a fingerprint
+that tells nothing about it; the key itself has to be kept apart, or the backup would open
+everybody's secrets.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from farebox.demo.marks import MARK, SCRATCH
+from farebox.lease import beside, lease, make_data_dir
+from farebox.private_files import new_private_file, sync
+from host.config import Settings
+from host.vault.envelope import MasterKey
+from host.vault.master_key import FILE_NAME, existing_master_key
+from storage.anchors import BadAnchor, read_anchor
+from storage.copies import (
+    CopyFailed,
+    check_copied_file,
+    check_database,
+    check_dump,
+    copy_database,
+    is_empty_server,
+    put_back_dump,
+)
+from storage.invariants import VerifyReport
+from storage.moments import Micros
+
+MANIFEST: Final = "manifest.json"
+ANCHOR: Final = "anchor.jsonl"
+FILES: Final = "files"
+_BLOCK: Final = 1 << 20
+_OVERLAP: Final = 128
+"""Bytes of a block that are looked at again with the next: no key is longer, however written."""
+
+
+class BackupRefused(Exception):
+    """The backup cannot be made, trusted or restored; the text says why."""
+
+
+class Part(BaseModel):
+    """One file of a backup."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    size: int
+    sha256: str
+
+
+class Manifest(BaseModel):
+    """What a backup is of. `at` is in microseconds, `anchor` the root of its anchor."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    at: int
+    database: Literal["sqlite", "postgresql"]
+    revision: str
+    master_key: str | None
+    anchor: str
+    parts: tuple[Part, ...]
+
+    @property
+    def copy_name(self) -> str:
+        """The database's own part."""
+        return "database.sqlite" if self.database == "sqlite" else "database.dump"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A new backup, and which files were left out because they are no plain files, or the key."""
+
+    manifest: Manifest
+    left_out: tuple[Path, ...]
+
+
+def create_backup(settings: Settings, to: Path, now: Micros) -> Made:
+    """Copy everything to the new directory `to`, also beside a server that is running.
+
+    Raises:
+        BackupRefused: `to` exists or is in the data directory, or the copy cannot be made.
+        BadSettings: the master key must be given and is not.
+        LedgerDown: the database cannot be reached.
+    """
+    to = to.absolute()
+    if to.exists() or to.is_symlink():
+        raise BackupRefused(f"{to} exists; a backup is never written over another")
+    if to.resolve().is_relative_to(settings.data_dir.resolve()):
+        raise BackupRefused(f"{to} is in the data directory itself; choose another place")
+    unfinished = to.with_name(f".{to.name}.{secrets.token_hex(8)}")
+    unfinished.mkdir(mode=0o700)
+    try:
+        made = _fill(unfinished, settings, existing_master_key(settings), now)
+        unfinished.rename(to)
+    except CopyFailed as error:
+        raise BackupRefused(str(error)) from None
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    sync(to.parent)
+    return made
+
+
+def verify_backup(backup: Path) -> VerifyReport | None:
+    """Check every part, and the ledger in the copy; None where only PostgreSQL can look into it.
+
+    Raises:
+        BackupRefused: a part is missing or not as it was written.
+    """
+    manifest = _checked(backup)
+    try:
+        if manifest.database == "postgresql":
+            check_dump(backup / manifest.copy_name)
+            return None
+        with (backup / ANCHOR).open("rb") as anchor:
+            return check_copied_file(backup / manifest.copy_name, anchor)
+    except (CopyFailed, BadAnchor) as error:
+        raise BackupRefused(str(error)) from None
+
+
+def restore_backup(backup: Path, settings: Settings) -> tuple[Manifest, VerifyReport]:
+    """Put a backup back into an empty place, then check what is there.
+
+    Raises:
+        BackupRefused: the backup is damaged or of another kind or key, or the place is not empty.
+        BadSettings: the master key must be given and is not.
+        LeaseTaken: a server is running there.
+        LedgerDown: the database cannot be reached.
+    """
+    manifest = _checked(backup)
+    _refuse_another_installation(manifest, settings)
+    make_data_dir(settings.data_dir)
+    with lease(settings), ExitStack() as undo:
+        _refuse_unless_empty(manifest, settings)
+        for part in manifest.parts:
+            if (target := _target(part, manifest, settings)) is not None:
+                _put_back(backup / part.path, target)
+                undo.callback(target.unlink, missing_ok=True)
+        try:
+            if manifest.database == "postgresql":
+                put_back_dump(backup / manifest.copy_name, settings.database)
+            undo.pop_all()
+            with (backup / ANCHOR).open("rb") as anchor:
+                return manifest, check_database(settings.database, anchor)
+        except (CopyFailed, BadAnchor) as error:
+            raise BackupRefused(str(error)) from None
+
+
+def _fill(directory: Path, settings: Settings, key: MasterKey | None, now: Micros) -> Made:
+    kind: Literal["sqlite", "postgresql"] = "sqlite" if settings.is_sqlite else "postgresql"
+    copy = directory / ("database.sqlite" if settings.is_sqlite else "database.dump")
+    copy.touch(mode=0o600)
+    with new_private_file(directory / ANCHOR) as anchor_file:
+        copied = copy_database(settings.database, copy, anchor_file, now)
+    sync(copy)
+    parts, left_out = [_measured(directory, copy), _measured(directory, directory / ANCHOR)], []
+    for source in _peoples_files(settings):
+        target = directory / FILES / source.relative_to(settings.data_dir)
+        if source.is_symlink() or not source.is_file() or _shows(source, key):
+            left_out.append(source)
+        else:
+            _put_back(source, target)
+            parts.append(_measured(directory, target))
+    manifest = Manifest(
+        at=now,
+        database=kind,
+        revision=copied.revision,
+        master_key=key.fingerprint if key else None,
+        anchor=copied.anchor.root,
+        parts=tuple(parts),
+    )
+    with new_private_file(directory / MANIFEST) as file:
+        file.write(manifest.model_dump_json(indent=2).encode() + b"\n")
+    return Made(manifest, tuple(left_out))
+
+
+def _peoples_files(settings: Settings) -> Iterator[Path]:
+    """What the data directory holds beside the database, the key, and what is made anew."""
+    ours = {settings.data_dir / FILE_NAME}
+    if (database := settings.sqlite_file) is not None:
+        places = [database, *(beside(database, ending) for ending in ("lease", "sock"))]
+        places += [database.with_name(database.name + end) for end in ("-wal", "-shm", "-journal")]
+        ours |= set(places)
+    if (settings.data_dir / MARK).is_file():
+        ours |= {settings.data_dir / SCRATCH}
+    resolved = {path.resolve() for path in ours}
+    for directory, names, files in os.walk(settings.data_dir):
+        here = Path(directory)
+        names[:] = sorted(name for name in names if (here / name).resolve() not in resolved)
+        links = [name for name in names if (here / name).is_symlink()]
+        for name in sorted([*files, *links]):
+            if (here / name).resolve() not in resolved and not name.startswith(f".{FILE_NAME}."):
+                yield here / name
+
+
+def _shows(path: Path, key: MasterKey | None) -> bool:
+    """Whether a file gives the master key away, under whatever name it is kept."""
+    if key is None:
+        return False
+    tail = b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            if key.is_shown_in(tail + block):
+                return True
+            tail = block[-_OVERLAP:]
+    return False
+
+
+def _put_back(source: Path, target: Path) -> None:
+    """Copy one file to a new private one, in directories that are private too."""
+    for directory in reversed([one for one in target.parents if not one.exists()]):
+        directory.mkdir(mode=0o700)
+    with source.open("rb") as read, new_private_file(target) as write:
+        shutil.copyfileobj(read, write, _BLOCK)
+
+
+def _measured(directory: Path, path: Path) -> Part:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.tell()
+    return Part(path=path.relative_to(directory).as_posix(), size=size, sha256=digest)
+
+
+def _checked(backup: Path) -> Manifest:
+    """The manifest, after comparing every part with it."""
+    try:
+        manifest = Manifest.model_validate_json((backup / MANIFEST).read_bytes())
+    except OSError as error:
+        raise BackupRefused(f"{backup} is no whole backup: {MANIFEST}: {error.strerror}") from None
+    except ValidationError:
+        raise BackupRefused(
+            f"{backup / MANIFEST} is no manifest that this program knows"
+        ) from None
+    named = [part.path for part in manifest.parts]
+    if len(set(named)) != len(named) or not {ANCHOR, manifest.copy_name} <= set(named):
+        raise BackupRefused(f"{backup / MANIFEST} does not name every part once")
+    for part in manifest.parts:
+        _compare(backup, part)
+    try:
+        with (backup / ANCHOR).open("rb") as file:
+            root = read_anchor(file).root
+    except BadAnchor as error:
+        raise BackupRefused(f"{backup / ANCHOR}: {error}") from None
+    if root != manifest.anchor:
+        raise BackupRefused(f"{backup}: the manifest's anchor is {manifest.anchor}, not {root}")
+    return manifest
+
+
+def _compare(backup: Path, part: Part) -> None:
+    path = PurePosixPath(part.path)
+    is_outside = path.is_absolute() or ".." in path.parts or (backup / path).is_symlink()
+    if is_outside or (len(path.parts) > 1 and path.parts[0] != FILES):
+        raise BackupRefused(f"{backup / MANIFEST} names {part.path}, which is no part of a backup")
+    try:
+        found = _measured(backup, backup / path)
+    except OSError as error:
+        raise BackupRefused(f"{backup / path}: {error.strerror}") from None
+    if found != part:
+        raise BackupRefused(f"{backup / path} is not as it was written: {found.sha256}")
+
+
+def _refuse_another_installation(manifest: Manifest, settings: Settings) -> None:
+    kind = "sqlite" if settings.is_sqlite else "postgresql"
+    if manifest.database != kind:
+        raise BackupRefused(
+            f"this is a backup of {manifest.database}, FAREBOX_DATABASE_URL names {kind}"
+        )
+    key = existing_master_key(settings)
+    if key and manifest.master_key and key.fingerprint != manifest.master_key:
+        raise BackupRefused(
+            f"this backup belongs to another master key: its fingerprint is {manifest.master_key},"
+            f" that of the key here is {key.fingerprint}"
+        )
+
+
+def _refuse_unless_empty(manifest: Manifest, settings: Settings) -> None:
+    database = settings.sqlite_file
+    if database is None:
+        if not is_empty_server(settings.database):
+            raise BackupRefused("the PostgreSQL database is not empty; make a new one")
+        taken = []
+    else:
+        ends = ("", "-wal", "-shm", "-journal")
+        taken = [database.with_name(database.name + end) for end in ends]
+    targets = (_target(part, manifest, settings) for part in manifest.parts)
+    for path in [*taken, *(target for target in targets if target)]:
+        if path.exists() or path.is_symlink():
+            raise BackupRefused(f"{path} exists; a backup is only restored into an empty place")
+
+
+def _target(part: Part, manifest: Manifest, settings: Settings) -> Path | None:
+    """Where a part goes; None for what stays in the backup."""
+    if part.path == manifest.copy_name:
+        return settings.sqlite_file
+    first, *rest = PurePosixPath(part.path).parts
+    return settings.data_dir.joinpath(*rest) if first == FILES and rest else None
