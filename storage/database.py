@@ -73,6 +73,9 @@ class Unit:
 class _Door(Protocol):
     """How units reach one kind of database."""
 
+    @property
+    def is_broken(self) -> bool: ...
+
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T: ...
 
     async def close(self) -> None: ...
@@ -111,6 +114,11 @@ class Database:
         )
         return cls(PostgresDoor(writers), readers)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether nothing can be written until this process has been started again."""
+        return self._door.is_broken
+
     async def run(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
         """Run `work` as one unit: all of it lands, or none.
 
@@ -119,6 +127,7 @@ class Database:
         Raises:
             LedgerBusy: too much is waiting, or somebody else's lock is; nothing was written.
             LedgerDown: the database cannot be written to.
+            LedgerBroken: nor will it be by this process.
             UnfitValue: a value is none that the database can hold.
         """
         return await self._door.run(work, must_land=must_land)
@@ -156,6 +165,11 @@ class SqliteDoor:
     def __init__(self, path: Path) -> None:
         self._writer = Writer(path, waiting_max=WAITING_MAX)
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether the writer has stopped for good."""
+        return self._writer.is_broken
+
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Queue `work` for the writer and wait for its commit."""
 
@@ -189,6 +203,11 @@ class PostgresDoor:
         self._threads = ThreadPoolExecutor(POSTGRES_WRITERS, thread_name_prefix="farebox-write")
         self._waiting = 0
         self._is_closed = False
+
+    @property
+    def is_broken(self) -> bool:
+        """Never: what became of a commit is the server's to know, and a new connection asks it."""
+        return False
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Run `work` in a transaction."""
