@@ -241,8 +241,8 @@ class Drive:
 
         Until then nobody is told whether it cost anything; nor when it could not be written,
         because it may have landed unheard, or may yet be charged by the next process, which asks
-        the provider (`host.runs.recovery`). Surely free is only what has no price, and what somebody
-        else has released.
+        the provider (`host.runs.recovery`). Surely free is only what has no price, and what
+        somebody else has released.
         """
         self._transcript = self._transcript.ended(Reason.INTERRUPTED)
         # A save still under way must not land after the end and put half of the text back.
