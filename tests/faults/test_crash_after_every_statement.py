@@ -3,12 +3,13 @@
 Nothing is drawn by lot. An operation is carried out once and its statements are counted; then it
 is stopped at each of them, and between COMMIT and the answer. What a dead process leaves must add
 up, hold all of the operation or nothing, and become by a retry, with the same keys, what it is in
-a run that never crashed: row for row, versions and hashes included.
+a run that never crashed: row for row, versions and hashes included. The retry is answered as a
+first call or as a replay is, whichever it has become.
 """
 
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -70,14 +71,14 @@ class Recorder:
         if self.is_on:
             self.points.append((statement, Files.of(self.path)))
 
-    async def watch(self, database: Database, act: Act) -> list[tuple[str, Files]]:
-        """Carry it out, and return all points at which it could have crashed."""
+    async def watch(self, database: Database, act: Act) -> tuple[list[tuple[str, Files]], object]:
+        """Carry it out; all points at which it could have crashed, and the answer."""
         self.points, self.is_on = [], True
-        await database.run(act)
+        answer = await database.run(act)
         self.is_on = False
         statements = [statement for statement, _ in self.points]
         assert (statements[0], statements[-1]) == ("BEGIN IMMEDIATE", "COMMIT")
-        return [*self.points, ("the answer", Files.of(self.path))]
+        return [*self.points, ("the answer", Files.of(self.path))], answer
 
 
 def watched(monkeypatch: pytest.MonkeyPatch, path: Path) -> Recorder:
@@ -103,6 +104,7 @@ async def test_on_sqlite_a_crash_at_any_statement_loses_nothing_and_repeats_noth
     pragmas: tuple[str, ...],
 ) -> None:
     crashes: set[Files] = set()
+    answers: list[object] = []
     with databases.fresh("sqlite") as address, monkeypatch.context() as patched:
         patched.setattr(writer, "PRAGMAS", (*writer.PRAGMAS, *pragmas))
         path = _path(address)
@@ -111,15 +113,17 @@ async def test_on_sqlite_a_crash_at_any_statement_loses_nothing_and_repeats_noth
         act = await database.run(scenario.prepare)
         before = await database.read(rows_of)
         for _ in ("the operation", "its replay"):
-            points = await recorder.watch(database, act)
+            points, answer = await recorder.watch(database, act)
             crashes |= {files for _, files in points}
+            answers.append(answer)
+        assert_is_replay(answers[1], of=answers[0])
         wanted = await database.read(rows_of)
         await verify_ledger(database)
         await database.close()
     for number, files in enumerate(crashes):
         path = tmp_path / f"{number}.db"
         files.put(path)
-        await _come_back(sqlite_address(path), act, before, wanted)
+        await _come_back(sqlite_address(path), act, [(before, answers[0]), (wanted, answers[1])])
 
 
 @every_scenario
@@ -131,7 +135,7 @@ async def test_on_sqlite_a_commit_that_is_cut_off_at_any_page_is_there_whole_or_
         recorder = watched(monkeypatch, path)
         database = Database.open(address)
         act = await database.run(scenario.prepare)
-        points = await recorder.watch(database, act)
+        points, _answer = await recorder.watch(database, act)
         await verify_ledger(database)
         await database.close()
     before, after = points[-2][1], points[-1][1]
@@ -153,20 +157,25 @@ async def test_on_sqlite_no_statement_of_any_operation_is_left_out(
             database = Database.open(address)
             act = await database.run(scenario.prepare)
             for _ in ("the operation", "its replay"):
-                points += len(await recorder.watch(database, act))
+                points += len((await recorder.watch(database, act))[0])
             await verify_ledger(database)
             await database.close()
     assert points >= POINTS_MIN
 
 
-async def _come_back(address: str, act: Act, before: Rows, wanted: Rows) -> None:
-    """Open what the dead left, as a new process would, and try again."""
+async def _come_back(address: str, act: Act, lives: list[tuple[Rows, object]]) -> None:
+    """Open what the dead left, as a new process would, and try again.
+
+    `lives` are the rows before and after the operation, each with its answer when called there.
+    """
     database = Database.open(address)
     try:
         await verify_ledger(database)
-        assert await database.read(rows_of) in (before, wanted)
-        await database.run(act)
-        assert await database.read(rows_of) == wanted
+        left = await database.read(rows_of)
+        assert left in [rows for rows, _ in lives]
+        answered = await database.run(act)
+        assert answered in [answer for rows, answer in lives if rows == left]
+        assert await database.read(rows_of) == lives[-1][0]
     finally:
         await database.close()
 
@@ -197,10 +206,11 @@ async def test_on_postgresql_a_lost_connection_at_any_statement_does_neither(
 ) -> None:
     act = await database.run(scenario.prepare)
     there = await database.read(rows_of)
-    wanted, _statements = await _never_crashed(database, act)
+    wanted, first, _statements = await _never_crashed(database, act)
     for _ in ("the operation", "its replay"):
-        same, statements = await _never_crashed(database, act)
+        same, answer, statements = await _never_crashed(database, act)
         assert same == wanted
+        assert_is_replay(answer, of=first)
         assert statements >= 1
         for last in range(statements + 1):
             with pytest.raises(LedgerDown):
@@ -208,7 +218,7 @@ async def test_on_postgresql_a_lost_connection_at_any_statement_does_neither(
             assert await database.read(rows_of) == there
         await verify_ledger(database)
         await database.run(set_sequences_back)
-        await database.run(act)  # and its answer is lost, so the replay is next
+        assert await database.run(act) == answer  # which is lost, so the replay is next
         there = await database.read(rows_of)
         assert there == wanted
 
@@ -252,20 +262,29 @@ class _Undone(Exception):
     """Rolls a unit back that was only to be looked at."""
 
 
-async def _never_crashed(database: Database, act: Act) -> tuple[Rows, int]:
-    """What the tables come to, and how many statements that takes; rolled back again."""
+async def _never_crashed(database: Database, act: Act) -> tuple[Rows, object, int]:
+    """What the tables come to, the answer, and how many statements it takes; rolled back again."""
     cut = Cut(act, after=None)
-    seen: list[Rows] = []
+    seen: list[tuple[Rows, object]] = []
 
     def look(unit: Unit) -> None:
-        cut(unit)
-        seen.append(rows_of(unit.session))
+        answer = cut(unit)
+        seen.append((rows_of(unit.session), answer))
         raise _Undone
 
     with pytest.raises(_Undone):
         await database.run(look)
     await database.run(set_sequences_back)
-    return seen[0], cut.statements
+    return *seen[0], cut.statements
+
+
+def assert_is_replay(again: object, *, of: object) -> None:
+    """The second answer is about the same thing as the first: it has the same ids."""
+    if not is_dataclass(of):
+        assert again == of
+        return
+    for name in (found.name for found in fields(of) if found.name.endswith("_id")):
+        assert getattr(again, name, "missing") == getattr(of, name), again
 
 
 def _end(process: int) -> None:
