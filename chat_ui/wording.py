@@ -22,6 +22,7 @@ SAYS_WHAT_TO_DO: Final = frozenset(
         Reason.UPSTREAM_BUSY,
         Reason.UPSTREAM_REFUSES,
         Reason.CONTEXT_TOO_LONG,
+        Reason.UNSETTLED,
     }
 )
 """How a run ended where the sentence needs no advice, or has it already."""
@@ -74,6 +75,8 @@ def receipt_line(outcome: Outcome) -> str:
     if outcome.reason is None:
         return outcome.sentence
     left = None if outcome.included_until is not None else outcome.available
+    if outcome.reason is Reason.UNSETTLED:
+        return outcome.sentence
     if not _has_answer(outcome):  # the bubble has said why
         return _with_rest("0 credits", left)
     if outcome.reason is Reason.STOPPED:

@@ -23,7 +23,7 @@ from farebox.verbs import VERBS
 from host.app import Host, open_host
 from host.config import BadSettings, Settings
 from host.errors import FareboxError
-from storage.errors import NotMigrated, StorageError
+from storage.errors import LedgerBroken, NotMigrated, StorageError
 
 ANSWER_WITHIN_S: Final = 60
 PATIENCE_S: Final = ANSWER_WITHIN_S + 5
@@ -55,6 +55,8 @@ def in_words(error: StorageError) -> str:
     """What the operator can do about the memory's failure."""
     if isinstance(error, NotMigrated):
         return f"{error}; run `farebox db upgrade`"
+    if isinstance(error, LedgerBroken):
+        return f"the ledger has stopped ({error}): see to the disk, then start Farebox again"
     return f"the database could not be used ({type(error).__name__}); try again"
 
 

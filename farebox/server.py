@@ -1,7 +1,8 @@
 """Runs the application under uvicorn: one process, one event loop.
 
 The socket is bound first, so that the address that is announced is the one that answers. Signals
-only ask the server to stop; what was started is then ended in order, the other way round.
+only ask the server to stop; what was started is then ended in order, the other way round. A ledger
+that can no longer be written ends the server too: whoever supervises it has to start it again.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from farebox.lease import LeaseTaken, lease, make_data_dir
 from host.app import Host, open_host
 from host.config import Settings
 from host.logs import set_up_logs
+from storage.database import Database
+from storage.errors import LedgerBroken
 
 Compose: TypeAlias = Callable[[Host], AbstractAsyncContextManager[ASGIApp]]
 """Starts a host's work, lends the application that serves it, and ends the work."""
@@ -74,6 +77,7 @@ def run_server(
 
     Raises:
         CannotStart: another process writes this database.
+        LedgerBroken: it was served until the ledger could no longer be written.
         NotMigrated: the tables are not this program's.
         BadSettings: the master key is missing, or cannot be trusted.
     """
@@ -112,27 +116,36 @@ async def _serve(
     try:
         async with compose(host) as application:
             config = server_config(application, settings.public_url)
-            await _Server(config, ready).serve(sockets=[listener])
+            await _Server(config, ready, host.database).serve(sockets=[listener])
     finally:
         await host.close()
+    if host.database.is_broken:
+        raise LedgerBroken("a commit failed")
 
 
 class _Server(uvicorn.Server):
-    """Says when it is ready to answer, and lets what is around it end after a signal.
+    """Says when it is ready, stops with its ledger, and lets what is around it end after a signal.
 
     Uvicorn's own handling raises the signal again when it has stopped, which would end the process
     before the host is closed.
     """
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], database: Database
+    ) -> None:
         super().__init__(config)
         self._ready = ready
+        self._database = database
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             self._ready()
+
+    @override
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or self._database.is_broken
 
     @override
     @contextlib.contextmanager

@@ -21,11 +21,12 @@ FareboxError
 ├── SecretUnreadable (host.vault.envelope)     500
 ├── WebsocketUnsupported                       501
 ├── UpstreamFailed                             502
-├── LedgerUnavailable                          503
+├── LedgerUnavailable, ChargeUnsettled         503
 └── UpstreamTimeout                            504
 
 What is not named here is a 500 of ours. No status stands outside this tree and the places that
-render it. `detail` stands alone: some clients show nothing else. A refusal charges nothing.
+render it. `detail` stands alone: some clients show nothing else. A refusal charges nothing, but
+for `ChargeUnsettled`: there it is not known yet.
 """
 
 from collections.abc import Mapping
@@ -265,6 +266,12 @@ class LedgerUnavailable(FareboxError):
             "Credits cannot be set aside right now. Nothing was charged; try again in a moment.",
             headers={"Retry-After": "1"},
         )
+
+
+class ChargeUnsettled(FareboxError):
+    """The work was begun, and its end could not be written down: what it cost is not known yet."""
+
+    status, code, title = 503, "charge_unsettled", "Not settled yet"
 
 
 class UpstreamTimeout(FareboxError):

@@ -77,6 +77,9 @@ class _Door(Protocol):
     @property
     def teller(self) -> Teller: ...
 
+    @property
+    def is_broken(self) -> bool: ...
+
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T: ...
 
     async def close(self) -> None: ...
@@ -121,6 +124,11 @@ class Database:
         """The ledger's hot verbs, for callers who have nothing else to write."""
         return self._door.teller
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether nothing can be written until this process has been started again."""
+        return self._door.is_broken
+
     async def run(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
         """Run `work` as one unit: all of it lands, or none.
 
@@ -129,6 +137,7 @@ class Database:
         Raises:
             LedgerBusy: too much is waiting, or somebody else's lock is; nothing was written.
             LedgerDown: the database cannot be written to.
+            LedgerBroken: nor will it be by this process.
             UnfitValue: a value is none that the database can hold.
         """
         return await self._door.run(work, must_land=must_land)
@@ -171,6 +180,11 @@ class SqliteDoor:
     def teller(self) -> Teller:
         """The same queue: units are grouped anyway."""
         return self._teller
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the writer has stopped for good."""
+        return self._writer.is_broken
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Queue `work` for the writer and wait for its commit."""
@@ -216,6 +230,11 @@ class PostgresDoor:
     def teller(self) -> Teller:
         """Connections of its own, on which verbs travel together."""
         return self._teller
+
+    @property
+    def is_broken(self) -> bool:
+        """Never: what became of a commit is the server's to know, and a new connection asks it."""
+        return False
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Run `work` in a transaction."""

@@ -32,7 +32,7 @@ from storage.books import (
 )
 from storage.books_postgres import hold_answer, hold_ended, refuse
 from storage.credits import HoldClosedError, HoldEvent, HoldState, MilliCredits, next_state
-from storage.errors import LedgerBusy, LedgerDown, StatementBroke
+from storage.errors import LedgerDown, StorageError
 
 LANES: Final = 2
 LOCK_TIMEOUT_MS: Final = 2_000
@@ -112,7 +112,10 @@ class _Lane:
         """In the lane's thread: all in one call, or each in its own if one of them spoils it."""
         try:
             return self._surely(batch)
-        except (StatementBroke, LedgerBusy) as error:
+        except StorageError as error:
+            if len(batch) == 1 or isinstance(error, LedgerDown):
+                return [Done(error=error)] * len(batch)
+        except Exception as error:  # noqa: BLE001 - a fault of ours: the lane goes on without it
             if len(batch) == 1:
                 return [Done(error=error)]
         return [done for sent in batch for done in self._send([sent])]

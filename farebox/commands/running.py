@@ -13,7 +13,7 @@ from farebox.commands.console import AsJson, DataDir, refuse, settings_in_force,
 from farebox.control import in_words
 from farebox.server import CannotStart, ServerRole, bind, run_server
 from host.config import BadSettings, Settings
-from storage.errors import NotMigrated, StorageError
+from storage.errors import LedgerBroken, NotMigrated, StorageError
 from storage.migrate import check_is_current
 
 config = typer.Typer(help="Settings.", no_args_is_help=True)
@@ -61,6 +61,8 @@ def _run(server: Callable[[], None]) -> None:
         server()
     except NotMigrated as error:
         refuse(f"{error}; run `farebox db upgrade`")
+    except LedgerBroken as error:
+        refuse(in_words(error))
     except (CannotStart, BadSettings) as error:
         refuse(str(error))
 

@@ -36,7 +36,7 @@ def health_router(settings: Settings, database: Database, vault: Vault) -> APIRo
 
     async def check_database() -> None:
         await database.read(lambda session: exists_with_role(session, Role.OPERATOR))
-        # Asked of the writer as well: it may be stuck where reading still works.
+        # Asked of the writer as well: it may be stuck, or stopped, where reading still works.
         await database.run(lambda unit: exists_with_role(unit.session, Role.OPERATOR))
 
     async def check_vault() -> None:

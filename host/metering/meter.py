@@ -42,7 +42,7 @@ from storage.cards import OfferingCard
 from storage.credits import HoldState, MilliCredits
 from storage.database import Database, Unit
 from storage.entitlement import entitlement
-from storage.errors import LedgerBusy, LedgerDown, StorageError
+from storage.errors import LedgerBroken, LedgerBusy, LedgerDown, StorageError
 from storage.holds import hold_of_key
 from storage.ids import new_id
 from storage.models.catalogue import OfferingState
@@ -159,7 +159,8 @@ class Meter:
 
         Raises:
             HoldClosedError: it was released, or captured with another amount.
-            LedgerUnavailable: it could not be written; the hold ends by its deadline, uncharged.
+            LedgerUnavailable: nobody knows whether it was written; if not, the hold ends by its
+                deadline or with the next process, uncharged.
         """
         return await self._said(self.insist(partial(self.capture_in, tab=tab, used=used)))
 
@@ -206,12 +207,15 @@ class Meter:
     async def insist(self, work: Callable[[Unit], T]) -> T:
         """Write down an end, again and again while the database refuses and the hold may be open.
 
-        What was delivered is paid for even when the database is away for a minute.
+        What was delivered is paid for even when the database is away for a minute. Whatever is
+        raised, do not say what it cost: an attempt may have landed unheard, and until its time
+        the hold can be captured by whoever ends it next (`host.runs.recovery`).
 
         Raises:
-            LedgerBusy, LedgerDown: not written by the hold's time. The hold may look open still;
-                whoever ends it from now on must release it.
-            Exception: it cannot be written at all, and was not tried again; the hold is open.
+            LedgerBroken: this process writes nothing more. Not tried again, since only a restart
+                helps: to wait for the hold's time would keep everybody from it.
+            LedgerBusy, LedgerDown: no answer by the hold's time; from now on nobody may charge.
+            Exception: it cannot be written like this, and was not tried again.
         """
         return await self._try(work, chain(END_PAUSES_S, repeat(END_EVERY_S)))
 
@@ -313,11 +317,16 @@ class Meter:
             raise LedgerUnavailable from None
 
     async def _try(self, work: Callable[[Unit], T], pauses_s: Iterable[float]) -> T:
-        """Write, and again after each pause, as long as a hold that was open now may be."""
+        """Write, and again after each pause, as long as a hold that was open now may be.
+
+        A ledger that is broken is not asked again.
+        """
         until = self._deadline(self._clock.now())
         for pause_s in pauses_s:
             try:
                 return await self._database.run(work, must_land=True)
+            except LedgerBroken:
+                raise
             except (LedgerBusy, LedgerDown) as error:
                 log.warning("hold.not_ended", kind=type(error).__name__)
             await asyncio.sleep(pause_s)

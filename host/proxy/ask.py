@@ -25,6 +25,7 @@ from host.proxy.answers import Charge, json_answer, send_answer
 from host.proxy.calls import Call
 from host.proxy.headers import CORS, SANDBOX, values
 from host.runs.answers import LiveAnswer
+from host.runs.lifecycle import Reason
 from host.runs.naming import KeyedNames
 from host.runs.outcomes import Outcome
 from host.runs.runner import Runs
@@ -139,7 +140,8 @@ def _error(answer: LiveAnswer, outcome: Outcome) -> FareboxError | None:
     """The refusal in place of an answer; None where there is one, whole or stopped."""
     error = outcome.error()
     if error is not None:
-        error.headers["Farebox-Credits-Charged"] = "0"
+        if outcome.reason is not Reason.UNSETTLED:
+            error.headers["Farebox-Credits-Charged"] = "0"
         error.facts |= {"thread_id": answer.thread_id, "run_id": answer.run_id}
     return error
 

@@ -39,7 +39,7 @@ from host.vault.vault import Vault
 from storage import conversations as saved
 from storage.books import HoldEnded
 from storage.cards import AssistantConfig
-from storage.credits import HoldState, MilliCredits
+from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Database, Unit
 from storage.moments import SECOND, Micros
 
@@ -239,8 +239,10 @@ class Drive:
     async def _settle(self) -> Outcome:
         """Write the end, once, for as long as it takes while the hold may be open.
 
-        Until then nobody is told whether it cost anything. What still cannot be written is told
-        to be uncharged, and left to `host.runs.recovery`.
+        Until then nobody is told whether it cost anything; nor when it could not be written,
+        because it may have landed unheard, or may yet be charged by the next process, which asks
+        the provider (`host.runs.recovery`). Surely free is only what has no price, and what
+        somebody else has released.
         """
         self._transcript = self._transcript.ended(Reason.INTERRUPTED)
         # A save still under way must not land after the end and put half of the text back.
@@ -250,7 +252,8 @@ class Drive:
             outcome = await self._means.meter.insist(lambda unit: self._end(unit, now))
         except Exception as error:  # noqa: BLE001 - who waits must be told
             self._log_fault("run.unsettled", error)
-            return self._outcome(Reason.INTERRUPTED, None, now)
+            is_free = self._opened.tab.amount == 0 or _is_released(error)
+            return self._outcome(Reason.INTERRUPTED if is_free else Reason.UNSETTLED, None, now)
         self.is_settled = True
         self._log_end(outcome)
         return outcome
@@ -317,3 +320,8 @@ class Drive:
             kind=type(error).__name__,
             where=f"{frame.filename}:{frame.lineno}",
         )
+
+
+def _is_released(error: Exception) -> bool:
+    """Whether the hold has been closed for good, and not by a charge."""
+    return isinstance(error, HoldClosedError) and error.state is not HoldState.CAPTURED

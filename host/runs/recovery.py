@@ -2,13 +2,13 @@
 
 A run whose provider confirms that it was completed is captured, with the whole text; every other
 is released and marked as interrupted, its partial text kept: nobody pays for what was not seen
-delivered, nor after the hold's time, when its process may have said already that nothing is
-charged. Each run is ended in a unit of work that first sees whether it still has to be, so this
-may be called twice, and by two processes at once.
+delivered, nor after the hold's time. Each run is ended in a unit of work that first sees whether
+it still has to be, so this may be called twice, and by two processes at once.
 
 A run of the calling process itself is never taken for lost, however it looks in the tables: it may
 have begun while they were being read. Only those that the process knows it could not end
-(`undriven`) are ended here, and released: whoever asked has been told that nothing is charged.
+(`undriven`) are ended here, and released: where it is the beginning that landed unheard, whoever
+asked has been told that nothing is charged.
 """
 
 import asyncio
@@ -90,13 +90,13 @@ async def _recover_run(
     means: Means, run: saved.LostRun, at_once: asyncio.Semaphore, *, is_ours: bool
 ) -> HoldState | None:
     async with at_once:
-        is_told = is_ours or _is_too_late(run, means.clock.now())
-        delivered = None if is_told else await _ask(means, run)
+        is_free = is_ours or _is_too_late(run, means.clock.now())
+        delivered = None if is_free else await _ask(means, run)
     return await means.database.run(lambda unit: _end(unit, means, run, delivered))
 
 
 def _is_too_late(run: saved.LostRun, now: Micros) -> bool:
-    """Whether whoever asked may have been told that nothing is charged (`Meter.insist`)."""
+    """Whether the hold is past its time, swept or not: an expired hold spends nothing."""
     return run.expires_at is not None and run.expires_at <= now
 
 

@@ -345,7 +345,7 @@ class ProcessLease(SQLModel, table=True):
     expires_at: int = Field(sa_type=BigInt)
 
 
-OF_THE_BOOKS: Final = (Wallet, CreditGrant, Hold, Allocation, Entry)
+OF_THE_BOOKS: Final = (Wallet, CreditGrant, Hold, Allocation, Entry, Refund, WalletChange)
 """Whose rows are written by `storage.books` alone."""
 
 

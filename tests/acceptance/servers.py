@@ -48,6 +48,18 @@ class ServerProcess:
         self._process.send_signal(signal.SIGKILL)
         self._ended()
 
+    @property
+    def process(self) -> int:
+        """Its id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def ended(self) -> int:
+        """Wait until it ends by itself; its exit status."""
+        self._ended()
+        assert self._process is not None
+        return self._process.returncode
+
     def stop(self) -> None:
         """Ask it to end, as an operator does. It must have met nothing unexpected."""
         assert self._process is not None

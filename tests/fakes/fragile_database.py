@@ -20,6 +20,8 @@ class FragileDatabase(Database):
         self._behind = behind
         self.is_down = False
         """Whether writes are refused."""
+        self.fault: Exception = LedgerDown()
+        """What refused writes raise."""
         self.is_mute = False
         """Whether writes land and their callers hear that they did not."""
         self.refused = asyncio.Event()
@@ -30,7 +32,7 @@ class FragileDatabase(Database):
         if self.is_down:
             if must_land:
                 self.refused.set()
-            raise LedgerDown
+            raise self.fault
         result = await self._behind.run(work, must_land=must_land)
         if self.is_mute:
             raise LedgerDown

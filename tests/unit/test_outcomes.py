@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from host.errors import UpstreamFailed, UpstreamTimeout
+from host.errors import ChargeUnsettled, UpstreamFailed, UpstreamTimeout
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import SENTENCES, Outcome, outcome_of
 from storage.credits import MilliCredits
@@ -69,11 +69,21 @@ def test_the_sentence_says_what_happened_and_what_it_cost(outcome: Outcome, sent
     assert outcome.sentence == sentence
 
 
-@pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.STOPPED])
+@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.STOPPED, Reason.UNSETTLED}))
 def test_every_answer_that_was_not_delivered_says_first_that_it_was_not_charged(
     reason: Reason,
 ) -> None:
     assert refused(reason).sentence.startswith("Not charged: ")
+
+
+def test_what_is_not_settled_says_neither_that_it_was_charged_nor_that_it_was_not() -> None:
+    outcome = refused(Reason.UNSETTLED)
+    assert outcome.sentence == (
+        "Not settled yet: your receipt will say whether it was charged (id r-1)."
+    )
+    error = outcome.error()
+    assert isinstance(error, ChargeUnsettled)
+    assert error.facts == {"receipt": "r-1"}
 
 
 def test_every_reason_has_a_sentence() -> None:

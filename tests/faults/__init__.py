@@ -1,0 +1,1 @@
+"""Crashes and failing disks, produced on purpose and at every point."""

@@ -1,0 +1,179 @@
+"""Everything the ledger can be asked to do, for tests that let it crash in the middle.
+
+A scenario is one line of `SCENARIOS`: its name, what must be there before (`prepare`), and the
+operation (`act`), which is given what `prepare` returned. Both are units of work. An operation
+must be the same each time it is carried out, public ids and keys included, since a crash is
+followed by a retry; so whatever is drawn at random is drawn in `prepare`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import func, select, text
+from sqlmodel import Session, SQLModel
+
+from host.catalogue.registering import By
+from host.catalogue.subscribing import SubscribeRequest, subscribe
+from storage.books import EndHold, GrantCredits, HoldOpened, OpenHold
+from storage.credits import MilliCredits
+from storage.database import Unit
+from storage.models.base import BigInt
+from storage.models.catalogue import Plan
+from storage.models.money import GrantSource
+from storage.moments import DAY, HOUR, MINUTE, Micros
+from tests.builders import Shop, add_account, add_shop, grant_of, hold_of
+from tests.fakes.clock import START
+
+Act: TypeAlias = Callable[[Unit], object]
+Rows: TypeAlias = dict[str, list[tuple[Any, ...]]]
+"""Every row of every table, by table."""
+
+HELD: Final = 10_000
+"""More than the first of the shop's grants, so that a hold spans all three."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One operation, and what it stands on."""
+
+    name: str
+    prepare: Callable[[Unit], Act]
+    """Makes what must be there, and returns the operation."""
+
+
+def rows_of(session: Session) -> Rows:
+    """All that the database remembers."""
+    connection = session.connection()
+    return {
+        table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
+        for table in SQLModel.metadata.sorted_tables
+    }
+
+
+def _shop(unit: Unit) -> Shop:
+    """Three grants, the last of which expires first and is spent first."""
+    shop = add_shop(unit)
+    unit.books.grant(grant_of(shop, 4_000))
+    unit.books.grant(grant_of(shop, 4_000, source=GrantSource.OPERATOR, priority=1))
+    unit.books.grant(grant_of(shop, 3_000, source=GrantSource.VOUCHER, expires_at=START + DAY))
+    return shop
+
+
+def _open(unit: Unit, shop: Shop, request: OpenHold | None = None) -> EndHold:
+    opened = unit.books.open_hold(request or hold_of(shop, HELD))
+    assert isinstance(opened, HoldOpened), opened
+    return EndHold(
+        wallet_id=shop.wallet_id,
+        hold_id=opened.hold_id,
+        plan_ids=(shop.plan.plan_id,),
+        now=Micros(START + MINUTE),
+    )
+
+
+def _opening_a_wallet(unit: Unit) -> Act:
+    subscriber_id = add_account(unit.session)
+    return lambda unit: unit.books.open_wallet(subscriber_id)
+
+
+def _granting(unit: Unit) -> Act:
+    request: GrantCredits = grant_of(_shop(unit), 7_000)
+    return lambda unit: unit.books.grant(request)
+
+
+def _opening(amount: int) -> Callable[[Unit], Act]:
+    def prepare(unit: Unit) -> Act:
+        request = hold_of(_shop(unit), amount)
+        return lambda unit: unit.books.open_hold(request)
+
+    return prepare
+
+
+def _capturing(used: int) -> Callable[[Unit], Act]:
+    def prepare(unit: Unit) -> Act:
+        end = _open(unit, _shop(unit))
+        return lambda unit: unit.books.capture(end, MilliCredits(used))
+
+    return prepare
+
+
+def _capturing_too_late(unit: Unit) -> Act:
+    shop = _shop(unit)
+    end = _open(unit, shop)
+    unit.books.sweep(Micros(START + HOUR))
+    return lambda unit: unit.books.capture(end, MilliCredits(HELD))
+
+
+def _releasing(unit: Unit) -> Act:
+    end = _open(unit, _shop(unit))
+    return lambda unit: unit.books.release(end)
+
+
+def _releasing_to_an_expired_grant(unit: Unit) -> Act:
+    shop = _shop(unit)
+    end = _open(unit, shop, hold_of(shop, HELD, expires_at=START + 3 * DAY))
+    unit.books.sweep(Micros(START + 2 * DAY))
+    return lambda unit: unit.books.release(end)
+
+
+def _renewing(unit: Unit) -> Act:
+    end = _open(unit, _shop(unit))
+    return lambda unit: unit.books.renew(
+        wallet_id=end.wallet_id, hold_id=end.hold_id, expires_at=Micros(START + HOUR)
+    )
+
+
+def _sweeping(unit: Unit) -> Act:
+    """Two wallets, each with a hold and a grant past their time, and one of each in time."""
+    for shop in (_shop(unit), _shop(unit)):
+        _open(unit, shop, hold_of(shop, 5_000))
+        _open(unit, shop, hold_of(shop, 1_000, expires_at=START + 3 * DAY))
+    return lambda unit: unit.books.sweep(Micros(START + 2 * DAY))
+
+
+def _subscribing(unit: Unit) -> Act:
+    """A unit of several: the subscription's row, the grant, a line of the audit log."""
+    shop = add_shop(unit)
+    plan = unit.session.get_one(Plan, shop.plan.plan_id)
+    request = SubscribeRequest(
+        account_id=shop.subscriber_id,
+        plan_slug=plan.slug,
+        source=GrantSource.OPERATOR,
+        source_ref="a gift",
+    )
+    return lambda unit: subscribe(unit, By(account_id=None, now=START), request)
+
+
+SCENARIOS: Final = (
+    Scenario("open a wallet", _opening_a_wallet),
+    Scenario("grant", _granting),
+    Scenario("open a hold over three grants", _opening(HELD)),
+    Scenario("open a hold of nothing", _opening(0)),
+    Scenario("open a hold that is refused", _opening(100_000)),
+    Scenario("capture a part", _capturing(5_500)),
+    Scenario("capture the whole", _capturing(HELD)),
+    Scenario("capture more than was held", _capturing(12_345)),
+    Scenario("capture nothing", _capturing(0)),
+    Scenario("capture what has expired", _capturing_too_late),
+    Scenario("release", _releasing),
+    Scenario("release to a grant that has expired", _releasing_to_an_expired_grant),
+    Scenario("renew", _renewing),
+    Scenario("sweep holds and grants", _sweeping),
+    Scenario("subscribe", _subscribing),
+)
+
+
+def set_sequences_back(unit: Unit) -> None:
+    """On PostgreSQL: hand out again the ids that were drawn in vain, so that rows can be compared.
+
+    An id that a crash has drawn is a gap and nothing else; but entries hash the ids they name.
+    """
+    connection = unit.session.connection()
+    for table in SQLModel.metadata.sorted_tables:
+        if not isinstance(getattr(table.c.get("id"), "type", None), BigInt):
+            continue
+        name = connection.scalar(text(f"SELECT pg_get_serial_sequence('{table.name}', 'id')"))
+        last = connection.scalar(select(func.max(table.c.id))) or 0
+        connection.execute(
+            text("SELECT setval(:name, :next, false)"), {"name": name, "next": last + 1}
+        )
