@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
@@ -27,6 +27,8 @@ from storage.teller import Teller, UnitTeller
 from storage.writer import Writer, is_locked
 
 T = TypeVar("T")
+Snapshot: TypeAlias = Session
+"""What a read is given: the tables as they were at one moment."""
 
 READERS: Final = 4
 """Threads that read. Reads are short; more would only wait for the same cores."""

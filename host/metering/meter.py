@@ -1,8 +1,10 @@
 """The tab of one message or call: opened before the work, captured or released when it ends.
 
-Opening asks the tables, decides (`host.metering.admission`) and sets the credits aside in one unit
-of work, because a check whose write comes later lets concurrent calls all pass. Each verb exists
-twice: on its own, and with `_in` for callers who have more to write in the same unit.
+Opening asks the tables and decides (`host.metering.admission`); whether the credits suffice is
+asked by the ledger alone, in the step that sets them aside, because a check whose write comes
+later lets concurrent calls all pass. Each verb exists twice: on its own, served together with
+other callers' (`storage.teller`), and with `_in` for callers who have more to write in the same
+unit of work.
 
 It is longer than most modules, because a tab is one story, from being refused to being replayed,
 and half of it could not be read without the other.
@@ -10,7 +12,7 @@ and half of it could not be read without the other.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
@@ -30,6 +32,7 @@ from host.errors import (
 from host.metering.admission import Admitted, Asked, Refused, admit
 from storage.books import (
     EndHold,
+    HoldAnswer,
     HoldConflict,
     HoldEnded,
     HoldOpened,
@@ -40,7 +43,7 @@ from storage.books import (
 )
 from storage.cards import OfferingCard
 from storage.credits import HoldState, MilliCredits
-from storage.database import Database, Unit
+from storage.database import Database, Snapshot, Unit
 from storage.entitlement import entitlement
 from storage.errors import LedgerBroken, LedgerBusy, LedgerDown, StorageError
 from storage.holds import hold_of_key
@@ -56,6 +59,16 @@ END_PAUSES_S: Final = (0.1, 0.5, 2.0)
 """Ending a hold is tried again after these: ending it twice is harmless, not ending it costs."""
 END_EVERY_S: Final = 5.0
 """How often a charge is tried after those, until the hold has expired."""
+
+
+class _AgainAndAgain:
+    """The pauses between tries to charge: without end."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain(END_PAUSES_S, repeat(END_EVERY_S))
+
+
+_AGAIN_AND_AGAIN: Final = _AgainAndAgain()
 
 log = structlog.get_logger(__name__)
 
@@ -113,6 +126,14 @@ class ReplayedTab:
 Opening: TypeAlias = Tab | ReplayedTab
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The hold that admitted work needs."""
+
+    hold: OpenHold
+    admitted: Admitted
+
+
 class Meter:
     """Opens and ends tabs for one process."""
 
@@ -136,23 +157,20 @@ class Meter:
             FareboxError: it was refused, in words; nothing is held.
             LedgerUnavailable: credits cannot be set aside now.
         """
-        return await self._write(partial(self.open_in, work=work))
+        return await self._said(self._open(work))
+
+    async def _open(self, work: MeteredWork) -> Opening:
+        wanted = await self._database.read(partial(self._decide, work=work))
+        if not isinstance(wanted, _Wanted):
+            return wanted
+        return self._opened(work, wanted, await self._database.teller.open_hold(wanted.hold))
 
     def open_in(self, unit: Unit, work: MeteredWork) -> Opening:
         """The same inside a unit of work."""
-        facts = admission_facts(
-            unit.session, account_id=work.account_id, offering_id=work.offering.id
-        )
-        if facts is None:
-            raise UnknownOffering("There is no published offering of that name.")
-        now = self._clock.now()
-        admission = admit(self._asked(work, facts, now))
-        if isinstance(admission, Refused):
-            return self._replay_or_raise(unit, work, facts, admission)
-        if admission.is_free:
-            return _free_tab()
-        assert facts.wallet_id is not None, "whoever got a plan has a wallet"
-        return self._hold(unit, work, facts.wallet_id, admission, now)
+        wanted = self._decide(unit.session, work)
+        if not isinstance(wanted, _Wanted):
+            return wanted
+        return self._opened(work, wanted, unit.books.open_hold(wanted.hold))
 
     async def capture(self, tab: Tab, used: MilliCredits) -> HoldEnded:
         """Charge what was used. The same again returns what was recorded.
@@ -162,17 +180,21 @@ class Meter:
             LedgerUnavailable: nobody knows whether it was written; if not, the hold ends by its
                 deadline or with the next process, uncharged.
         """
-        return await self._said(self.insist(partial(self.capture_in, tab=tab, used=used)))
+
+        async def capture() -> HoldEnded:
+            end = self._end(tab)
+            if end is None:
+                return _free_end(tab, HoldState.CAPTURED)
+            return _noted(await self._database.teller.capture(end, used))
+
+        return await self._said(self._try(capture, _AGAIN_AND_AGAIN))
 
     def capture_in(self, unit: Unit, tab: Tab, used: MilliCredits) -> HoldEnded:
         """The same inside a unit of work."""
         end = self._end(tab)
         if end is None:
             return _free_end(tab, HoldState.CAPTURED)
-        ended = unit.books.capture(end, used)
-        if ended.shortfall:
-            log.warning("hold.shortfall", receipt_id=ended.public_id, shortfall=ended.shortfall)
-        return ended
+        return _noted(unit.books.capture(end, used))
 
     async def release(self, tab: Tab) -> HoldEnded:
         """Charge nothing and give everything back.
@@ -181,7 +203,13 @@ class Meter:
             HoldClosedError: it was captured.
             LedgerUnavailable: it could not be written; the hold ends by its deadline, uncharged.
         """
-        release = partial(self.release_in, tab=tab)
+
+        async def release() -> HoldEnded:
+            end = self._end(tab)
+            if end is None:
+                return _free_end(tab, HoldState.RELEASED)
+            return await self._database.teller.release(end)
+
         # Not for long, since nobody loses by it: the sweeper gives the credits back too.
         return await self._said(self._try(release, END_PAUSES_S))
 
@@ -217,15 +245,29 @@ class Meter:
             LedgerBusy, LedgerDown: no answer by the hold's time; from now on nobody may charge.
             Exception: it cannot be written like this, and was not tried again.
         """
-        return await self._try(work, chain(END_PAUSES_S, repeat(END_EVERY_S)))
+        return await self._try(lambda: self._database.run(work, must_land=True), _AGAIN_AND_AGAIN)
+
+    def _decide(self, session: Snapshot, work: MeteredWork) -> Opening | _Wanted:
+        """What to hold; or the tab that needs no hold, or had one before."""
+        facts = admission_facts(session, account_id=work.account_id, offering_id=work.offering.id)
+        if facts is None:
+            raise UnknownOffering("There is no published offering of that name.")
+        now = self._clock.now()
+        admission = admit(self._asked(work, facts, now))
+        if isinstance(admission, Refused):
+            return self._replay_or_raise(session, work, facts, admission)
+        if admission.is_free:
+            return _free_tab()
+        assert facts.wallet_id is not None, "whoever got a plan has a wallet"
+        return _Wanted(self._hold(work, facts.wallet_id, admission, now), admission)
 
     def _replay_or_raise(
-        self, unit: Unit, work: MeteredWork, facts: AdmissionFacts, refused: Refused
-    ) -> Opening:
+        self, session: Snapshot, work: MeteredWork, facts: AdmissionFacts, refused: Refused
+    ) -> ReplayedTab:
         """What was done under this key stays done, even when nothing new would be admitted."""
         if facts.wallet_id is not None and not facts.is_suspended:
             before = hold_of_key(
-                unit.session, facts.wallet_id, work.operation, work.key, work.fingerprint
+                session, facts.wallet_id, work.operation, work.key, work.fingerprint
             )
             if isinstance(before, HoldReplayed):
                 return _replayed(before, included_until=None)
@@ -248,30 +290,30 @@ class Meter:
         )
 
     def _hold(
-        self, unit: Unit, work: MeteredWork, wallet_id: int, admitted: Admitted, now: Micros
-    ) -> Opening:
-        public_id = new_id()
-        answer = unit.books.open_hold(
-            OpenHold(
-                wallet_id=wallet_id,
-                public_id=public_id,
-                operation=work.operation,
-                key=work.key,
-                fingerprint=work.fingerprint,
-                amount=admitted.amount,
-                plan_ids=admitted.plan_ids,
-                owner=self._owner,
-                now=now,
-                expires_at=self._deadline(now),
-                offering_id=work.offering.id,
-                run_id=work.run_id,
-            )
+        self, work: MeteredWork, wallet_id: int, admitted: Admitted, now: Micros
+    ) -> OpenHold:
+        return OpenHold(
+            wallet_id=wallet_id,
+            public_id=new_id(),
+            operation=work.operation,
+            key=work.key,
+            fingerprint=work.fingerprint,
+            amount=admitted.amount,
+            plan_ids=admitted.plan_ids,
+            owner=self._owner,
+            now=now,
+            expires_at=self._deadline(now),
+            offering_id=work.offering.id,
+            run_id=work.run_id,
         )
+
+    def _opened(self, work: MeteredWork, wanted: _Wanted, answer: HoldAnswer) -> Opening:
+        """The tab that the ledger's answer makes, or its refusal in words."""
         match answer:
             case HoldOpened():
-                return _tab(answer, wallet_id, admitted)
+                return _tab(answer, wanted.hold.wallet_id, wanted.admitted)
             case HoldReplayed():
-                return _replayed(answer, included_until=admitted.included_until)
+                return _replayed(answer, included_until=wanted.admitted.included_until)
             case HoldConflict():
                 raise _used_before()
             case Insufficient():
@@ -286,7 +328,7 @@ class Meter:
                     required=answer.required,
                     cap=answer.cap,
                     spent=answer.spent,
-                    retry_after_s=(answer.resets_at - now) // SECOND + 1,
+                    retry_after_s=(answer.resets_at - wanted.hold.now) // SECOND + 1,
                 )
 
     def _buy_url(self, offering: OfferingCard) -> str | None:
@@ -316,7 +358,7 @@ class Meter:
             log.warning("ledger.unavailable", kind=type(error).__name__)
             raise LedgerUnavailable from None
 
-    async def _try(self, work: Callable[[Unit], T], pauses_s: Iterable[float]) -> T:
+    async def _try(self, write: Callable[[], Awaitable[T]], pauses_s: Iterable[float]) -> T:
         """Write, and again after each pause, as long as a hold that was open now may be.
 
         A ledger that is broken is not asked again.
@@ -324,7 +366,7 @@ class Meter:
         until = self._deadline(self._clock.now())
         for pause_s in pauses_s:
             try:
-                return await self._database.run(work, must_land=True)
+                return await write()
             except LedgerBroken:
                 raise
             except (LedgerBusy, LedgerDown) as error:
@@ -332,7 +374,7 @@ class Meter:
             await asyncio.sleep(pause_s)
             if self._clock.now() >= until:
                 break
-        return await self._database.run(work, must_land=True)
+        return await write()
 
 
 def fingerprint(*parts: str | bytes) -> bytes:
@@ -347,6 +389,13 @@ def fingerprint(*parts: str | bytes) -> bytes:
         digest.update(len(raw).to_bytes(8, "big"))  # so that "ab","c" differs from "a","bc"
         digest.update(raw)
     return digest.digest()[:16]
+
+
+def _noted(ended: HoldEnded) -> HoldEnded:
+    """The end of a hold; what it cost beyond it is the builder's loss, for the log."""
+    if ended.shortfall:
+        log.warning("hold.shortfall", receipt_id=ended.public_id, shortfall=ended.shortfall)
+    return ended
 
 
 def _tab(opened: HoldOpened, wallet_id: int, admitted: Admitted) -> Tab:

@@ -7,8 +7,10 @@ from typing import TypeVar
 from sqlmodel import Session
 from typing_extensions import override
 
+from storage.books import Books
 from storage.database import Database, Unit
 from storage.errors import LedgerDown
+from storage.teller import Teller, UnitTeller
 
 T = TypeVar("T")
 
@@ -37,6 +39,15 @@ class FragileDatabase(Database):
         if self.is_mute:
             raise LedgerDown
         return result
+
+    @property
+    @override
+    def teller(self) -> Teller:
+        """Its verbs go the same way as units do."""
+        return UnitTeller(self._run_verb)
+
+    async def _run_verb(self, verb: Callable[[Books], T], *, must_land: bool) -> T:
+        return await self.run(lambda unit: verb(unit.books), must_land=must_land)
 
     @override
     async def read(self, work: Callable[[Session], T]) -> T:
