@@ -6,7 +6,8 @@ written down elsewhere. PostgreSQL computes the same in `ledger_append`; a test 
 """
 
 import hashlib
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 FIRST_HEAD: Final = bytes(32)
@@ -31,7 +32,10 @@ class EntryLine:
     created_at: int
 
 
+_PARTS: Final = attrgetter(*EntryLine.__slots__)  # `astuple` copies what it is given: ten times slower
+
+
 def entry_hash(head: bytes, line: EntryLine) -> bytes:
     """The hash of an entry that follows `head`."""
-    text = _SEPARATOR.join("" if part is None else str(part) for part in astuple(line))
+    text = _SEPARATOR.join(["" if part is None else str(part) for part in _PARTS(line)])
     return hashlib.sha256(head + text.encode()).digest()
