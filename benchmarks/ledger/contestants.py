@@ -112,4 +112,4 @@ async def check_charges(database: Database, *contestants: Ours, before: int = 0)
     answered = before + sum(contestant.charged for contestant in contestants)
     report = await database.read(lambda session: verify(session, NOT_YET))
     if recorded != answered or not report.ok:
-        raise RuntimeError(f"{answered} charged, {recorded} recorded, {report.violations}")
+        raise RuntimeError(f"{answered} charged, {recorded} recorded, {report.violations[:3]}")

@@ -133,9 +133,7 @@ def _speed(kind: str, results: Results, ledgers: list[Grown]) -> list[Line]:
     return [
         ratio_line(
             f"{_NAMES[kind]}, {name} beside {base}",
-            ours=f"{results.per_s(name):,.0f}/s",
-            baseline=f"{results.per_s(base):,.0f}/s",
-            ratio=results.ratio(name, base),
+            results.beside(name, base),
             at_least=SHARE_AT_A_MILLION[kind] if grown.entries <= A_MILLION else None,
         )
         for grown in ledgers[1:]

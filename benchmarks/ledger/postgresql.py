@@ -2,8 +2,8 @@
 
 from benchmarks.ledger.contestants import Ours, check_charges, open_shops
 from benchmarks.ledger.place import Place
-from benchmarks.ledger.report import Line, ratio_line
-from benchmarks.ledger.rounds import Entrant, Results, interleave
+from benchmarks.ledger.report import Line, faster_lines, ratio_line
+from benchmarks.ledger.rounds import Entrant, interleave
 from benchmarks.ledger.sizes import Sizes
 from benchmarks.ledger.sqlmodel_baseline import DefaultPattern, PlainLedger
 from storage.database import Database
@@ -45,13 +45,19 @@ async def _measure(sizes: Sizes, database: Database, plain: PlainLedger) -> list
     await check_charges(database, hot, many)
     books = await plain.books(ids)
     return [
-        _faster(results, "many", f"PostgreSQL, {sizes.wallets} wallets, {sizes.callers} callers"),
-        _faster(results, "hot", f"PostgreSQL, one hot wallet, {sizes.callers} callers"),
+        *faster_lines(
+            f"PostgreSQL, {sizes.wallets} wallets, {sizes.callers} callers",
+            results.beside("many", "plain many"),
+            at_least=TIMES_FASTER,
+        ),
+        *faster_lines(
+            f"PostgreSQL, one hot wallet, {sizes.callers} callers",
+            results.beside("hot", "plain hot"),
+            at_least=TIMES_FASTER,
+        ),
         ratio_line(
             "  ours: one hot wallet beside many",
-            ours=f"{results.per_s('hot'):,.0f}/s",
-            baseline=f"{results.per_s('many'):,.0f}/s",
-            ratio=results.ratio("hot", "many"),
+            results.beside("hot", "many"),
             at_least=HOT_SHARE,
         ),
         Line(
@@ -67,13 +73,3 @@ async def _measure(sizes: Sizes, database: Database, plain: PlainLedger) -> list
             is_met=True,
         ),
     ]
-
-
-def _faster(results: Results, name: str, title: str) -> Line:
-    return ratio_line(
-        title,
-        ours=f"{results.per_s(name):,.0f}/s",
-        baseline=f"{results.per_s(f'plain {name}'):,.0f}/s",
-        ratio=results.ratio(name, f"plain {name}"),
-        at_least=TIMES_FASTER,
-    )

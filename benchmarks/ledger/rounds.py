@@ -18,6 +18,8 @@ from benchmarks.ledger.contestants import Contestant
 
 WARM_UP_SHARE: Final = 0.2
 """How much of a turn everybody runs first, uncounted."""
+_NOTHING: Final = 1e-9
+"""Instead of zero messages a second, which only the shortest of turns can come to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,16 @@ class Entrant:
     around: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Two entrants compared."""
+
+    per_s: float
+    base_per_s: float
+    ratio: float
+    """The median over rounds, which need not be the one figure over the other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
     """Every turn of every entrant, by name and round."""
@@ -59,10 +71,14 @@ class Results:
         """What one in a hundred waits at least."""
         return median(turn.p99_ms for turn in self.turns[name])
 
-    def ratio(self, name: str, base: str) -> float:
-        """How many times as many messages a second as `base`, in the same rounds."""
+    def beside(self, name: str, base: str) -> Beside:
+        """One entrant beside another."""
         pairs = zip(self.turns[name], self.turns[base], strict=True)
-        return median(turn.per_s / max(other.per_s, 1e-9) for turn, other in pairs)
+        return Beside(
+            per_s=self.per_s(name),
+            base_per_s=self.per_s(base),
+            ratio=median(turn.per_s / max(other.per_s, _NOTHING) for turn, other in pairs),
+        )
 
 
 async def interleave(entrants: Mapping[str, Entrant], *, rounds: int, turn_s: float) -> Results:

@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,16 +18,14 @@ import uvloop
 from benchmarks.ledger.contestants import Ours, check_charges, open_shops
 from benchmarks.ledger.one_by_one import one_by_one
 from benchmarks.ledger.place import Place
-from benchmarks.ledger.report import Line, ratio_line
-from benchmarks.ledger.rounds import Entrant, interleave
+from benchmarks.ledger.report import OPERATIONS, Line, ratio_line
+from benchmarks.ledger.rounds import Beside, Entrant, interleave
 from benchmarks.ledger.sizes import Sizes
 from storage.database import Database
 from tests.faults.disk import build_shim, shim_env
 
 TIMES_FASTER: float = 10
 DELAY_US: Final = 1_000
-_COMMITS: Final = 2
-"""What a message takes one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,16 +65,14 @@ async def measure(sizes: Sizes, place: Place) -> list[Line]:
     return [
         ratio_line(
             f"SQLite, +1 ms for each sync, {sizes.callers} callers: grouped or one by one",
-            ours=f"{told['grouped']:,.0f}/s",
-            baseline=f"{told['one by one']:,.0f}/s",
-            ratio=told["ratio"],
+            Beside(**told),
             at_least=TIMES_FASTER,
         )
     ]
 
 
-async def under_the_shim(asked: Asked) -> dict[str, float]:
-    """In the child: messages a second of both, and the ratio.
+async def under_the_shim(asked: Asked) -> Beside:
+    """In the child: both, grouped and one by one.
 
     Raises:
         RuntimeError: the disk was not slow, or commits were shared where they should not be.
@@ -95,15 +91,12 @@ async def under_the_shim(asked: Asked) -> dict[str, float]:
         await check_charges(database, ours)
     finally:
         await database.close()
-    alone = results.per_s("one by one")
-    if alone > 1e6 / DELAY_US / _COMMITS:
-        raise RuntimeError(f"{alone:.0f} messages a second cannot be one by one on that disk")
-    return {
-        "grouped": results.per_s("grouped"),
-        "one by one": alone,
-        "ratio": results.ratio("grouped", "one by one"),
-    }
+    found = results.beside("grouped", "one by one")
+    if found.base_per_s > 1e6 / DELAY_US / OPERATIONS:
+        raise RuntimeError(f"{found.base_per_s:.0f}/s cannot be one by one on that disk")
+    return found
 
 
 if __name__ == "__main__":
-    print(json.dumps(uvloop.run(under_the_shim(Asked(**json.loads(sys.argv[1]))))))
+    asked_for = Asked(**json.loads(sys.argv[1]))
+    print(json.dumps(asdict(uvloop.run(under_the_shim(asked_for)))))

@@ -2,8 +2,8 @@
 
 from benchmarks.ledger.contestants import Ours, check_charges, open_shops
 from benchmarks.ledger.place import Place
-from benchmarks.ledger.report import Line, limit_line, ratio_line
-from benchmarks.ledger.rounds import Entrant, Results, interleave
+from benchmarks.ledger.report import Line, faster_lines, limit_line
+from benchmarks.ledger.rounds import Entrant, interleave
 from benchmarks.ledger.sizes import Sizes
 from benchmarks.ledger.sqlmodel_baseline import DefaultPattern, PlainBooks, PlainLedger
 from storage.database import Database
@@ -44,8 +44,16 @@ async def _measure(sizes: Sizes, database: Database, plain: PlainLedger) -> list
     )
     await check_charges(database, hot, many, few)
     return [
-        _faster(results, "hot", f"SQLite, one hot wallet, {sizes.callers} callers"),
-        _faster(results, "many", f"SQLite, {sizes.wallets} wallets, {sizes.callers} callers"),
+        *faster_lines(
+            f"SQLite, one hot wallet, {sizes.callers} callers",
+            results.beside("hot", "plain hot"),
+            at_least=TIMES_FASTER,
+        ),
+        *faster_lines(
+            f"SQLite, {sizes.wallets} wallets, {sizes.callers} callers",
+            results.beside("many", "plain many"),
+            at_least=TIMES_FASTER,
+        ),
         limit_line(
             "  CPU for each message, one hot wallet",
             results.cpu_us("hot"),
@@ -62,16 +70,6 @@ async def _measure(sizes: Sizes, database: Database, plain: PlainLedger) -> list
         _lost("hot wallet", await plain.books([1]), hot.charged + few.charged, plain_hot),
         _lost("many wallets", await plain.books(many_ids), many.charged, plain_many),
     ]
-
-
-def _faster(results: Results, name: str, title: str) -> Line:
-    return ratio_line(
-        title,
-        ours=f"{results.per_s(name):,.0f}/s",
-        baseline=f"{results.per_s(f'plain {name}'):,.0f}/s",
-        ratio=results.ratio(name, f"plain {name}"),
-        at_least=TIMES_FASTER,
-    )
 
 
 def _lost(where: str, books: PlainBooks, charged: int, plain: DefaultPattern) -> Line:

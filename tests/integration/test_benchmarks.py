@@ -11,6 +11,7 @@ from benchmarks.ledger.contestants import Ours, check_charges, open_shops
 from benchmarks.ledger.history import write_history
 from benchmarks.ledger.place import Place
 from benchmarks.ledger.report import ratio_line, table
+from benchmarks.ledger.rounds import Beside
 from benchmarks.ledger.sizes import SMALLEST
 from benchmarks.ledger.sqlmodel_baseline import DefaultPattern, PlainLedger
 from storage.database import Database
@@ -74,8 +75,9 @@ async def test_a_charge_that_left_no_balance_is_counted_as_lost(place: Place) ->
 
 
 def test_a_miss_is_printed_as_a_miss() -> None:
-    missed = ratio_line("one", ours="5/s", baseline="4/s", ratio=1.25, at_least=1.3)
-    met = ratio_line("other", ours="5/s", baseline="4/s", ratio=1.25, at_least=1.2)
+    found = Beside(per_s=5, base_per_s=4, ratio=1.25)
+    missed = ratio_line("one", found, at_least=1.3)
+    met = ratio_line("other", found, at_least=1.2)
     _, first, second = table([missed, met]).splitlines()
     assert first.endswith("MISSED")
     assert second.endswith("met")
