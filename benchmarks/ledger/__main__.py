@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         "--only", action="append", choices=list(BENCHMARKS), help="may be given several times"
     )
     parser.add_argument("--json", type=Path, help="a file to write the figures to")
-    parser.add_argument("--quick", action="store_true", help="a look, in about two minutes")
+    parser.add_argument("--quick", action="store_true", help="a look, in some minutes")
     parser.add_argument(
         "--dir", type=Path, help="where the SQLite files go: on the disk to measure"
     )

@@ -6,9 +6,9 @@ ratio. Absolute figures are medians as well, and good for nothing but a rough id
 
 import asyncio
 import gc
-import itertools
+import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from statistics import median
@@ -18,6 +18,10 @@ from benchmarks.ledger.contestants import Contestant
 
 WARM_UP_SHARE: Final = 0.2
 """How much of a turn everybody runs first, uncounted."""
+START_UP_SHARE: Final = 0.2
+"""How much of a turn is over before messages are counted."""
+SEED: Final = 7
+"""Whose message comes next is chance, as in life, and the same chance for everybody."""
 _NOTHING: Final = 1e-9
 """Instead of zero messages a second, which only the shortest of turns can come to."""
 
@@ -27,7 +31,7 @@ class Turn:
     """What one contestant did in one round."""
 
     per_s: float
-    """Messages finished within the turn, for each second of it."""
+    """Messages charged each second, once the turn is under way."""
     cpu_us: float
     """CPU time of this process for each message, all its threads together."""
     p99_ms: float
@@ -96,33 +100,34 @@ async def interleave(entrants: Mapping[str, Entrant], *, rounds: int, turn_s: fl
 
 async def _turn(entrant: Entrant, turn_s: float) -> Turn:
     gc.collect()  # nobody pays for what the one before has left behind
-    waited_s: list[float] = []
-    numbers = itertools.count()
+    charged: list[tuple[float, float]] = []
+    numbers = random.Random(SEED)
     with entrant.around():
-        cpu_before_s = time.process_time()
-        ends_at = time.perf_counter() + turn_s
+        cpu_before_s, began_at = time.process_time(), time.perf_counter()
+        ends_at = began_at + turn_s
         callers = [
-            _call(entrant.contestant, numbers, ends_at, waited_s) for _ in range(entrant.callers)
+            _call(entrant.contestant, numbers, ends_at, charged) for _ in range(entrant.callers)
         ]
-        in_time = sum(await asyncio.gather(*callers))
+        await asyncio.gather(*callers)
         cpu_s = time.process_time() - cpu_before_s
-    waited_s.sort()
+    # Counted once everybody is waiting: what was under way then makes up for what is at the end.
+    counts_from = began_at + turn_s * START_UP_SHARE
+    counted = sum(counts_from < ended <= ends_at for _, ended in charged)
+    waited_s = sorted(ended - began for began, ended in charged)
     return Turn(
-        per_s=in_time / turn_s,
-        cpu_us=cpu_s / max(len(waited_s), 1) * 1e6,
+        per_s=counted / (ends_at - counts_from),
+        cpu_us=cpu_s / max(len(charged), 1) * 1e6,
         p99_ms=waited_s[int(len(waited_s) * 0.99)] * 1e3 if waited_s else turn_s * 1e3,
     )
 
 
 async def _call(
-    contestant: Contestant, numbers: Iterator[int], ends_at: float, waited_s: list[float]
-) -> int:
-    """One caller: a message after another until the turn is over. How many were in time."""
-    in_time = 0
+    contestant: Contestant,
+    numbers: random.Random,
+    ends_at: float,
+    charged: list[tuple[float, float]],
+) -> None:
+    """One caller: a message after another until the turn is over; when each began and ended."""
     while (began_at := time.perf_counter()) < ends_at:
-        is_charged = await contestant.message(next(numbers))
-        ended_at = time.perf_counter()
-        if is_charged:
-            waited_s.append(ended_at - began_at)
-            in_time += ended_at <= ends_at
-    return in_time
+        if await contestant.message(numbers.getrandbits(32)):
+            charged.append((began_at, time.perf_counter()))
