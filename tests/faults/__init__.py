@@ -1,1 +1,1 @@
-"""Faults of the machine, brought about on purpose."""
+"""Crashes and failing disks, produced on purpose and at every point."""
