@@ -1,0 +1,1 @@
+"""What Farebox costs, measured against what one would have written instead."""
