@@ -42,7 +42,7 @@ class Workers:
         clients: int,
         steps: int = 10**9,
         reads_only: bool = False,
-        synchronous: str = "FULL",
+        pragmas: Sequence[str] = (),
     ) -> None:
         """Let a process live, if it does not."""
         if process in self._alive:
@@ -58,7 +58,7 @@ class Workers:
             seed=self._born,
             steps=steps,
             reads_only=reads_only,
-            synchronous=synchronous,
+            pragmas=pragmas,
         )
         self._alive[process] = self._command(asdict(life))
 
