@@ -1,11 +1,11 @@
 """Compares what clients were told with what the ledger holds, and says what does not fit.
 
-Four questions, each in time linear in the journal but for sorting. Is every acknowledged effect
-there once, with the result that was told, and nothing that nobody asked for? Does the order of the
-versions agree with real time? Do the same operations, replayed in that order on the model, give
-the same answers? And the same balances in the end? A wallet's operations are ordered by the
-version in their answers; "insufficient" and a look change nothing and must be true of the state
-after their version.
+Four questions. Is every acknowledged effect there once, with the result that was told, and nothing
+that nobody asked for? Does the order of the versions agree with real time (asked in linear time,
+after sorting)? Do the same operations, replayed in that order on the model, give the same answers?
+And the same balances in the end? A wallet's operations are ordered by the version in their
+answers; "insufficient" and a look change nothing and must be true of the state after their
+version.
 """
 
 from collections import Counter, defaultdict
@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from sqlalchemy import text
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from storage.books import HoldEnded, HoldOpened
 from storage.credits import HoldEvent
+from storage.models.money import Hold
 from tests.builders import Shop, grant_of, hold_of
 from tests.fakes.clock import START
 from tests.fakes.model_books import ModelBooks, ModelHold
@@ -91,16 +92,26 @@ def find(session: Session) -> Found:
             " FROM credit_grant g JOIN entry e ON e.grant_id = g.id AND e.kind = 'grant'"
         )
     )
-    holds = session.execute(
-        text(
-            "SELECT idempotency_key, wallet_id, id, public_id, amount, state, captured,"
-            " shortfall, opened_version, ended_version FROM hold"
-        )
-    )
     return Found(
         {wallet.id: wallet.version for wallet in wallets},
         [FoundGrant(*row) for row in grants],
-        [FoundHold(*row) for row in holds],
+        [_found(hold) for hold in session.exec(select(Hold))],
+    )
+
+
+def _found(hold: Hold) -> FoundHold:
+    assert hold.id is not None
+    return FoundHold(
+        key=hold.idempotency_key,
+        wallet_id=hold.wallet_id,
+        id=hold.id,
+        public_id=hold.public_id,
+        amount=hold.amount,
+        state=hold.state,
+        captured=hold.captured,
+        shortfall=hold.shortfall,
+        opened_version=hold.opened_version,
+        ended_version=hold.ended_version,
     )
 
 
@@ -115,8 +126,10 @@ def find_wrong(calls: Sequence[Call], found: Found, shops: Sequence[Shop]) -> li
 
 
 def lost_or_changed(calls: Sequence[Call], found: Found) -> Iterator[Complaint]:
-    """Acknowledged effects that are not there as they were told; calls without an answer are not
-    asked about, so this holds at any moment."""
+    """Acknowledged effects that are not there as they were told.
+
+    What has not been answered is not asked about, so this may be asked at any moment.
+    """
     grants = {grant.key: grant for grant in found.grants}
     holds = {hold.key: hold for hold in found.holds}
     by_id = {hold.id: hold for hold in found.holds}

@@ -84,7 +84,10 @@ class Workers:
             self.kills[process] += 1
 
     def finish(self) -> None:
-        """Wait until all who live have done their steps; none may have met an error."""
+        """Wait until all who live have done their steps; none may have met an error.
+
+        Nobody listens to their progress meanwhile, so let the steps be few: a pipe takes 65,536.
+        """
         for process in list(self._alive):
             assert self._wait(process) == 0, f"{process} failed"
 
