@@ -8,6 +8,7 @@ not here: `farebox.application` puts those around a host.
 import asyncio
 import base64
 import os
+import secrets
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -37,7 +38,6 @@ from host.vault.envelope import MasterKey
 from host.vault.master_key import load_master_key
 from host.vault.vault import Vault
 from storage.database import Database
-from storage.ids import new_id
 from storage.migrate import check_is_current
 
 DRAIN_S: Final = 20.0
@@ -74,6 +74,9 @@ class Host:
 
     async def start(self) -> None:
         """Resolve what dead processes left, then work in the background. Call before serving."""
+        log.info(
+            "process.named", owner=self.meter.owner, host=socket.gethostname(), pid=os.getpid()
+        )
         await self.access_tokens.refresh()
         await self.runs.recover()  # providers are asked before anything is swept
         await self.sweeper.start()
@@ -128,7 +131,7 @@ async def open_host(settings: Settings, clock: Clock | None = None) -> Host:
 
 
 def _put_together(settings: Settings, clock: Clock, master_key: MasterKey) -> Host:
-    owner = f"{socket.gethostname()}:{os.getpid()}:{new_id()}"
+    owner = secrets.token_hex(6)  # every hold carries it, so it is short
     database = Database.open(settings.database)
     clients = OpenAIClients(settings.upstreams)
     means = Means(

@@ -16,7 +16,7 @@ FareboxError
 │   DraftChanged                               409
 ├── PayloadTooLarge                            413
 ├── InvalidInput                               422
-├── RateLimited                                429
+├── RateLimited, SpendCapReached               429
 ├── HeadersTooLarge                            431
 ├── SecretUnreadable (host.vault.envelope)     500
 ├── WebsocketUnsupported                       501
@@ -216,6 +216,25 @@ class RateLimited(FareboxError):
     """Too fast."""
 
     status, code, title = 429, "rate_limited", "Too many requests"
+
+
+class SpendCapReached(FareboxError):
+    """The subscriber's own limit for the day would be passed."""
+
+    status, code, title = 429, "spend_cap_reached", "Your daily limit is reached"
+
+    def __init__(self, *, required: int, cap: int, spent: int, retry_after_s: int) -> None:
+        super().__init__(
+            f"This needs {format_credits(required)} credits, and with {format_credits(spent)}"
+            f" spent or held today it would pass your daily limit of {format_credits(cap)}. The"
+            " limit starts anew at midnight UTC; or raise it and try again.",
+            headers={"Retry-After": str(retry_after_s)},
+            facts={
+                "required": credits_number(required),
+                "daily_cap": credits_number(cap),
+                "spent_today": credits_number(spent),
+            },
+        )
 
 
 class HeadersTooLarge(FareboxError):

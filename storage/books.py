@@ -2,13 +2,17 @@
 
 A *unit of work* is handed its `Books`; what it does through them lands together with everything
 else in the unit, or not at all. `storage.books_sqlite` and `storage.books_postgres` carry the
-verbs out; `storage.credits` says what may happen to a hold. Expected refusals are values.
+verbs out; `storage.credits` says what may happen to a hold and to a grant. Expected refusals are
+values.
+
+Every change of a wallet advances its `version`, and every answer carries one: of what changed, the
+version it was given, also when it is asked again; of a refusal, the version it was true at.
 """
 
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from storage.credits import HoldState, MilliCredits
+from storage.credits import GrantState, HoldState, MilliCredits
 from storage.models.money import GrantSource, Operation
 from storage.moments import Micros
 
@@ -100,12 +104,25 @@ class Insufficient:
     version: int
 
 
-HoldAnswer: TypeAlias = HoldOpened | HoldReplayed | HoldConflict | Insufficient
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverCap:
+    """The subscriber's own limit for the day would be passed. Nothing was taken."""
+
+    required: MilliCredits
+    cap: MilliCredits
+    spent: MilliCredits
+    """What the day's charges and all open holds come to."""
+    resets_at: Micros
+    """Midnight, UTC."""
+    version: int
+
+
+HoldAnswer: TypeAlias = HoldOpened | HoldReplayed | HoldConflict | Insufficient | OverCap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndHold:
-    """Which hold to end. `plan_ids` only decides over what `available` is counted afterwards."""
+    """Which hold to end. `plan_ids` only decides over what a balance is counted afterwards."""
 
     wallet_id: int
     hold_id: int
@@ -123,6 +140,78 @@ class HoldEnded:
     shortfall: MilliCredits
     version: int
     available: MilliCredits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewed:
+    """Whether the hold was still open and has its new deadline."""
+
+    is_open: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundCharge:
+    """Give back part or all of what a hold was charged, once for each key."""
+
+    wallet_id: int
+    hold_id: int
+    key: str
+    amount: MilliCredits
+    """More than nothing."""
+    now: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunded:
+    """The credits are back as new grants, by this call or an equal one before it."""
+
+    refund_id: int
+    amount: MilliCredits
+    is_new: bool
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotRefundable:
+    """More than what is left of the charge. Nothing was given back."""
+
+    refundable: MilliCredits
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundConflict:
+    """The key was used before, for another charge or amount."""
+
+    version: int
+
+
+RefundAnswer: TypeAlias = Refunded | NotRefundable | RefundConflict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeGrant:
+    """Take back what is left of a grant until `target` has been taken back in all."""
+
+    wallet_id: int
+    grant_id: int
+    target: MilliCredits
+    """In all, not in addition: asked twice it takes once. The whole amount ends the grant."""
+    now: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantStanding:
+    """How a grant stands after it was revoked, frozen or unfrozen."""
+
+    grant_id: int
+    state: GrantState
+    taken: MilliCredits
+    """What this call took back."""
+    revoked: MilliCredits
+    """What has been taken back in all."""
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +240,9 @@ class Books(Protocol):
     def capture(self, request: EndHold, used: MilliCredits) -> HoldEnded:
         """Charge what was used, at most what was held; the rest goes back where it came from.
 
-        A hold that has expired is not charged: what was used is recorded as its shortfall.
+        A charge that takes the balance below a threshold (`storage.credits.crossed`) leaves a
+        line in the outbox. A hold that has expired is not charged: what was used is recorded as
+        its shortfall.
 
         Raises:
             HoldClosedError: it was released, or captured with another amount.
@@ -166,8 +257,35 @@ class Books(Protocol):
         """
         ...
 
-    def renew(self, *, wallet_id: int, hold_id: int, expires_at: Micros) -> bool:
-        """Move an open hold's deadline, never to earlier. False when it has ended."""
+    def renew(self, *, wallet_id: int, hold_id: int, expires_at: Micros) -> Renewed:
+        """Move an open hold's deadline, never to earlier."""
+        ...
+
+    def refund(self, request: RefundCharge) -> RefundAnswer:
+        """Give back part or all of a charge, the newest leg first, each as a new grant.
+
+        The new grants keep the plan and the priority of those they come from, and live as long,
+        but at least another 30 days. Nothing old is changed.
+        """
+        ...
+
+    def revoke(self, request: RevokeGrant) -> GrantStanding:
+        """Take back what is unspent. What is held comes back only when its hold ends.
+
+        Spent credits stay spent, and no wallet owes anything.
+        """
+        ...
+
+    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+        """Let nothing more be held of a grant, while its order is disputed. Open holds go on."""
+        ...
+
+    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+        """Let a frozen grant be spent again."""
+        ...
+
+    def set_cap(self, *, wallet_id: int, cap: MilliCredits | None, now: Micros) -> int:
+        """Limit what may be spent in a day (UTC), or lift the limit. Returns the version."""
         ...
 
     def sweep(self, now: Micros, *, most: int = 256) -> Swept:

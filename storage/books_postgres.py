@@ -15,16 +15,34 @@ from storage.books import (
     EndHold,
     GrantCredits,
     Granted,
+    GrantStanding,
     HoldAnswer,
     HoldConflict,
     HoldEnded,
     HoldOpened,
     HoldReplayed,
     Insufficient,
+    NotRefundable,
     OpenHold,
+    OverCap,
+    RefundAnswer,
+    RefundCharge,
+    RefundConflict,
+    Refunded,
+    Renewed,
+    RevokeGrant,
     Swept,
 )
-from storage.credits import HoldClosedError, HoldEvent, HoldState, MilliCredits, next_state
+from storage.credits import (
+    GrantEvent,
+    GrantState,
+    HoldClosedError,
+    HoldEvent,
+    HoldState,
+    MilliCredits,
+    grant_after,
+    next_state,
+)
 from storage.errors import LedgerBusy, LedgerDown, StatementBroke
 from storage.moments import Micros
 
@@ -34,14 +52,23 @@ _GRANT: Final = (
     " FROM ledger_grant(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 _HOLD: Final = (
-    "SELECT outcome, hold_id, public_id, run_id, state, amount, captured, at_version, available"
-    " FROM ledger_hold(%s, %s, %s, %s, %s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
+    "SELECT outcome, hold_id, public_id, run_id, state, amount, captured, at_version, available,"
+    " cap, spent, resets_at FROM ledger_hold("
+    "%s, %s, %s, %s, %s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
 )
 _END: Final = (
     "SELECT outcome, public_id, state, captured, shortfall, at_version, available"
     " FROM ledger_end(%s, %s, %s::bigint[], %s, %s, %s)"
 )
-_RENEW: Final = "SELECT ledger_renew(%s, %s, %s)"
+_RENEW: Final = "SELECT is_open, at_version FROM ledger_renew(%s, %s, %s)"
+_REFUND: Final = (
+    "SELECT outcome, refund_id, amount, at_version FROM ledger_refund(%s, %s, %s, %s, %s)"
+)
+_REVOKE: Final = "SELECT state, taken, revoked, at_version FROM ledger_revoke(%s, %s, %s, %s)"
+_SET_FROZEN: Final = (
+    "SELECT state, 0, revoked, at_version FROM ledger_set_frozen(%s, %s, %s, %s, %s, %s)"
+)
+_SET_CAP: Final = "SELECT * FROM ledger_set_cap(%s, %s, %s)"
 _SWEEP: Final = "SELECT holds, grants FROM ledger_sweep(%s, %s::int)"
 _AVAILABLE: Final = "SELECT * FROM ledger_available(%s, %s::bigint[], %s)"
 
@@ -70,31 +97,13 @@ class PostgresBooks:
 
     def open_hold(self, request: OpenHold) -> HoldAnswer:
         """Set credits aside, in draw-down order."""
-        outcome, hold_id, public_id, run_id, state, amount, captured, version, available = (
+        return hold_answer(
             self._call(
                 _HOLD,
                 *(request.wallet_id, request.public_id, request.operation.value, request.key),
                 *(request.fingerprint, request.amount, list(request.plan_ids), request.owner),
                 *(request.now, request.expires_at, request.offering_id, request.run_id),
             )
-        )
-        if outcome == "opened":
-            return HoldOpened(
-                hold_id=hold_id, public_id=public_id, version=version, available=available
-            )
-        if outcome == "insufficient":
-            return Insufficient(required=amount, available=available, version=version)
-        if outcome == "conflict":
-            return HoldConflict(version=version)
-        return HoldReplayed(
-            hold_id=hold_id,
-            public_id=public_id,
-            run_id=run_id,
-            state=HoldState(state),
-            amount=amount,
-            captured=captured,
-            version=version,
-            available=available,
         )
 
     def capture(self, request: EndHold, used: MilliCredits) -> HoldEnded:
@@ -105,10 +114,45 @@ class PostgresBooks:
         """End the hold and charge nothing."""
         return self._end(request, HoldEvent.RELEASE, MilliCredits(0))
 
-    def renew(self, *, wallet_id: int, hold_id: int, expires_at: Micros) -> bool:
-        """Move an open hold's deadline, never to earlier. False when it has ended."""
-        is_open: bool = self._call(_RENEW, wallet_id, hold_id, expires_at)[0]
-        return is_open
+    def renew(self, *, wallet_id: int, hold_id: int, expires_at: Micros) -> Renewed:
+        """Move an open hold's deadline, never to earlier."""
+        is_open, version = self._call(_RENEW, wallet_id, hold_id, expires_at)
+        return Renewed(is_open=is_open, version=version)
+
+    def refund(self, request: RefundCharge) -> RefundAnswer:
+        """Give back part or all of a charge."""
+        outcome, refund_id, amount, version = self._call(
+            _REFUND,
+            *(request.wallet_id, request.hold_id, request.key, request.amount, request.now),
+        )
+        if outcome == "conflict":
+            return RefundConflict(version=version)
+        if outcome == "too much":
+            return NotRefundable(refundable=amount, version=version)
+        return Refunded(
+            refund_id=refund_id, amount=amount, is_new=outcome == "refunded", version=version
+        )
+
+    def revoke(self, request: RevokeGrant) -> GrantStanding:
+        """Take back what is unspent of a grant."""
+        return self._standing(
+            request.grant_id,
+            _REVOKE,
+            *(request.wallet_id, request.grant_id, request.target, request.now),
+        )
+
+    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+        """Let nothing more be held of a grant."""
+        return self._set_frozen(wallet_id, grant_id, GrantEvent.FREEZE, now)
+
+    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+        """Let a frozen grant be spent again."""
+        return self._set_frozen(wallet_id, grant_id, GrantEvent.UNFREEZE, now)
+
+    def set_cap(self, *, wallet_id: int, cap: MilliCredits | None, now: Micros) -> int:
+        """Limit what may be spent in a day, or lift the limit."""
+        version: int = self._call(_SET_CAP, wallet_id, cap, now)[0]
+        return version
 
     def sweep(self, now: Micros, *, most: int = 256) -> Swept:
         """Expire holds and grants that are past their time, of wallets nobody is working on."""
@@ -121,33 +165,94 @@ class PostgresBooks:
 
     def _end(self, request: EndHold, event: HoldEvent, used: MilliCredits) -> HoldEnded:
         wanted = next_state(HoldState.OPEN, event)
-        outcome, public_id, state, captured, shortfall, version, available = self._call(
+        row = self._call(
             _END,
             *(request.wallet_id, request.hold_id, list(request.plan_ids), request.now),
             *(wanted.value, used),
         )
-        if outcome == "closed":
-            raise HoldClosedError(HoldState(state), event)
-        return HoldEnded(
-            public_id=public_id,
-            state=HoldState(state),
-            captured=captured,
-            shortfall=shortfall,
+        return hold_ended(row, event)
+
+    def _set_frozen(
+        self, wallet_id: int, grant_id: int, event: GrantEvent, now: Micros
+    ) -> GrantStanding:
+        before = next(state for state in GrantState if grant_after(state, event) is not state)
+        after = grant_after(before, event)
+        return self._standing(
+            grant_id,
+            _SET_FROZEN,
+            *(wallet_id, grant_id, event.value, before.value, after.value, now),
+        )
+
+    def _standing(self, grant_id: int, statement: str, *values: object) -> GrantStanding:
+        state, taken, revoked, version = self._call(statement, *values)
+        return GrantStanding(
+            grant_id=grant_id,
+            state=GrantState(state),
+            taken=MilliCredits(taken),
+            revoked=MilliCredits(revoked),
             version=version,
-            available=available,
         )
 
     def _call(self, statement: str, *values: object) -> tuple[Any, ...]:
         try:
             row = self._connection.execute(statement, values).fetchone()
         except psycopg.Error as error:
-            _refuse(error)
+            refuse(error)
         if row is None:
-            raise LookupError("there is no such wallet, or no such hold in it")
+            raise LookupError("there is no such wallet, or no such hold or grant in it")
         return row
 
 
-def _refuse(error: psycopg.Error) -> NoReturn:
+def hold_answer(row: tuple[Any, ...]) -> HoldAnswer:
+    """The answer in a row of `ledger_hold`."""
+    outcome, hold_id, public_id, run_id, state, amount, captured, version, *rest = row
+    available, cap, spent, resets_at = rest
+    match outcome:
+        case "opened":
+            return HoldOpened(
+                hold_id=hold_id, public_id=public_id, version=version, available=available
+            )
+        case "insufficient":
+            return Insufficient(required=amount, available=available, version=version)
+        case "over cap":
+            return OverCap(
+                required=amount, cap=cap, spent=spent, resets_at=resets_at, version=version
+            )
+        case "conflict":
+            return HoldConflict(version=version)
+        case _:
+            return HoldReplayed(
+                hold_id=hold_id,
+                public_id=public_id,
+                run_id=run_id,
+                state=HoldState(state),
+                amount=amount,
+                captured=captured,
+                version=version,
+                available=available,
+            )
+
+
+def hold_ended(row: tuple[Any, ...], event: HoldEvent) -> HoldEnded:
+    """The answer in a row of `ledger_end`.
+
+    Raises:
+        HoldClosedError: it had ended in another way.
+    """
+    outcome, public_id, state, captured, shortfall, version, available = row
+    if outcome == "closed":
+        raise HoldClosedError(HoldState(state), event)
+    return HoldEnded(
+        public_id=public_id,
+        state=HoldState(state),
+        captured=captured,
+        shortfall=shortfall,
+        version=version,
+        available=available,
+    )
+
+
+def refuse(error: psycopg.Error) -> NoReturn:
     """The driver's error in our words; its text may quote values, so it is not kept."""
     if isinstance(error, (errors.DeadlockDetected, errors.LockNotAvailable)):
         raise LedgerBusy from None

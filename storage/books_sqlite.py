@@ -1,22 +1,26 @@
 """The ledger on SQLite: fixed statements on the writer's own connection, no ORM.
 
 Nothing here begins or commits. `storage.writer` holds the file's only write lock (BEGIN IMMEDIATE)
-while a unit runs, so what a verb has read cannot change before it writes. Every verb reads the
-wallet first, changes that copy and saves it once, last. The statements are constants and therefore
-prepared once: lists of plans go in as one JSON parameter. `storage.books_postgres` gives the same
-answers from functions inside the database. Longer than most modules, because a verb can only be
-judged beside its statements.
+while a unit runs, so what a verb has read cannot change before it writes. Lists of plans go in as
+one JSON parameter, so that a statement is the same for every length. The row and the history are
+`storage.wallet_sqlite`, refunds and revocations `storage.corrections_sqlite`;
+`storage.books_postgres` gives the same answers from functions inside the database. Longer than
+most modules, because a verb can only be judged beside its statements.
 """
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Final
+from uuid import UUID
 
+from storage import corrections_sqlite as corrections
 from storage.books import (
     EndHold,
     GrantCredits,
     Granted,
+    GrantStanding,
     HoldAnswer,
     HoldConflict,
     HoldEnded,
@@ -24,39 +28,38 @@ from storage.books import (
     HoldReplayed,
     Insufficient,
     OpenHold,
+    OverCap,
+    RefundAnswer,
+    RefundCharge,
+    Renewed,
+    RevokeGrant,
     Swept,
 )
-from storage.chain import FIRST_HEAD, EntryLine, entry_hash
+from storage.chain import FIRST_HEAD
 from storage.credits import (
+    GrantEvent,
+    GrantState,
     HoldClosedError,
     HoldEvent,
     HoldState,
     MilliCredits,
     Share,
     SpendableGrant,
+    crossed,
+    day_of,
     draw_down,
     first_part,
     next_state,
 )
 from storage.models.money import EntryKind
-from storage.moments import Micros
+from storage.moments import DAY, Micros
+from storage.wallet_sqlite import SqliteWallets, WalletRow
 
 _NEW_WALLET: Final = (
     "INSERT INTO wallet (subscriber_id, credits, debits, held, seq, version, head, last_at)"
     " VALUES (?, 0, 0, 0, 0, 0, ?, 0) ON CONFLICT (subscriber_id) DO NOTHING"
 )
 _WALLET_OF: Final = "SELECT id FROM wallet WHERE subscriber_id = ?"
-_WALLET: Final = (
-    "SELECT id, credits, debits, held, seq, version, head, last_at FROM wallet WHERE id = ?"
-)
-_SAVE_WALLET: Final = (
-    "UPDATE wallet SET credits = ?, debits = ?, held = ?, seq = ?, version = ?, head = ?,"
-    " last_at = ? WHERE id = ?"
-)
-_APPEND: Final = (
-    "INSERT INTO entry (wallet_id, seq, version, kind, amount, balance_after, grant_id, hold_id,"
-    " reverses, idempotency_key, created_at, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
 _GRANTED: Final = (
     "SELECT grant_id, version FROM entry"
     " WHERE wallet_id = ? AND kind = 'grant' AND idempotency_key = ?"
@@ -66,10 +69,15 @@ _NEW_GRANT: Final = (
     " effective_at, expires_at, amount, remaining, held, revoked, state, cost_minor, currency)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 'active', ?, ?)"
 )
-_SPENDABLE: Final = (
-    "SELECT id, priority, effective_at, expires_at, remaining FROM credit_grant"
-    " WHERE wallet_id = ? AND remaining > 0 AND state = 'active' AND effective_at <= ?"
-    " AND expires_at > ? AND plan_id IN (SELECT value FROM json_each(?))"
+_LIVE: Final = (
+    " FROM credit_grant WHERE wallet_id = ? AND remaining + held > 0 AND state = 'active'"
+    " AND effective_at <= ? AND expires_at > ? AND plan_id IN (SELECT value FROM json_each(?))"
+)
+_SPENDABLE: Final = f"SELECT id, priority, effective_at, expires_at, remaining{_LIVE}"
+# SQLite takes a bare column from the row that has the MAX, here the newest grant.
+_BALANCE: Final = (
+    "SELECT COALESCE(SUM(remaining), 0), COALESCE(SUM(remaining + held), 0), MAX(id), amount"
+    f"{_LIVE}"
 )
 _HOLD_COLUMNS: Final = (
     "SELECT id, public_id, run_id, fingerprint, state, amount, captured, shortfall,"
@@ -101,6 +109,7 @@ _END_HOLD: Final = (
     " WHERE id = ?"
 )
 _LATE: Final = "UPDATE hold SET shortfall = ? WHERE id = ? AND shortfall = 0"
+_TELL: Final = "INSERT INTO outbox (topic, payload, created_at) VALUES (?, ?, ?)"
 _RENEW: Final = (
     "UPDATE hold SET expires_at = max(expires_at, ?)"
     " WHERE id = ? AND wallet_id = ? AND state = 'open'"
@@ -114,20 +123,14 @@ _DUE_GRANTS: Final = (
     " ORDER BY expires_at, id LIMIT ?"
 )
 _EXPIRE_GRANT: Final = "UPDATE credit_grant SET remaining = 0, state = 'expired' WHERE id = ?"
+_TAKE_BACK: Final = "UPDATE credit_grant SET revoked = revoked + ? WHERE id = ?"
 
 
-@dataclass(slots=True)
-class _Wallet:
-    """A wallet's row while a verb changes it."""
-
-    id: int
-    credits: int
-    debits: int
-    held: int
-    seq: int
-    version: int
-    head: bytes
-    last_at: int
+_ENDINGS: Final[Mapping[str, EntryKind]] = {
+    GrantState.EXPIRED: EntryKind.EXPIRE,
+    GrantState.REVOKED: EntryKind.REVOKE,
+}
+"""What is entered when credits come back to a grant that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +149,25 @@ class _Hold:
     ended_version: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Balance:
+    """What is left on some plans, in milli-credits."""
+
+    spendable: int
+    unspent: int
+    """With what open holds have set aside."""
+    last_grant: int
+    """The amount of the newest grant that still bears anything."""
+
+
 class SqliteBooks:
     """The ledger's verbs on one SQLite connection, in a transaction somebody else began."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._wallets = SqliteWallets(connection)
+        self._do = self._wallets.do
+        self._rows = self._wallets.rows
 
     def open_wallet(self, subscriber_id: int) -> int:
         """The subscriber's wallet, made when there is none."""
@@ -160,7 +177,7 @@ class SqliteBooks:
 
     def grant(self, request: GrantCredits) -> Granted:
         """Put credits in the wallet, once for each (source, source_ref)."""
-        wallet = self._wallet(request.wallet_id, request.now)
+        wallet = self._wallets.wallet(request.wallet_id, request.now)
         key = f"{request.source}:{request.source_ref}"
         for grant_id, version in self._rows(_GRANTED, wallet.id, key):
             return Granted(grant_id=grant_id, is_new=False, version=version)
@@ -171,33 +188,32 @@ class SqliteBooks:
             *(request.effective_at, request.expires_at, request.amount, request.amount),
             *(request.cost_minor, request.currency),
         )
-        self._append(wallet, EntryKind.GRANT, request.amount, grant_id=grant_id, key=key)
-        self._save(wallet)
+        self._wallets.append(wallet, EntryKind.GRANT, request.amount, grant_id=grant_id, key=key)
+        self._wallets.save(wallet)
         return Granted(grant_id=grant_id, is_new=True, version=wallet.version)
 
     def open_hold(self, request: OpenHold) -> HoldAnswer:
         """Set credits aside, in draw-down order."""
-        wallet = self._wallet(request.wallet_id, request.now)
+        wallet = self._wallets.wallet(request.wallet_id, request.now)
         grants = self._spendable(wallet, request.plan_ids)
         available = MilliCredits(sum(grant.remaining for grant in grants))
         for row in self._rows(_HOLD_OF_KEY, wallet.id, request.operation, request.key):
-            return _again(_Hold(*row), request, available)
-        if request.amount > available:
-            return Insufficient(
-                required=request.amount, available=available, version=wallet.version
-            )
+            return _again(_found(row), request, wallet, available)
+        refusal = _refusal(wallet, request, available)
+        if refusal is not None:
+            return refusal
         wallet.held += request.amount
         wallet.version += 1
         hold_id = self._do(
             _NEW_HOLD,
-            *(request.public_id, wallet.id, request.operation, request.key, request.fingerprint),
-            *(request.offering_id, request.run_id, request.owner, request.amount),
-            *(wallet.last_at, request.expires_at, wallet.version),
+            *(UUID(request.public_id).bytes, wallet.id, request.operation, request.key),
+            *(request.fingerprint, request.offering_id, request.run_id, request.owner),
+            *(request.amount, wallet.last_at, request.expires_at, wallet.version),
         )
         for share in draw_down(grants, request.amount, Micros(wallet.last_at)):
             self._do(_ALLOCATE, hold_id, share.grant_id, wallet.id, share.amount)
             self._do(_SET_ASIDE, share.amount, share.grant_id)
-        self._save(wallet)
+        self._wallets.save(wallet)
         return HoldOpened(
             hold_id=hold_id,
             public_id=request.public_id,
@@ -213,49 +229,74 @@ class SqliteBooks:
         """End the hold and charge nothing."""
         return self._end(request, HoldEvent.RELEASE, MilliCredits(0))
 
-    def renew(self, *, wallet_id: int, hold_id: int, expires_at: Micros) -> bool:
-        """Move an open hold's deadline, never to earlier. False when it has ended."""
-        return self._connection.execute(_RENEW, (expires_at, hold_id, wallet_id)).rowcount > 0
+    def renew(self, *, wallet_id: int, hold_id: int, expires_at: Micros) -> Renewed:
+        """Move an open hold's deadline, never to earlier."""
+        wallet = self._wallets.wallet(wallet_id, Micros(0))
+        renewed = self._connection.execute(_RENEW, (expires_at, hold_id, wallet_id))
+        return Renewed(is_open=renewed.rowcount > 0, version=wallet.version)
+
+    def refund(self, request: RefundCharge) -> RefundAnswer:
+        """Give back part or all of a charge."""
+        return corrections.refund(self._wallets, request)
+
+    def revoke(self, request: RevokeGrant) -> GrantStanding:
+        """Take back what is unspent of a grant."""
+        return corrections.revoke(self._wallets, request)
+
+    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+        """Let nothing more be held of a grant."""
+        return corrections.set_frozen(
+            self._wallets, GrantEvent.FREEZE, wallet_id=wallet_id, grant_id=grant_id, now=now
+        )
+
+    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+        """Let a frozen grant be spent again."""
+        return corrections.set_frozen(
+            self._wallets, GrantEvent.UNFREEZE, wallet_id=wallet_id, grant_id=grant_id, now=now
+        )
+
+    def set_cap(self, *, wallet_id: int, cap: MilliCredits | None, now: Micros) -> int:
+        """Limit what may be spent in a day, or lift the limit."""
+        return corrections.set_cap(self._wallets, wallet_id=wallet_id, cap=cap, now=now)
 
     def sweep(self, now: Micros, *, most: int = 256) -> Swept:
         """Expire holds and grants that are past their time."""
         holds = self._rows(_DUE_HOLDS, now, most)
         for wallet_id, hold_id in holds:
-            wallet, hold = self._wallet_and_hold(wallet_id, hold_id, now)
-            self._close(wallet, hold, HoldEvent.EXPIRE, 0)
+            wallet = self._wallets.wallet(wallet_id, now)
+            self._close(wallet, self._hold(hold_id, wallet_id), HoldEvent.EXPIRE, 0)
+            self._wallets.save(wallet)
         grants = self._rows(_DUE_GRANTS, now, most)  # now, since holds have given back
         for wallet_id, grant_id, remaining in grants:
-            wallet = self._wallet(wallet_id, now)
+            wallet = self._wallets.wallet(wallet_id, now)
             self._do(_EXPIRE_GRANT, grant_id)
             if remaining > 0:
-                self._append(wallet, EntryKind.EXPIRE, -remaining, grant_id=grant_id)
-            self._save(wallet)
+                self._wallets.append(wallet, EntryKind.EXPIRE, -remaining, grant_id=grant_id)
+            self._wallets.save(wallet)
         return Swept(holds=len(holds), grants=len(grants))
 
     def available(self, wallet_id: int, plan_ids: tuple[int, ...], now: Micros) -> MilliCredits:
         """What can be spent now from live grants of these plans."""
-        return self._available(self._wallet(wallet_id, now), plan_ids)
+        wallet = self._wallets.wallet(wallet_id, now)
+        return MilliCredits(self._balance(wallet, plan_ids).spendable)
 
     def _end(self, request: EndHold, event: HoldEvent, used: MilliCredits) -> HoldEnded:
-        wallet, hold = self._wallet_and_hold(request.wallet_id, request.hold_id, request.now)
-        if hold.state == HoldState.OPEN:
-            self._close(wallet, hold, event, used)
+        wallet = self._wallets.wallet(request.wallet_id, request.now)
+        hold = self._hold(request.hold_id, wallet.id)
+        is_first = hold.state == HoldState.OPEN
+        if is_first:
+            hold = self._close(wallet, hold, event, used)
+            self._wallets.save(wallet)
         elif hold.state == HoldState.EXPIRED:
-            self._do(_LATE, used, hold.id)  # a late use is a loss on record, never a debit
+            hold = self._note_late_use(hold, used)
         else:
             _check_same_end(hold, event, used)
-        ended = self._hold(hold.id, wallet.id)
-        assert ended.ended_version is not None, "it has just ended, or had before"
-        return HoldEnded(
-            public_id=ended.public_id,
-            state=HoldState(ended.state),
-            captured=MilliCredits(ended.captured),
-            shortfall=MilliCredits(ended.shortfall),
-            version=ended.ended_version,
-            available=self._available(wallet, request.plan_ids),
-        )
+        balance = self._balance(wallet, request.plan_ids)
+        if is_first and hold.captured:
+            self._tell_if_low(wallet, hold, request.plan_ids, balance)
+        return _ended(hold, balance)
 
-    def _close(self, wallet: _Wallet, hold: _Hold, event: HoldEvent, used: int) -> None:
+    def _close(self, wallet: WalletRow, hold: _Hold, event: HoldEvent, used: int) -> _Hold:
         """End an open hold: charge in draw-down order, give back the rest."""
         state = next_state(HoldState(hold.state), event)
         captured = MilliCredits(min(used, hold.amount))
@@ -265,76 +306,74 @@ class SqliteBooks:
         for grant_id, amount, grant_state in legs:
             use = uses.get(grant_id, 0)
             if use > 0:
-                self._append(wallet, EntryKind.CHARGE, -use, grant_id=grant_id, hold_id=hold.id)
+                self._wallets.append(
+                    wallet, EntryKind.CHARGE, -use, grant_id=grant_id, hold_id=hold.id
+                )
             self._give_back(wallet, Share(grant_id, amount), amount - use, grant_state)
         if state is HoldState.CAPTURED and captured == 0:
-            self._append(wallet, EntryKind.CHARGE, 0, hold_id=hold.id)
+            self._wallets.append(wallet, EntryKind.CHARGE, 0, hold_id=hold.id)
+        if captured > 0:
+            day = day_of(wallet.last_at)
+            wallet.spent = wallet.spent_on(day) + captured
+            wallet.spent_day = day
         wallet.held -= hold.amount
         wallet.version += 1
-        self._do(
-            _END_HOLD, state, captured, used - captured, wallet.last_at, wallet.version, hold.id
+        ended = replace(
+            hold,
+            state=state,
+            captured=captured,
+            shortfall=used - captured,
+            ended_version=wallet.version,
         )
-        self._save(wallet)
+        self._do(
+            _END_HOLD,
+            *(state, captured, ended.shortfall, wallet.last_at, wallet.version, hold.id),
+        )
+        return ended
 
-    def _give_back(self, wallet: _Wallet, leg: Share, back: int, grant_state: str) -> None:
-        """Undo what a hold set aside. What comes back to a grant that has expired expires too."""
-        has_expired = grant_state == "expired"
-        self._do(_RETURN, leg.amount, 0 if has_expired else back, leg.grant_id)
-        if back > 0 and has_expired:
-            self._append(wallet, EntryKind.EXPIRE, -back, grant_id=leg.grant_id)
+    def _give_back(self, wallet: WalletRow, leg: Share, back: int, grant_state: str) -> None:
+        """Undo what a hold set aside. What comes back to a grant that has ended ends as it did."""
+        has_ended = grant_state in _ENDINGS
+        self._do(_RETURN, leg.amount, 0 if has_ended else back, leg.grant_id)
+        if back > 0 and has_ended:
+            self._wallets.append(wallet, _ENDINGS[grant_state], -back, grant_id=leg.grant_id)
+        if back > 0 and grant_state == GrantState.REVOKED:
+            self._do(_TAKE_BACK, back, leg.grant_id)
 
-    def _append(
-        self,
-        wallet: _Wallet,
-        kind: EntryKind,
-        amount: int,
-        *,
-        grant_id: int | None = None,
-        hold_id: int | None = None,
-        key: str | None = None,
+    def _note_late_use(self, hold: _Hold, used: int) -> _Hold:
+        """A use after expiry is a loss on record, once, and never a debit."""
+        if hold.shortfall or not used:
+            return hold
+        self._do(_LATE, used, hold.id)
+        return replace(hold, shortfall=used)
+
+    def _tell_if_low(
+        self, wallet: WalletRow, hold: _Hold, plan_ids: tuple[int, ...], balance: _Balance
     ) -> None:
-        """Write the wallet's next entry."""
-        wallet.seq += 1
-        wallet.version += 1
-        wallet.credits += max(amount, 0)
-        wallet.debits -= min(amount, 0)
-        line = EntryLine(
-            wallet.id,
-            wallet.seq,
-            wallet.version,
-            kind,
-            amount,
-            wallet.credits - wallet.debits,
-            grant_id,
-            hold_id,
-            None,
-            key,
-            wallet.last_at,
+        """Announce, with the charge itself, the threshold that it crossed."""
+        mark = crossed(
+            balance.unspent,
+            charged=hold.captured,
+            price=hold.amount,
+            last_grant=balance.last_grant,
         )
-        wallet.head = entry_hash(wallet.head, line)
-        self._do(
-            _APPEND,
-            *(line.wallet_id, line.seq, line.version, line.kind, line.amount, line.balance_after),
-            *(grant_id, hold_id, None, key, line.created_at, wallet.head),
-        )
-
-    def _wallet(self, wallet_id: int, now: Micros) -> _Wallet:
-        """The wallet, at `now` or at its last change: a clock set back reorders no history."""
-        for row in self._rows(_WALLET, wallet_id):
-            wallet = _Wallet(*row)
-            wallet.last_at = max(wallet.last_at, now)
-            return wallet
-        raise LookupError(f"there is no wallet {wallet_id}")
+        if mark is None:
+            return
+        payload = {
+            "wallet_id": wallet.id,
+            "plan_ids": list(plan_ids),
+            "left": balance.unspent,
+            "price": hold.amount,
+            "version": wallet.version,
+        }
+        self._do(_TELL, f"balance.{mark}", json.dumps(payload), wallet.last_at)
 
     def _hold(self, hold_id: int, wallet_id: int) -> _Hold:
         for row in self._rows(_HOLD, hold_id, wallet_id):
-            return _Hold(*row)
+            return _found(row)
         raise LookupError(f"there is no hold {hold_id} in wallet {wallet_id}")
 
-    def _wallet_and_hold(self, wallet_id: int, hold_id: int, now: Micros) -> tuple[_Wallet, _Hold]:
-        return self._wallet(wallet_id, now), self._hold(hold_id, wallet_id)
-
-    def _spendable(self, wallet: _Wallet, plan_ids: tuple[int, ...]) -> list[SpendableGrant]:
+    def _spendable(self, wallet: WalletRow, plan_ids: tuple[int, ...]) -> list[SpendableGrant]:
         at = wallet.last_at
         return [
             SpendableGrant(
@@ -347,28 +386,58 @@ class SqliteBooks:
             for row in self._rows(_SPENDABLE, wallet.id, at, at, json.dumps(plan_ids))
         ]
 
-    def _available(self, wallet: _Wallet, plan_ids: tuple[int, ...]) -> MilliCredits:
-        return MilliCredits(sum(grant.remaining for grant in self._spendable(wallet, plan_ids)))
-
-    def _save(self, wallet: _Wallet) -> None:
-        self._do(
-            _SAVE_WALLET,
-            *(wallet.credits, wallet.debits, wallet.held, wallet.seq, wallet.version),
-            *(wallet.head, wallet.last_at, wallet.id),
-        )
-
-    def _do(self, statement: str, *values: object) -> int:
-        """Run a statement that writes. Returns the id of the row it inserted, if it did."""
-        return self._connection.execute(statement, values).lastrowid or 0
-
-    def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        return self._connection.execute(statement, values).fetchall()
+    def _balance(self, wallet: WalletRow, plan_ids: tuple[int, ...]) -> _Balance:
+        at = wallet.last_at
+        row = self._rows(_BALANCE, wallet.id, at, at, json.dumps(plan_ids))[0]
+        return _Balance(spendable=row[0], unspent=row[1], last_grant=row[3] or 0)
 
 
-def _again(hold: _Hold, request: OpenHold, available: MilliCredits) -> HoldAnswer:
+def _refusal(
+    wallet: WalletRow, request: OpenHold, available: MilliCredits
+) -> Insufficient | OverCap | None:
+    """Why the amount cannot be set aside: too little is left, or the day's cap would be passed."""
+    if request.amount > available:
+        return Insufficient(required=request.amount, available=available, version=wallet.version)
+    day = day_of(wallet.last_at)
+    spent = wallet.spent_on(day) + wallet.held
+    if (
+        wallet.daily_cap is None
+        or not request.amount
+        or spent + request.amount <= wallet.daily_cap
+    ):
+        return None
+    return OverCap(
+        required=request.amount,
+        cap=MilliCredits(wallet.daily_cap),
+        spent=MilliCredits(spent),
+        resets_at=Micros((day + 1) * DAY),
+        version=wallet.version,
+    )
+
+
+def _found(row: tuple[Any, ...]) -> _Hold:
+    hold_id, public_id, *rest = row
+    return _Hold(hold_id, str(UUID(bytes=public_id)), *rest)
+
+
+def _ended(hold: _Hold, balance: _Balance) -> HoldEnded:
+    assert hold.ended_version is not None, "it has just ended, or had before"
+    return HoldEnded(
+        public_id=hold.public_id,
+        state=HoldState(hold.state),
+        captured=MilliCredits(hold.captured),
+        shortfall=MilliCredits(hold.shortfall),
+        version=hold.ended_version,
+        available=MilliCredits(balance.spendable),
+    )
+
+
+def _again(
+    hold: _Hold, request: OpenHold, wallet: WalletRow, available: MilliCredits
+) -> HoldAnswer:
     """The answer to a key that was used before."""
     if hold.fingerprint != request.fingerprint:
-        return HoldConflict(version=hold.opened_version)
+        return HoldConflict(version=wallet.version)
     return HoldReplayed(
         hold_id=hold.id,
         public_id=hold.public_id,

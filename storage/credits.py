@@ -1,17 +1,18 @@
 """What may happen to credits, decided without touching a database.
 
 The story, top to bottom: amounts and how people write them, the order in which grants are drawn
-down, and the table of what may become of a hold. The statements that make it durable are
-`storage.books_sqlite` and the functions behind `storage.books_postgres`.
+down and charges refunded, when a balance is low, and the tables of what may become of a hold and
+of a grant. The statements that make it durable are `storage.books_sqlite` and the functions behind
+`storage.books_postgres`.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NewType
 
-from storage.moments import Micros
+from storage.moments import DAY, Micros
 
 MilliCredits = NewType("MilliCredits", int)
 """Thousandths of a credit: a whole number, never a float, never negative."""
@@ -93,6 +94,73 @@ def first_part(shares: Iterable[Share], amount: MilliCredits) -> tuple[Share, ..
     return tuple(taken)
 
 
+@dataclass(frozen=True, slots=True)
+class ChargedLeg:
+    """What one entry charged to one grant, and how much of it has not been given back."""
+
+    seq: int
+    grant_id: int
+    refundable: MilliCredits
+
+
+def refund_legs(legs: Iterable[ChargedLeg], amount: MilliCredits) -> tuple[ChargedLeg, ...]:
+    """The newest legs that make up `amount`, the last of them cut to fit.
+
+    What was drawn last comes back first: it came from the grant that would have lasted longest.
+    """
+    taken: list[ChargedLeg] = []
+    left = int(amount)
+    for leg in sorted(legs, key=lambda leg: leg.seq, reverse=True):
+        part = MilliCredits(min(leg.refundable, left))
+        if part > 0:
+            taken.append(replace(leg, refundable=part))
+            left -= part
+    return tuple(taken)
+
+
+REFUND_LIVES_AT_LEAST: Final = 30 * DAY
+"""Credits given back can be spent for this long, also when the grant they came from has ended."""
+
+LOW_MESSAGES: Final = 5
+LOW_SHARE: Final = 5
+"""Low is: not enough for five more, and less than a fifth of the last grant."""
+
+
+class BalanceMark(StrEnum):
+    """How far down a balance is; the order is the order of the thresholds."""
+
+    FINE = "fine"
+    LOW = "low"
+    EXHAUSTED = "exhausted"
+
+
+_MARKS: Final = tuple(BalanceMark)
+
+
+def balance_mark(left: int, *, price: int, last_grant: int) -> BalanceMark:
+    """Where `left` stands for somebody who pays `price` a time and was last granted so much."""
+    if left < price:
+        return BalanceMark.EXHAUSTED
+    if left < LOW_MESSAGES * price and left * LOW_SHARE < last_grant:
+        return BalanceMark.LOW
+    return BalanceMark.FINE
+
+
+def crossed(left: int, *, charged: int, price: int, last_grant: int) -> BalanceMark | None:
+    """The threshold that a charge of `charged` has just crossed, down to `left`; None if none.
+
+    A balance only falls between two grants, so each threshold is crossed once.
+    """
+    before = balance_mark(left + charged, price=price, last_grant=last_grant)
+    after = balance_mark(left, price=price, last_grant=last_grant)
+    return after if _MARKS.index(after) > _MARKS.index(before) else None
+
+
+def day_of(moment: int) -> int:
+    """The day of a moment, in days since 1970-01-01, UTC: what a daily cap is counted by."""
+    return moment // DAY
+
+
 class HoldState(StrEnum):
     """Where a hold is; all but the first are final."""
 
@@ -135,3 +203,36 @@ def next_state(state: HoldState, event: HoldEvent) -> HoldState:
         return HOLD_TRANSITIONS[state, event]
     except KeyError:
         raise HoldClosedError(state, event) from None
+
+
+class GrantState(StrEnum):
+    """Where a grant is. Scheduled and exhausted follow from its times and what remains."""
+
+    ACTIVE = "active"
+    FROZEN = "frozen"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class GrantEvent(StrEnum):
+    """What may happen to a grant as a whole."""
+
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    EXPIRE = "expire"
+    REVOKE = "revoke"
+
+
+GRANT_TRANSITIONS: Final[Mapping[tuple[GrantState, GrantEvent], GrantState]] = {
+    (GrantState.ACTIVE, GrantEvent.FREEZE): GrantState.FROZEN,
+    (GrantState.FROZEN, GrantEvent.UNFREEZE): GrantState.ACTIVE,
+    (GrantState.ACTIVE, GrantEvent.EXPIRE): GrantState.EXPIRED,
+    (GrantState.ACTIVE, GrantEvent.REVOKE): GrantState.REVOKED,
+    (GrantState.FROZEN, GrantEvent.REVOKE): GrantState.REVOKED,
+}
+"""A frozen grant does not expire: it goes with the next sweep after it is unfrozen."""
+
+
+def grant_after(state: GrantState, event: GrantEvent) -> GrantState:
+    """What becomes of a grant; what is not in the table changes nothing."""
+    return GRANT_TRANSITIONS.get((state, event), state)

@@ -23,6 +23,7 @@ from storage.addresses import begin_by, driver_url, read_only
 from storage.books import Books
 from storage.books_sqlite import SqliteBooks
 from storage.errors import LedgerBusy, LedgerDown, StatementBroke, StorageError, UnfitValue
+from storage.teller import Teller, UnitTeller
 from storage.writer import Writer, is_locked
 
 T = TypeVar("T")
@@ -73,6 +74,9 @@ class Unit:
 class _Door(Protocol):
     """How units reach one kind of database."""
 
+    @property
+    def teller(self) -> Teller: ...
+
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T: ...
 
     async def close(self) -> None: ...
@@ -109,7 +113,13 @@ class Database:
             hide_parameters=True,
             execution_options={"postgresql_readonly": True},
         )
-        return cls(PostgresDoor(writers), readers)
+        plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        return cls(PostgresDoor(writers, plain), readers)
+
+    @property
+    def teller(self) -> Teller:
+        """The ledger's hot verbs, for callers who have nothing else to write."""
+        return self._door.teller
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
         """Run `work` as one unit: all of it lands, or none.
@@ -155,6 +165,12 @@ class SqliteDoor:
 
     def __init__(self, path: Path) -> None:
         self._writer = Writer(path, waiting_max=WAITING_MAX)
+        self._teller = UnitTeller(self._run_verb)
+
+    @property
+    def teller(self) -> Teller:
+        """The same queue: units are grouped anyway."""
+        return self._teller
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Queue `work` for the writer and wait for its commit."""
@@ -176,6 +192,9 @@ class SqliteDoor:
 
         return await self._writer.submit(unit_of, must_land=must_land)
 
+    async def _run_verb(self, verb: Callable[[Books], T], *, must_land: bool) -> T:
+        return await self.run(lambda unit: verb(unit.books), must_land=must_land)
+
     async def close(self) -> None:
         """Wait for the writer to finish its queue."""
         await self._writer.close()
@@ -184,11 +203,19 @@ class SqliteDoor:
 class PostgresDoor:
     """Each unit in a transaction of its own, on one of a few threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, address: str) -> None:
+        from storage.teller_postgres import PostgresTeller
+
         self._engine = engine
+        self._teller = PostgresTeller(address, waiting_max=WAITING_MAX)
         self._threads = ThreadPoolExecutor(POSTGRES_WRITERS, thread_name_prefix="farebox-write")
         self._waiting = 0
         self._is_closed = False
+
+    @property
+    def teller(self) -> Teller:
+        """Connections of its own, on which verbs travel together."""
+        return self._teller
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
         """Run `work` in a transaction."""
@@ -223,6 +250,7 @@ class PostgresDoor:
     async def close(self) -> None:
         """Wait for the transactions under way."""
         self._is_closed = True
+        await self._teller.close()
         await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
 

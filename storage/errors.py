@@ -2,7 +2,8 @@
 
 StorageError
 ├── LedgerBusy      too much is waiting to be written; nothing was written; try again soon
-├── LedgerDown      the database cannot be used (disk full, connection lost): fail closed
+├── LedgerDown      the database cannot be used (file or connection lost): fail closed
+│   └── LedgerBroken   the writer has stopped for good (disk full, failed fsync): restart
 ├── UnfitValue      a value that no row can hold, such as U+0000 on PostgreSQL; nothing was written
 └── NotMigrated     the tables are older or newer than this program
 
@@ -20,6 +21,14 @@ class LedgerBusy(StorageError):
 
 class LedgerDown(StorageError):
     """The database refuses writes. Whether the last ones landed is unknown to their callers."""
+
+
+class LedgerBroken(LedgerDown):
+    """A commit failed, and what the disk kept of it is unknown until the file is opened again.
+
+    This process writes nothing more, however long it is asked to; only a restart helps. What was
+    answered before is there; what is answered with this is there whole, or not at all.
+    """
 
 
 class UnfitValue(StorageError):

@@ -16,3 +16,11 @@ def new_id() -> str:
     value = value & ~(0xF << 76) | (0x7 << 76)
     value = value & ~(0x3 << 62) | (0x2 << 62)
     return str(UUID(int=value))
+
+
+def is_id(written: str) -> bool:
+    """Whether it is written as we write ids, so that it may be looked for."""
+    try:
+        return str(UUID(written)) == written
+    except ValueError:
+        return False

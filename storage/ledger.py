@@ -11,6 +11,7 @@ from sqlmodel import Session, col, exists, select
 
 from storage.catalogue import stored
 from storage.credits import HoldState, MilliCredits
+from storage.ids import is_id
 from storage.models.catalogue import Offering, Plan
 from storage.models.conversations import Run
 from storage.models.money import (
@@ -76,6 +77,8 @@ class PlanBalance:
 
 def receipt(session: Session, public_id: str) -> Receipt | None:
     """The receipt with this id. Whether the reader may see it is for the caller to ask."""
+    if not is_id(public_id):
+        return None
     statement = (
         select(Hold, Wallet.subscriber_id)
         .join(Wallet, col(Wallet.id) == col(Hold.wallet_id))

@@ -20,7 +20,13 @@ import structlog
 
 from host.clock import Clock
 from host.config import Settings
-from host.errors import CreditsExhausted, IdempotencyConflict, LedgerUnavailable, UnknownOffering
+from host.errors import (
+    CreditsExhausted,
+    IdempotencyConflict,
+    LedgerUnavailable,
+    SpendCapReached,
+    UnknownOffering,
+)
 from host.metering.admission import Admitted, Asked, Refused, admit
 from storage.books import (
     EndHold,
@@ -30,6 +36,7 @@ from storage.books import (
     HoldReplayed,
     Insufficient,
     OpenHold,
+    OverCap,
 )
 from storage.cards import OfferingCard
 from storage.credits import HoldState, MilliCredits
@@ -194,7 +201,7 @@ class Meter:
             wallet_id=tab.wallet_id,
             hold_id=tab.hold_id,
             expires_at=self._deadline(self._clock.now()),
-        )
+        ).is_open
 
     async def insist(self, work: Callable[[Unit], T]) -> T:
         """Write down an end, again and again while the database refuses and the hold may be open.
@@ -269,6 +276,13 @@ class Meter:
                     required=answer.required,
                     available=answer.available,
                     topup_url=self._buy_url(work.offering) or self._settings.public_url,
+                )
+            case OverCap():
+                raise SpendCapReached(
+                    required=answer.required,
+                    cap=answer.cap,
+                    spent=answer.spent,
+                    retry_after_s=(answer.resets_at - now) // SECOND + 1,
                 )
 
     def _buy_url(self, offering: OfferingCard) -> str | None:

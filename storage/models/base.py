@@ -1,8 +1,9 @@
 """What all tables share: one metadata, a naming convention, column types for both databases."""
 
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, MetaData
+from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData, Uuid
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import SQLModel
@@ -28,6 +29,32 @@ class BigInt(TypeDecorator[int]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """INTEGER on SQLite, BIGINT elsewhere."""
         return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
+
+
+class CompactId(TypeDecorator[str]):
+    """A UUID in its canonical text form outside, 16 bytes inside: a third of the text's space."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    @override
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """BLOB on SQLite, UUID elsewhere."""
+        return dialect.type_descriptor(
+            LargeBinary() if dialect.name == "sqlite" else Uuid(as_uuid=False)
+        )
+
+    @override
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        """The id as the database takes it."""
+        if value is None or dialect.name != "sqlite":
+            return value
+        return UUID(value).bytes
+
+    @override
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        """The id as people see it."""
+        return str(UUID(bytes=value)) if isinstance(value, bytes) else value
 
 
 def metadata() -> MetaData:

@@ -1,4 +1,4 @@
-"""The wallet and everything that explains it: grants, holds, allocations and entries.
+"""The wallet and everything that explains it: grants, holds, allocations, entries, refunds.
 
 Amounts are integers of milli-credits. The totals in `wallet` and `credit_grant` are caches of
 `entry`, written in the same unit of work and checked by `storage.invariants`; entries are never
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Text, text
 from sqlmodel import Field, Index, SQLModel, UniqueConstraint
 
-from storage.models.base import BigInt
+from storage.models.base import BigInt, CompactId
 
 
 class GrantSource(StrEnum):
@@ -35,6 +35,15 @@ class EntryKind(StrEnum):
     REVOKE = "revoke"
 
 
+class WalletChangeKind(StrEnum):
+    """What changed of a wallet although no credits moved."""
+
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    REVOKE = "revoke"
+    CAP = "cap"
+
+
 class Operation(StrEnum):
     """What a hold pays for; part of the scope of its idempotency key."""
 
@@ -49,6 +58,7 @@ class Wallet(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("credits >= 0 AND debits >= 0 AND held >= 0", name="not_negative"),
         CheckConstraint("credits - debits - held >= 0", name="available_not_negative"),
+        CheckConstraint("daily_cap >= 0 AND spent >= 0", name="cap_not_negative"),
         {"sqlite_strict": True},
     )
 
@@ -61,6 +71,21 @@ class Wallet(SQLModel, table=True):
     version: int = Field(default=0, sa_type=BigInt, description="number of the last change")
     head: bytes = Field(default=bytes(32), description="hash of the last entry")
     last_at: int = Field(default=0, sa_type=BigInt, description="a history never runs backwards")
+    spent_day: int = Field(
+        default=0,
+        sa_type=BigInt,
+        sa_column_kwargs={"server_default": text("0")},
+        description="the day of `spent`: days since 1970-01-01, UTC",
+    )
+    spent: int = Field(
+        default=0,
+        sa_type=BigInt,
+        sa_column_kwargs={"server_default": text("0")},
+        description="sum of that day's charges",
+    )
+    daily_cap: int | None = Field(
+        default=None, sa_type=BigInt, description="the most that may be spent in a day"
+    )
 
 
 class CreditGrant(SQLModel, table=True):
@@ -84,8 +109,8 @@ class CreditGrant(SQLModel, table=True):
             "priority",
             "expires_at",
             "id",
-            sqlite_where=text("remaining > 0"),
-            postgresql_where=text("remaining > 0"),
+            sqlite_where=text("remaining + held > 0"),
+            postgresql_where=text("remaining + held > 0"),
         ),
         Index(
             "ix_credit_grant_due",
@@ -112,6 +137,11 @@ class CreditGrant(SQLModel, table=True):
     state: str = Field(default="active", sa_type=Text)
     cost_minor: int | None = Field(default=None, sa_type=BigInt)
     currency: str | None = Field(default=None, sa_type=Text)
+    origin_id: int | None = Field(
+        default=None,
+        sa_type=BigInt,
+        description="of a refund: the grant whose credits came back, whose cost they carry",
+    )
 
 
 class Hold(SQLModel, table=True):
@@ -140,7 +170,9 @@ class Hold(SQLModel, table=True):
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInt)
-    public_id: str = Field(unique=True, sa_type=Text, description="the receipt's id, a UUIDv7")
+    public_id: str = Field(
+        unique=True, sa_type=CompactId, description="the receipt's id, a UUIDv7"
+    )
     wallet_id: int = Field(foreign_key="wallet.id", sa_type=BigInt)
     operation: str = Field(sa_type=Text)
     idempotency_key: str = Field(sa_type=Text)
@@ -165,7 +197,6 @@ class Allocation(SQLModel, table=True):
     __tablename__ = "allocation"
     __table_args__ = (
         CheckConstraint("amount > 0", name="amount_positive"),
-        Index("ix_allocation_grant_id", "grant_id"),
         {"sqlite_strict": True, "sqlite_with_rowid": False},
     )
 
@@ -214,7 +245,6 @@ class Entry(SQLModel, table=True):
             sqlite_where=text("reverses IS NOT NULL"),
             postgresql_where=text("reverses IS NOT NULL"),
         ),
-        Index("ix_entry_grant_id", "grant_id"),
         {"sqlite_strict": True},
     )
 
@@ -230,6 +260,64 @@ class Entry(SQLModel, table=True):
     idempotency_key: str | None = Field(default=None, sa_type=Text)
     created_at: int = Field(sa_type=BigInt)
     hash: bytes
+
+
+class Refund(SQLModel, table=True):
+    """Credits of one charge given back, under a key; the entries that did it name its legs."""
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        UniqueConstraint("wallet_id", "idempotency_key"),
+        CheckConstraint("amount > 0", name="amount_positive"),
+        {"sqlite_strict": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInt)
+    wallet_id: int = Field(foreign_key="wallet.id", sa_type=BigInt)
+    hold_id: int = Field(foreign_key="hold.id", index=True, sa_type=BigInt)
+    idempotency_key: str = Field(sa_type=Text)
+    amount: int = Field(sa_type=BigInt)
+    version: int = Field(sa_type=BigInt, description="the wallet's after its last entry")
+    created_at: int = Field(sa_type=BigInt)
+
+
+class WalletChange(SQLModel, table=True):
+    """A numbered change that moved no credits: a grant frozen, unfrozen, revoked; a cap set."""
+
+    __tablename__ = "wallet_change"
+    __table_args__ = (
+        CheckConstraint(
+            "(kind = 'cap') = (grant_id IS NULL) AND (kind = 'cap' OR amount IS NULL)",
+            name="about_a_grant_or_a_cap",
+        ),
+        {"sqlite_strict": True},
+    )
+
+    wallet_id: int = Field(primary_key=True, foreign_key="wallet.id", sa_type=BigInt)
+    version: int = Field(primary_key=True, sa_type=BigInt)
+    kind: str = Field(sa_type=Text)
+    grant_id: int | None = Field(default=None, foreign_key="credit_grant.id", sa_type=BigInt)
+    amount: int | None = Field(default=None, sa_type=BigInt, description="the cap; NULL is none")
+    created_at: int = Field(sa_type=BigInt)
+
+
+class EarningsDay(SQLModel, table=True):
+    """What a plan earned on one day, UTC: a cache of entries and passes, made anew at will."""
+
+    __tablename__ = "earnings_day"
+    __table_args__ = ({"sqlite_strict": True},)
+
+    plan_id: int = Field(primary_key=True, foreign_key="plan.id", sa_type=BigInt)
+    day: int = Field(primary_key=True, sa_type=BigInt, description="days since 1970-01-01")
+    currency: str = Field(
+        primary_key=True, sa_type=Text, description="ISO 4217; '' for credits nobody paid for"
+    )
+    charged: int = Field(default=0, sa_type=BigInt, description="milli-credits")
+    refunded: int = Field(default=0, sa_type=BigInt, description="milli-credits")
+    expired: int = Field(default=0, sa_type=BigInt, description="milli-credits")
+    earned_minor: int = Field(
+        default=0, sa_type=BigInt, description="minor units; below zero when refunds exceed"
+    )
 
 
 class OutboxLine(SQLModel, table=True):

@@ -17,6 +17,7 @@ from storage.books import (
     HoldReplayed,
     Insufficient,
     OpenHold,
+    Renewed,
     Swept,
 )
 from storage.credits import HoldClosedError, HoldEvent, HoldState, MilliCredits
@@ -121,6 +122,9 @@ class ModelBooks:
             available=self.available(plans, now),
         )
 
+    def renewed(self, hold: ModelHold) -> Renewed:
+        return Renewed(is_open=hold.state is HoldState.OPEN, version=self.version)
+
     def sweep(self, now: int) -> Swept:
         due_holds = [
             hold for hold in self.holds if hold.state is HoldState.OPEN and hold.expires_at <= now
@@ -178,10 +182,9 @@ class ModelBooks:
         self.version += 1
         self.entries += 1
 
-    @staticmethod
-    def _again(old: ModelHold, request: OpenHold, available: MilliCredits) -> HoldAnswer:
+    def _again(self, old: ModelHold, request: OpenHold, available: MilliCredits) -> HoldAnswer:
         if old.request.fingerprint != request.fingerprint:
-            return HoldConflict(version=old.version)
+            return HoldConflict(version=self.version)
         return HoldReplayed(
             hold_id=old.id,
             public_id=old.request.public_id,

@@ -166,11 +166,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def renew(self, which: int, by: int) -> None:
         hold = self.hold(which)
         until = Micros(self.clock.now() + by)
-        is_open = self.books.renew(
+        renewed = self.books.renew(
             wallet_id=self.shop.wallet_id, hold_id=hold.id, expires_at=until
         )
-        assert is_open == (hold.state is HoldState.OPEN)
-        if is_open:
+        assert renewed == self.model.renewed(hold)
+        if renewed.is_open:
             hold.expires_at = max(hold.expires_at, until)
 
     @rule(after=st.sampled_from([0, 1, 2 * MINUTE]))

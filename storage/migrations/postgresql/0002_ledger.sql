@@ -1,0 +1,460 @@
+-- The ledger's verbs on PostgreSQL, each one round trip; these take the place of those of 0001.
+--
+-- Every verb locks the wallet before it reads anything: under READ COMMITTED each statement after
+-- the lock sees all that was committed before it. FOR NO KEY UPDATE lets foreign-key checks pass.
+-- Whoever locks more than one row locks the wallet first, and whoever locks more than one wallet
+-- takes them by id, so there is no deadlock between verbs. Refusals come back as rows. No row at
+-- all means that there is no such wallet, hold or grant.
+-- A verb changes its copy of the wallet's row and saves it once, at the end.
+
+DROP FUNCTION ledger_sweep(bigint, int);
+DROP FUNCTION ledger_renew(bigint, bigint, bigint);
+DROP FUNCTION ledger_end(bigint, bigint, bigint[], bigint, text, bigint);
+DROP FUNCTION ledger_close(wallet, hold, text, bigint);
+DROP FUNCTION ledger_hold(bigint, text, text, text, bytea, bigint, bigint[], text, bigint, bigint,
+  bigint, text);
+DROP FUNCTION ledger_grant(bigint, bigint, bigint, text, text, bigint, bigint, bigint, bigint,
+  bigint, bigint, text);
+DROP FUNCTION ledger_available(bigint, bigint[], bigint);
+DROP FUNCTION ledger_spendable(bigint, bigint[], bigint);
+DROP FUNCTION ledger_append(wallet, text, bigint, bigint, bigint, text);
+DROP FUNCTION ledger_save(wallet);
+
+CREATE FUNCTION ledger_save(w wallet) RETURNS void
+LANGUAGE sql AS $$
+  UPDATE wallet SET credits = w.credits, debits = w.debits, held = w.held, seq = w.seq,
+    version = w.version, head = w.head, last_at = w.last_at, spent_day = w.spent_day,
+    spent = w.spent, daily_cap = w.daily_cap WHERE id = w.id
+$$;
+
+-- Writes the next entry at w.last_at and returns the wallet as it is afterwards.
+CREATE FUNCTION ledger_append(
+  w wallet, p_kind text, p_amount bigint, p_grant bigint, p_hold bigint, p_reverses bigint,
+  p_key text
+) RETURNS wallet LANGUAGE plpgsql AS $$
+BEGIN
+  w.seq := w.seq + 1;
+  w.version := w.version + 1;
+  w.credits := w.credits + GREATEST(p_amount, 0);
+  w.debits := w.debits - LEAST(p_amount, 0);
+  -- As in storage.chain. concat_ws drops NULLs, so each that may be one becomes ''.
+  w.head := sha256(w.head || convert_to(concat_ws(chr(31), w.id, w.seq, w.version, p_kind, p_amount,
+    w.credits - w.debits, COALESCE(p_grant::text, ''), COALESCE(p_hold::text, ''),
+    COALESCE(p_reverses::text, ''), COALESCE(p_key, ''), w.last_at), 'UTF8'));
+  INSERT INTO entry (wallet_id, seq, version, kind, amount, balance_after, grant_id, hold_id,
+      reverses, idempotency_key, created_at, hash)
+    VALUES (w.id, w.seq, w.version, p_kind, p_amount, w.credits - w.debits, p_grant, p_hold,
+      p_reverses, p_key, w.last_at, w.head);
+  RETURN w;
+END $$;
+
+-- Numbers a change that moves no credits.
+CREATE FUNCTION ledger_change(w wallet, p_kind text, p_grant bigint, p_amount bigint)
+RETURNS wallet LANGUAGE plpgsql AS $$
+BEGIN
+  w.version := w.version + 1;
+  INSERT INTO wallet_change (wallet_id, version, kind, grant_id, amount, created_at)
+    VALUES (w.id, w.version, p_kind, p_grant, p_amount, w.last_at);
+  RETURN w;
+END $$;
+
+-- What is left on some plans: to spend, with what is held, and how much the newest grant that
+-- still bears anything was of.
+CREATE FUNCTION ledger_balance(
+  p_wallet bigint, p_plans bigint[], p_now bigint, OUT spendable bigint, OUT unspent bigint,
+  OUT last_grant bigint
+) LANGUAGE sql STABLE AS $$
+  SELECT COALESCE(SUM(remaining), 0)::bigint, COALESCE(SUM(remaining + held), 0)::bigint,
+      COALESCE((array_agg(amount ORDER BY id DESC))[1], 0)
+    FROM credit_grant
+    WHERE wallet_id = p_wallet AND remaining + held > 0 AND state = 'active'
+      AND plan_id = ANY (p_plans) AND effective_at <= p_now AND expires_at > p_now
+$$;
+
+CREATE FUNCTION ledger_available(p_wallet bigint, p_plans bigint[], p_now bigint)
+RETURNS SETOF bigint LANGUAGE sql STABLE AS $$
+  SELECT (ledger_balance(id, p_plans, GREATEST(last_at, p_now))).spendable
+    FROM wallet WHERE id = p_wallet
+$$;
+
+CREATE FUNCTION ledger_grant(
+  p_wallet bigint, p_plan bigint, p_plan_version bigint, p_source text, p_source_ref text,
+  p_amount bigint, p_priority bigint, p_effective bigint, p_expires bigint, p_now bigint,
+  p_cost bigint, p_currency text
+) RETURNS TABLE (grant_id bigint, is_new boolean, at_version bigint) LANGUAGE plpgsql AS $$
+DECLARE w wallet; e entry; v_key text := p_source || ':' || p_source_ref;
+BEGIN
+  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  IF NOT FOUND THEN RETURN; END IF;
+  SELECT * INTO e FROM entry x
+    WHERE x.wallet_id = p_wallet AND x.kind = 'grant' AND x.idempotency_key = v_key;
+  IF FOUND THEN RETURN QUERY SELECT e.grant_id, false, e.version; RETURN; END IF;
+  INSERT INTO credit_grant (wallet_id, plan_id, plan_version_id, source, source_ref, priority,
+      effective_at, expires_at, amount, remaining, held, revoked, state, cost_minor, currency)
+    VALUES (p_wallet, p_plan, p_plan_version, p_source, p_source_ref, p_priority,
+      p_effective, p_expires, p_amount, p_amount, 0, 0, 'active', p_cost, p_currency)
+    RETURNING id INTO grant_id;
+  w := ledger_append(w, 'grant', p_amount, grant_id, NULL, NULL, v_key);
+  PERFORM ledger_save(w);
+  RETURN QUERY SELECT grant_id, true, w.version;
+END $$;
+
+CREATE FUNCTION ledger_hold(
+  p_wallet bigint, p_public text, p_operation text, p_key text, p_print bytea, p_amount bigint,
+  p_plans bigint[], p_owner text, p_now bigint, p_expires bigint, p_offering bigint, p_run text
+) RETURNS TABLE (
+  outcome text, hold_id bigint, public_id text, run_id text, state text, amount bigint,
+  captured bigint, at_version bigint, available bigint, cap bigint, spent bigint, resets_at bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+  c_day constant bigint := 86400000000;  -- in microseconds; a cap counts days of UTC
+  w wallet;
+  h hold;
+  v_available bigint;
+  v_spent bigint;
+BEGIN
+  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  IF NOT FOUND THEN RETURN; END IF;
+  SELECT b.spendable INTO v_available FROM ledger_balance(p_wallet, p_plans, w.last_at) b;
+  SELECT * INTO h FROM hold x
+    WHERE x.wallet_id = p_wallet AND x.operation = p_operation AND x.idempotency_key = p_key;
+  IF FOUND THEN
+    IF h.fingerprint = p_print THEN
+      RETURN QUERY SELECT 'replayed', h.id, h.public_id::text, h.run_id, h.state, h.amount,
+        h.captured, h.opened_version, v_available, NULL::bigint, NULL::bigint, NULL::bigint;
+    ELSE
+      RETURN QUERY SELECT 'conflict', NULL::bigint, NULL, NULL, NULL, NULL::bigint, NULL::bigint,
+        w.version, v_available, NULL::bigint, NULL::bigint, NULL::bigint;
+    END IF;
+    RETURN;
+  END IF;
+  IF p_amount > v_available THEN
+    RETURN QUERY SELECT 'insufficient', NULL::bigint, NULL, NULL, NULL, p_amount, NULL::bigint,
+      w.version, v_available, NULL::bigint, NULL::bigint, NULL::bigint;
+    RETURN;
+  END IF;
+  v_spent := w.held + CASE WHEN w.spent_day = w.last_at / c_day THEN w.spent ELSE 0 END;
+  IF p_amount > 0 AND v_spent + p_amount > w.daily_cap THEN
+    RETURN QUERY SELECT 'over cap', NULL::bigint, NULL, NULL, NULL, p_amount, NULL::bigint,
+      w.version, v_available, w.daily_cap, v_spent, (w.last_at / c_day + 1) * c_day;
+    RETURN;
+  END IF;
+  w.held := w.held + p_amount;
+  w.version := w.version + 1;
+  INSERT INTO hold AS x (public_id, wallet_id, operation, idempotency_key, fingerprint, offering_id,
+      run_id, owner, amount, captured, shortfall, state, created_at, expires_at, opened_version)
+    VALUES (p_public::uuid, p_wallet, p_operation, p_key, p_print, p_offering,
+      p_run, p_owner, p_amount, 0, 0, 'open', w.last_at, p_expires, w.version)
+    RETURNING x.* INTO h;
+  -- Draw-down, as in storage.credits: each grant bears what those before it could not.
+  IF p_amount > 0 THEN
+    WITH drawn AS (
+      INSERT INTO allocation AS a (wallet_id, hold_id, grant_id, amount)
+        SELECT p_wallet, h.id, g.id, LEAST(g.remaining, p_amount - g.before)
+          FROM (SELECT c.id, c.remaining,
+              (SUM(c.remaining) OVER (ORDER BY c.priority, c.expires_at, c.id))::bigint
+                - c.remaining AS before
+            FROM credit_grant c
+            WHERE c.wallet_id = p_wallet AND c.remaining + c.held > 0 AND c.remaining > 0
+              AND c.state = 'active' AND c.plan_id = ANY (p_plans)
+              AND c.effective_at <= w.last_at AND c.expires_at > w.last_at
+          ) AS g WHERE g.before < p_amount
+        RETURNING a.grant_id, a.amount
+    )
+    UPDATE credit_grant AS g SET remaining = g.remaining - d.amount, held = g.held + d.amount
+      FROM drawn AS d WHERE g.id = d.grant_id;
+  END IF;
+  PERFORM ledger_save(w);
+  RETURN QUERY SELECT 'opened', h.id, h.public_id::text, h.run_id, h.state, h.amount, h.captured,
+    h.opened_version, v_available - p_amount, NULL::bigint, NULL::bigint, NULL::bigint;
+    -- a replay is never 'opened'
+END $$;
+
+-- Ends an open hold of a locked wallet: charges p_used in draw-down order, gives back the rest.
+-- What comes back to a grant that has ended ends as the grant did.
+CREATE FUNCTION ledger_close(w wallet, h hold, p_state text, p_used bigint) RETURNS wallet
+LANGUAGE plpgsql AS $$
+DECLARE
+  leg record;
+  v_captured bigint := LEAST(p_used, h.amount);
+  v_left bigint := LEAST(p_used, h.amount);
+  v_use bigint;
+  v_back bigint;
+  v_day bigint := w.last_at / 86400000000;
+BEGIN
+  FOR leg IN
+    SELECT a.grant_id, a.amount, g.state FROM allocation a JOIN credit_grant g ON g.id = a.grant_id
+      WHERE a.hold_id = h.id ORDER BY g.priority, g.expires_at, g.id
+  LOOP
+    v_use := LEAST(leg.amount, v_left);
+    v_left := v_left - v_use;
+    v_back := leg.amount - v_use;
+    IF v_use > 0 THEN
+      w := ledger_append(w, 'charge', -v_use, leg.grant_id, h.id, NULL, NULL);
+    END IF;
+    UPDATE credit_grant SET held = held - leg.amount,
+        remaining = remaining + CASE WHEN leg.state IN ('expired', 'revoked') THEN 0 ELSE v_back END,
+        revoked = revoked + CASE WHEN leg.state = 'revoked' THEN v_back ELSE 0 END
+      WHERE id = leg.grant_id;
+    IF leg.state IN ('expired', 'revoked') AND v_back > 0 THEN
+      w := ledger_append(w, CASE leg.state WHEN 'expired' THEN 'expire' ELSE 'revoke' END,
+        -v_back, leg.grant_id, NULL, NULL, NULL);
+    END IF;
+  END LOOP;
+  IF p_state = 'captured' AND v_captured = 0 THEN
+    w := ledger_append(w, 'charge', 0, NULL, h.id, NULL, NULL);
+  END IF;
+  IF v_captured > 0 THEN
+    w.spent := v_captured + CASE WHEN w.spent_day = v_day THEN w.spent ELSE 0 END;
+    w.spent_day := v_day;
+  END IF;
+  w.held := w.held - h.amount;
+  w.version := w.version + 1;
+  UPDATE hold SET state = p_state, captured = v_captured, shortfall = p_used - v_captured,
+    ended_at = w.last_at, ended_version = w.version WHERE id = h.id;
+  RETURN w;
+END $$;
+
+-- How far down a balance is, as storage.credits.balance_mark: 0 fine, 1 low, 2 exhausted.
+CREATE FUNCTION ledger_mark(p_left bigint, p_price bigint, p_last_grant bigint) RETURNS int
+LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN p_left < p_price THEN 2
+    WHEN p_left < 5 * p_price AND p_left * 5 < p_last_grant THEN 1 ELSE 0 END
+$$;
+
+-- Captures (p_state 'captured') or releases ('released', p_used 0) a hold. The same end again
+-- returns what was recorded, another is answered 'closed'. Used after expiry: only a shortfall.
+-- A charge that crosses a threshold of the balance is announced in the outbox.
+CREATE FUNCTION ledger_end(
+  p_wallet bigint, p_hold bigint, p_plans bigint[], p_now bigint, p_state text, p_used bigint
+) RETURNS TABLE (
+  outcome text, public_id text, state text, captured bigint, shortfall bigint, at_version bigint,
+  available bigint
+) LANGUAGE plpgsql AS $$
+DECLARE w wallet; h hold; b record; v_mark int; v_captured bigint := 0;
+BEGIN
+  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  IF NOT FOUND THEN RETURN; END IF;
+  SELECT * INTO h FROM hold x WHERE x.id = p_hold AND x.wallet_id = p_wallet;
+  IF NOT FOUND THEN RETURN; END IF;
+  outcome := 'ended';
+  IF h.state = 'open' THEN
+    w := ledger_close(w, h, p_state, p_used);
+    PERFORM ledger_save(w);
+    v_captured := LEAST(p_used, h.amount);
+  ELSIF h.state = 'expired' THEN
+    UPDATE hold x SET shortfall = p_used WHERE x.id = p_hold AND x.shortfall = 0 AND p_used > 0;
+  ELSIF h.state <> p_state OR h.captured + h.shortfall <> p_used THEN
+    outcome := 'closed';
+  END IF;
+  SELECT * INTO b FROM ledger_balance(p_wallet, p_plans, w.last_at);
+  IF v_captured > 0 THEN
+    v_mark := ledger_mark(b.unspent, h.amount, b.last_grant);
+    IF v_mark > ledger_mark(b.unspent + v_captured, h.amount, b.last_grant) THEN
+      INSERT INTO outbox (topic, payload, created_at) VALUES (
+        CASE v_mark WHEN 1 THEN 'balance.low' ELSE 'balance.exhausted' END,
+        json_build_object('wallet_id', p_wallet, 'plan_ids', p_plans, 'left', b.unspent,
+          'price', h.amount, 'version', w.version), w.last_at);
+    END IF;
+  END IF;
+  RETURN QUERY SELECT outcome, x.public_id::text, x.state, x.captured, x.shortfall,
+    x.ended_version, b.spendable FROM hold x WHERE x.id = p_hold;
+END $$;
+
+CREATE FUNCTION ledger_renew(p_wallet bigint, p_hold bigint, p_expires bigint)
+RETURNS TABLE (is_open boolean, at_version bigint) LANGUAGE plpgsql AS $$
+DECLARE w wallet;
+BEGIN
+  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, 0);
+  IF NOT FOUND THEN RETURN; END IF;
+  UPDATE hold SET expires_at = GREATEST(expires_at, p_expires)
+    WHERE id = p_hold AND wallet_id = p_wallet AND state = 'open';
+  RETURN QUERY SELECT FOUND, w.version;
+END $$;
+
+-- Gives back part or all of a charge: the newest leg first, each as a new grant like its own.
+CREATE FUNCTION ledger_refund(
+  p_wallet bigint, p_hold bigint, p_key text, p_amount bigint, p_now bigint
+) RETURNS TABLE (outcome text, refund_id bigint, amount bigint, at_version bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+  c_lives constant bigint := 30 * 86400000000;  -- as storage.credits.REFUND_LIVES_AT_LEAST
+  w wallet;
+  r refund;
+  leg record;
+  v_left bigint := p_amount;
+  v_refundable bigint;
+  v_part bigint;
+  v_grant bigint;
+BEGIN
+  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  IF NOT FOUND THEN RETURN; END IF;
+  SELECT * INTO r FROM refund x WHERE x.wallet_id = p_wallet AND x.idempotency_key = p_key;
+  IF FOUND THEN
+    IF r.hold_id = p_hold AND r.amount = p_amount THEN
+      RETURN QUERY SELECT 'replayed', r.id, r.amount, r.version;
+    ELSE
+      RETURN QUERY SELECT 'conflict', NULL::bigint, NULL::bigint, w.version;
+    END IF;
+    RETURN;
+  END IF;
+  SELECT COALESCE(-SUM(e.amount), 0) - COALESCE((SELECT SUM(x.amount) FROM refund x
+        WHERE x.wallet_id = p_wallet AND x.hold_id = p_hold), 0) INTO v_refundable
+    FROM entry e WHERE e.wallet_id = p_wallet AND e.hold_id = p_hold AND e.kind = 'charge';
+  IF p_amount > v_refundable THEN
+    RETURN QUERY SELECT 'too much', NULL::bigint, v_refundable, w.version;
+    RETURN;
+  END IF;
+  FOR leg IN
+    SELECT c.seq, c.grant_id, -c.amount - COALESCE((SELECT SUM(x.amount) FROM entry x
+        WHERE x.wallet_id = c.wallet_id AND x.reverses = c.seq), 0)::bigint AS refundable
+      FROM entry c WHERE c.wallet_id = p_wallet AND c.hold_id = p_hold AND c.kind = 'charge'
+      ORDER BY c.seq DESC
+  LOOP
+    v_part := LEAST(leg.refundable, v_left);
+    CONTINUE WHEN v_part <= 0;
+    v_left := v_left - v_part;
+    INSERT INTO credit_grant (wallet_id, plan_id, plan_version_id, source, source_ref, priority,
+        effective_at, expires_at, amount, remaining, held, revoked, state, origin_id)
+      SELECT wallet_id, plan_id, plan_version_id, 'refund', p_key || '/' || leg.seq, priority,
+          w.last_at, GREATEST(expires_at, w.last_at + c_lives), v_part, v_part, 0, 0, 'active',
+          COALESCE(origin_id, id)
+        FROM credit_grant WHERE id = leg.grant_id
+      RETURNING id INTO v_grant;
+    w := ledger_append(w, 'refund', v_part, v_grant, NULL, leg.seq, p_key || '/' || leg.seq);
+  END LOOP;
+  INSERT INTO refund (wallet_id, hold_id, idempotency_key, amount, version, created_at)
+    VALUES (p_wallet, p_hold, p_key, p_amount, w.version, w.last_at) RETURNING id INTO refund_id;
+  PERFORM ledger_save(w);
+  RETURN QUERY SELECT 'refunded', refund_id, p_amount, w.version;
+END $$;
+
+-- Takes back what is unspent of a grant, until p_target has been taken in all.
+CREATE FUNCTION ledger_revoke(p_wallet bigint, p_grant bigint, p_target bigint, p_now bigint)
+RETURNS TABLE (state text, taken bigint, revoked bigint, at_version bigint) LANGUAGE plpgsql AS $$
+DECLARE w wallet; g credit_grant; v_taken bigint; v_state text;
+BEGIN
+  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  IF NOT FOUND THEN RETURN; END IF;
+  SELECT * INTO g FROM credit_grant x WHERE x.id = p_grant AND x.wallet_id = p_wallet;
+  IF NOT FOUND THEN RETURN; END IF;
+  v_taken := GREATEST(0, LEAST(g.remaining, p_target - g.revoked));
+  v_state := CASE WHEN p_target >= g.amount AND g.state IN ('active', 'frozen') THEN 'revoked'
+    ELSE g.state END;
+  IF v_taken > 0 THEN
+    w := ledger_append(w, 'revoke', -v_taken, g.id, NULL, NULL, NULL);
+  END IF;
+  IF v_state <> g.state THEN
+    w := ledger_change(w, 'revoke', g.id, NULL);
+  END IF;
+  IF v_taken > 0 OR v_state <> g.state THEN
+    UPDATE credit_grant x SET remaining = x.remaining - v_taken, revoked = x.revoked + v_taken,
+      state = v_state WHERE x.id = g.id;
+    PERFORM ledger_save(w);
+  END IF;
+  RETURN QUERY SELECT v_state, v_taken, g.revoked + v_taken, w.version;
+END $$;
+
+-- Freezes (p_from 'active', p_to 'frozen') or unfreezes a grant; one that has ended stays so.
+CREATE FUNCTION ledger_set_frozen(
+  p_wallet bigint, p_grant bigint, p_kind text, p_from text, p_to text, p_now bigint
+) RETURNS TABLE (state text, revoked bigint, at_version bigint) LANGUAGE plpgsql AS $$
+DECLARE w wallet; g credit_grant;
+BEGIN
+  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  IF NOT FOUND THEN RETURN; END IF;
+  SELECT * INTO g FROM credit_grant x WHERE x.id = p_grant AND x.wallet_id = p_wallet;
+  IF NOT FOUND THEN RETURN; END IF;
+  IF g.state = p_from THEN
+    g.state := p_to;
+    UPDATE credit_grant x SET state = p_to WHERE x.id = g.id;
+    w := ledger_change(w, p_kind, g.id, NULL);
+    PERFORM ledger_save(w);
+  END IF;
+  RETURN QUERY SELECT g.state, g.revoked, w.version;
+END $$;
+
+CREATE FUNCTION ledger_set_cap(p_wallet bigint, p_cap bigint, p_now bigint) RETURNS SETOF bigint
+LANGUAGE plpgsql AS $$
+DECLARE w wallet;
+BEGIN
+  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  IF NOT FOUND THEN RETURN; END IF;
+  IF w.daily_cap IS DISTINCT FROM p_cap THEN
+    w.daily_cap := p_cap;
+    w := ledger_change(w, 'cap', NULL, p_cap);
+    PERFORM ledger_save(w);
+  END IF;
+  RETURN NEXT w.version;
+END $$;
+
+-- Locks wallets, not holds, and passes over those that somebody is working on: the next sweep
+-- comes soon. What is held of a grant past its time stays usable until its hold ends.
+CREATE FUNCTION ledger_sweep(p_now bigint, p_most int, OUT holds int, OUT grants int)
+LANGUAGE plpgsql AS $$
+DECLARE v_wallet bigint; w wallet; h hold; g credit_grant;
+BEGIN
+  holds := 0;
+  grants := 0;
+  FOR v_wallet IN
+    SELECT x.id FROM wallet x
+      WHERE x.id IN (SELECT d.wallet_id FROM hold d WHERE d.state = 'open' AND d.expires_at <= p_now)
+        OR x.id IN (SELECT d.wallet_id FROM credit_grant d
+          WHERE d.state = 'active' AND d.expires_at <= p_now)
+      ORDER BY x.id LIMIT p_most FOR NO KEY UPDATE SKIP LOCKED
+  LOOP
+    SELECT * INTO STRICT w FROM ledger_locked_wallet(v_wallet, p_now);
+    FOR h IN
+      SELECT * FROM hold d WHERE d.wallet_id = w.id AND d.state = 'open' AND d.expires_at <= p_now
+        ORDER BY d.expires_at, d.id LIMIT p_most - holds
+    LOOP
+      w := ledger_close(w, h, 'expired', 0);
+      holds := holds + 1;
+    END LOOP;
+    FOR g IN
+      SELECT * FROM credit_grant d
+        WHERE d.wallet_id = w.id AND d.state = 'active' AND d.expires_at <= p_now
+        ORDER BY d.expires_at, d.id LIMIT p_most - grants
+    LOOP
+      UPDATE credit_grant SET remaining = 0, state = 'expired' WHERE id = g.id;
+      IF g.remaining > 0 THEN
+        w := ledger_append(w, 'expire', -g.remaining, g.id, NULL, NULL, NULL);
+      END IF;
+      grants := grants + 1;
+    END LOOP;
+    PERFORM ledger_save(w);
+  END LOOP;
+END $$;
+
+-- Holds, captures and releases of many callers in one call and one commit. The wallets are taken
+-- by id, so that two batches cannot wait for each other; what concerns one wallet is done in the
+-- order in which it came. Each item is a JSON object; its position, from 1, comes with its answer.
+-- An item without an answer names no wallet or hold.
+CREATE FUNCTION ledger_batch(p_items text[]) RETURNS TABLE (
+  "position" int, outcome text, hold_id bigint, public_id text, run_id text, state text,
+  amount bigint, captured bigint, shortfall bigint, at_version bigint, available bigint, cap bigint,
+  spent bigint, resets_at bigint
+) LANGUAGE plpgsql AS $$
+DECLARE i record;
+BEGIN
+  FOR i IN
+    SELECT u.position::int AS position, x.* FROM unnest(p_items) WITH ORDINALITY AS u(item, position),
+        jsonb_to_record(u.item::jsonb) AS x(
+          wallet bigint, "public" text, operation text, key text, print text, amount bigint,
+          plans bigint[], owner text, now bigint, expires bigint, offering bigint, run text,
+          hold bigint, state text)
+      ORDER BY x.wallet, u.position
+  LOOP
+    IF i.hold IS NULL THEN
+      RETURN QUERY SELECT i.position, h.outcome, h.hold_id, h.public_id, h.run_id, h.state,
+          h.amount, h.captured, NULL::bigint, h.at_version, h.available, h.cap, h.spent, h.resets_at
+        FROM ledger_hold(i.wallet, i.public, i.operation, i.key, decode(i.print, 'hex'), i.amount,
+          i.plans, i.owner, i.now, i.expires, i.offering, i.run) h;
+    ELSE
+      RETURN QUERY SELECT i.position, e.outcome, NULL::bigint, e.public_id, NULL, e.state,
+          NULL::bigint, e.captured, e.shortfall, e.at_version, e.available, NULL::bigint,
+          NULL::bigint, NULL::bigint
+        FROM ledger_end(i.wallet, i.hold, i.plans, i.now, i.state, i.amount) e;
+    END IF;
+  END LOOP;
+END $$;
