@@ -19,10 +19,11 @@ from sqlmodel import Session, select
 from storage.books import HoldEnded, HoldOpened
 from storage.credits import HoldEvent
 from storage.models.money import Hold
-from tests.builders import Shop, grant_of, hold_of
+from tests.builders import Shop, hold_of
 from tests.fakes.clock import START
 from tests.fakes.model_books import ModelBooks, ModelHold
 from tests.faults.journal import Answer, Call, Verb
+from tests.faults.worker import grant_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,9 +257,7 @@ class _Replay:
         }
 
     def _grant(self, call: Call, answer: Answer) -> Answer:
-        ask = call.ask
-        request = grant_of(self._shop, ask.amount, source_ref=ask.key, priority=ask.priority)
-        granted = self.model.grant(request, answer.grant_id or 0)
+        granted = self.model.grant(grant_for(self._shop, call.ask), answer.grant_id or 0)
         return replace(Answer.of(granted), is_new=answer.is_new)
 
     def _hold(self, call: Call, answer: Answer) -> Answer | None:
