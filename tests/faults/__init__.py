@@ -1,1 +1,1 @@
-"""Real processes that are killed, and disks that forget: what the ledger keeps through them."""
+"""Crashes and failing disks, produced on purpose and at every point."""
