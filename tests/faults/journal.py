@@ -131,9 +131,13 @@ class Journal:
             os.write(self._progress, b".")
 
 
-def read_calls(path: Path) -> list[Call]:
-    """Every call in the journal, in the order of the first tries."""
-    return fold(records(path.read_bytes().splitlines()) if path.exists() else ())
+def read_calls(path: Path, process: str | None = None) -> list[Call]:
+    """Every call in the journal, or those of one process, in the order of the first tries."""
+    if not path.exists():
+        return []
+    # Others' lines are not even parsed: this is done at each start, and journals grow long.
+    own = b"" if process is None else json.dumps({"process": process}).strip("{}").encode()
+    return fold(records(line for line in path.read_bytes().splitlines() if own in line))
 
 
 def records(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

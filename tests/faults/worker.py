@@ -178,11 +178,7 @@ def _look(wallet_id: int, session: Session) -> Looked:
 
 async def live(life: Life) -> None:
     """All clients at once, on one open database."""
-    last = {
-        call.client: call
-        for call in read_calls(Path(life.journal))
-        if call.process == life.process
-    }
+    last = {call.client: call for call in read_calls(Path(life.journal), life.process)}
     progress = None if life.reads_only else life.progress
     journal = Journal(Path(life.journal), life.process, progress)
     database = Database.open(life.address)
