@@ -3,7 +3,7 @@
 StorageError
 ├── LedgerBusy      too much is waiting to be written; nothing was written; try again soon
 ├── LedgerDown      the database cannot be used (file or connection lost): fail closed
-│   └── LedgerBroken   the writer has stopped for good (disk full, failed fsync): restart
+│   └── LedgerBroken  the writer has stopped for good (disk full, failed fsync): restart
 ├── UnfitValue      a value that no row can hold, such as U+0000 on PostgreSQL; nothing was written
 └── NotMigrated     the tables are older or newer than this program
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from storage import writer
+from storage import batches
 
 
 @contextmanager
 def one_by_one() -> Iterator[None]:
     """Let every SQLite writer of this process take one unit to a commit."""
-    names = vars(writer)
+    names = vars(batches)
     usual = names["BATCH_MAX"]
     names["BATCH_MAX"] = 1
     try:

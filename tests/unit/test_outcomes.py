@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from host.errors import ChargeUnsettled, UpstreamFailed, UpstreamTimeout
+from host.proxy.ask import _error
+from host.runs.answers import LiveAnswer, Question
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import SENTENCES, Outcome, outcome_of
 from storage.credits import MilliCredits
@@ -27,6 +29,9 @@ DELIVERED = Outcome(
     seconds=1.234,
 )
 FREE = MilliCredits(0)
+QUESTION = Question(
+    account_id=1, thread_id="t", offering_slug="o", text="?", message_id="m", answer_id="answer"
+)
 
 
 def refused(reason: Reason) -> Outcome:
@@ -84,6 +89,18 @@ def test_what_is_not_settled_says_neither_that_it_was_charged_nor_that_it_was_no
     error = outcome.error()
     assert isinstance(error, ChargeUnsettled)
     assert error.facts == {"receipt": "r-1"}
+
+
+@pytest.mark.parametrize(
+    ("reason", "headers"),
+    [(Reason.UNSETTLED, {}), (Reason.INTERRUPTED, {"Farebox-Credits-Charged": "0"})],
+)
+async def test_a_program_is_told_a_charge_of_zero_only_where_that_is_settled(
+    reason: Reason, headers: dict[str, str]
+) -> None:
+    error = _error(LiveAnswer(QUESTION, "run"), refused(reason))
+    assert error is not None
+    assert error.headers == headers
 
 
 def test_every_reason_has_a_sentence() -> None:
