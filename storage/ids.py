@@ -12,10 +12,12 @@ from uuid import UUID
 def new_id() -> str:
     """A fresh UUIDv7 in its canonical text form."""
     milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | secrets.randbits(80)
-    value = value & ~(0xF << 76) | (0x7 << 76)
-    value = value & ~(0x3 << 62) | (0x2 << 62)
-    return str(UUID(int=value))
+    chance = secrets.randbits(74)
+    variant = 0x8000 | (chance >> 48) & 0x3FFF  # digits are put together: a UUID takes longer
+    return (
+        f"{milliseconds >> 16:08x}-{milliseconds & 0xFFFF:04x}"
+        f"-7{chance >> 62:03x}-{variant:04x}-{chance & 0xFFFF_FFFF_FFFF:012x}"
+    )
 
 
 def is_id(written: str) -> bool:

@@ -12,17 +12,18 @@ import itertools
 import random
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
+from uuid import UUID
 
 import psycopg
 
 from benchmarks.ledger.contestants import GIVEN, OWNER, PRICE
 from storage.addresses import sqlite_path
 from storage.chain import EntryLine, entry_hash
-from storage.credits import HoldState
+from storage.credits import HoldState, day_of
 from storage.models.money import EntryKind, Operation
 from storage.moments import MINUTE
 from tests.builders import Shop
@@ -62,15 +63,20 @@ class _Purse:
     version: int
     head: bytes
     spent: int = 0
+    spent_that_day: int = 0
     last_at: int = START
 
-    def message(self, hold_id: int, at: int, public_id: str, key: str) -> tuple[Row, Row, Row]:
+    def message(
+        self, hold_id: int, at: int, public_id: str | bytes, key: str
+    ) -> tuple[Row, Row, Row]:
         """What one message leaves: hold, allocation, entry."""
         opened, charged, ended = self.version + 1, self.version + 2, self.version + 3
         wallet_id = self.shop.wallet_id
         self.seq += 1
         self.version = ended
         self.spent += PRICE
+        is_same_day = day_of(at) == day_of(self.last_at)
+        self.spent_that_day = PRICE + (self.spent_that_day if is_same_day else 0)
         self.last_at = at
         line = EntryLine(
             wallet_id,
@@ -102,7 +108,10 @@ class _Purse:
     def totals(self) -> tuple[Row, Row]:
         """What wallet and grant add up to afterwards, with the id of each last."""
         return (
-            (self.spent, self.seq, self.version, self.head, self.last_at, self.shop.wallet_id),
+            (
+                *(self.spent, self.seq, self.version, self.head, self.last_at),
+                *(day_of(self.last_at), self.spent_that_day, self.shop.wallet_id),
+            ),
             (GIVEN - self.spent, self.grant_id),
         )
 
@@ -127,7 +136,8 @@ _PURSES: Final = """
     SELECT w.id, g.id, w.seq, w.version, w.head
     FROM wallet w JOIN credit_grant g ON g.wallet_id = w.id"""
 _WALLET_TOTALS: Final = (
-    "UPDATE wallet SET debits = ?, seq = ?, version = ?, head = ?, last_at = ? WHERE id = ?"
+    "UPDATE wallet SET debits = ?, seq = ?, version = ?, head = ?, last_at = ?, spent_day = ?,"
+    " spent = ? WHERE id = ?"
 )
 _GRANT_TOTALS: Final = "UPDATE credit_grant SET remaining = ? WHERE id = ?"
 
@@ -136,7 +146,7 @@ def _write_sqlite(connection: sqlite3.Connection, shops: Sequence[Shop], message
     for pragma in _QUICK_LOAD:
         connection.execute(pragma)
     purses = _purses(connection.execute(_PURSES), shops)
-    for chunk in _chunks(purses, messages):
+    for chunk in _chunks(purses, messages, lambda written: UUID(written).bytes):
         connection.execute("BEGIN")
         for (table, columns), rows in zip(_TABLES, chunk, strict=True):
             marks = ", ".join("?" * len(columns))
@@ -156,7 +166,7 @@ def _write_postgresql(address: str, shops: Sequence[Shop], messages: int) -> Non
         # Foreign keys are triggers there, and would be asked for every row.
         connection.execute("SET session_replication_role = replica")
         purses = _purses(connection.execute(_PURSES), shops)
-        for chunk in _chunks(purses, messages):
+        for chunk in _chunks(purses, messages, str):
             with connection.transaction(), connection.cursor() as cursor:
                 for (table, columns), rows in zip(_TABLES, chunk, strict=True):
                     names = ", ".join(columns)
@@ -200,7 +210,9 @@ def _purses(
     ]
 
 
-def _chunks(purses: Sequence[_Purse], messages: int) -> Iterator[tuple[tuple[Row, ...], ...]]:
+def _chunks(
+    purses: Sequence[_Purse], messages: int, public_id: Callable[[str], str | bytes]
+) -> Iterator[tuple[tuple[Row, ...], ...]]:
     """The rows of hold, allocation and entry, for some thousand messages at a time."""
     first_ms = time.time_ns() // 1_000_000 - messages * APART_US // 1_000
     turn = itertools.cycle(purses)
@@ -209,7 +221,7 @@ def _chunks(purses: Sequence[_Purse], messages: int) -> Iterator[tuple[tuple[Row
             next(turn).message(
                 number + 1,
                 START + number * APART_US,
-                _id_of(first_ms + number * APART_US // 1_000),
+                public_id(_id_of(first_ms + number * APART_US // 1_000)),
                 _id_of(first_ms + number * APART_US // 1_000),
             )
             for number in range(first, min(first + CHUNK, messages))

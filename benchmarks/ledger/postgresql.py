@@ -2,7 +2,7 @@
 
 from benchmarks.ledger.contestants import Ours, check_charges, open_shops
 from benchmarks.ledger.place import Place
-from benchmarks.ledger.report import Line, faster_lines, ratio_line
+from benchmarks.ledger.report import Line, ratio_line
 from benchmarks.ledger.rounds import Entrant, interleave
 from benchmarks.ledger.sizes import Sizes
 from benchmarks.ledger.sqlmodel_baseline import DefaultPattern, PlainLedger
@@ -45,12 +45,12 @@ async def _measure(sizes: Sizes, database: Database, plain: PlainLedger) -> list
     await check_charges(database, hot, many)
     books = await plain.books(ids)
     return [
-        *faster_lines(
+        ratio_line(
             f"PostgreSQL, {sizes.wallets} wallets, {sizes.callers} callers",
             results.beside("many", "plain many"),
             at_least=TIMES_FASTER,
         ),
-        *faster_lines(
+        ratio_line(
             f"PostgreSQL, one hot wallet, {sizes.callers} callers",
             results.beside("hot", "plain hot"),
             at_least=TIMES_FASTER,

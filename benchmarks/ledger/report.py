@@ -14,8 +14,6 @@ import psycopg
 from benchmarks.ledger.rounds import Beside
 from tests.databases import SERVER
 
-OPERATIONS: Final = 2
-"""What a message takes of ours, each durable before it is answered: a hold and a capture."""
 _HEADINGS: Final = ("what", "ours", "baseline", "ratio", "target", "")
 
 
@@ -49,19 +47,6 @@ def ratio_line(name: str, found: Beside, *, at_least: float | None = None) -> Li
         target="" if at_least is None else f"ratio >= {at_least:g}",
         is_met=None if at_least is None else found.ratio >= at_least,
     )
-
-
-def faster_lines(name: str, found: Beside, *, at_least: float) -> list[Line]:
-    """Ours beside the SQLModel pattern: whole messages, and one durable operation beside one."""
-    each = Beside(
-        per_s=found.per_s * OPERATIONS,
-        base_per_s=found.base_per_s,
-        ratio=found.ratio * OPERATIONS,
-    )
-    return [
-        ratio_line(name, found, at_least=at_least),
-        ratio_line("  each hold or capture beside their one debit", each),
-    ]
 
 
 def small_ratio_line(name: str, *, ours: str, baseline: str, ratio: float, at_most: float) -> Line:

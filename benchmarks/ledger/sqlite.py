@@ -2,10 +2,15 @@
 
 from benchmarks.ledger.contestants import Ours, check_charges, open_shops
 from benchmarks.ledger.place import Place
-from benchmarks.ledger.report import Line, faster_lines, limit_line
+from benchmarks.ledger.report import Line, limit_line, ratio_line
 from benchmarks.ledger.rounds import Entrant, interleave
 from benchmarks.ledger.sizes import Sizes
-from benchmarks.ledger.sqlmodel_baseline import DefaultPattern, PlainBooks, PlainLedger
+from benchmarks.ledger.sqlmodel_baseline import (
+    DefaultDebit,
+    DefaultPattern,
+    PlainBooks,
+    PlainLedger,
+)
 from storage.database import Database
 
 TIMES_FASTER: float = 20
@@ -17,7 +22,7 @@ async def measure(sizes: Sizes, place: Place) -> list[Line]:
     """One hot wallet and many, at many callers; ours at few callers too, for the waiting."""
     with place.databases.fresh("sqlite") as address, place.file() as plain_address:
         database = Database.open(address)
-        plain = await PlainLedger.open(plain_address, sizes.wallets + 1)
+        plain = await PlainLedger.open(plain_address, sizes.wallets + 2)
         try:
             return await _measure(sizes, database, plain)
         finally:
@@ -31,10 +36,12 @@ async def _measure(sizes: Sizes, database: Database, plain: PlainLedger) -> list
     few = Ours(database, shops[:1])
     many_ids = range(2, sizes.wallets + 2)
     plain_hot, plain_many = DefaultPattern(plain, [1]), DefaultPattern(plain, many_ids)
+    plain_debit = DefaultDebit(plain, [sizes.wallets + 2])
     results = await interleave(
         {
             "hot": Entrant(contestant=hot, callers=sizes.callers),
             "plain hot": Entrant(contestant=plain_hot, callers=sizes.callers),
+            "plain debit": Entrant(contestant=plain_debit, callers=sizes.callers),
             "many": Entrant(contestant=many, callers=sizes.callers),
             "plain many": Entrant(contestant=plain_many, callers=sizes.callers),
             "few": Entrant(contestant=few, callers=sizes.few_callers),
@@ -44,12 +51,13 @@ async def _measure(sizes: Sizes, database: Database, plain: PlainLedger) -> list
     )
     await check_charges(database, hot, many, few)
     return [
-        *faster_lines(
+        ratio_line(
             f"SQLite, one hot wallet, {sizes.callers} callers",
             results.beside("hot", "plain hot"),
             at_least=TIMES_FASTER,
         ),
-        *faster_lines(
+        ratio_line("  beside one debit without a hold", results.beside("hot", "plain debit")),
+        ratio_line(
             f"SQLite, {sizes.wallets} wallets, {sizes.callers} callers",
             results.beside("many", "plain many"),
             at_least=TIMES_FASTER,

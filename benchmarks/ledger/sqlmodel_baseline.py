@@ -3,7 +3,8 @@
 This is the pattern of tutorials, with the library's own defaults: its pool, its transactions. On
 SQLite it reads outside the transaction that writes, so two callers may subtract from the same
 balance; `PlainBooks` says how often. On PostgreSQL it locks the wallet's row, and is right.
-It does less than ours for each message: one commit, no hold, no grants, no chain.
+`DefaultPattern` does for each message what ours does, a hold and its capture, each durable before
+the next step; `DefaultDebit` only subtracts. Neither has grants, versions or a chain.
 """
 
 from collections import Counter
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel, col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
+from typing_extensions import override
 
 from benchmarks.ledger.contestants import GIVEN, PRICE
 
@@ -33,6 +35,19 @@ class PlainWallet(_Base, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     balance: int = Field(sa_type=BigInteger)
+    held: int = Field(default=0, sa_type=BigInteger)
+
+
+class PlainHold(_Base, table=True):
+    """What a message may cost, until it is captured."""
+
+    __tablename__ = "plain_hold"
+
+    id: int | None = Field(default=None, primary_key=True)
+    wallet_id: int = Field(foreign_key="plain_wallet.id")
+    amount: int = Field(sa_type=BigInteger)
+    state: str = "open"
+    idempotency_key: str = Field(unique=True)
 
 
 class PlainEntry(_Base, table=True):
@@ -106,7 +121,7 @@ class PlainLedger:
         await self.engine.dispose()
 
 
-class DefaultPattern:
+class DefaultDebit:
     """Read the wallet, check, subtract, add an entry, commit."""
 
     def __init__(self, ledger: PlainLedger, wallet_ids: Sequence[int]) -> None:
@@ -126,17 +141,54 @@ class DefaultPattern:
 
     async def _charge(self, wallet_id: int) -> None:
         async with AsyncSession(self._engine) as session:
-            asked = select(PlainWallet).where(PlainWallet.id == wallet_id)
-            if self._is_locking:
-                asked = asked.with_for_update()
-            wallet = (await session.exec(asked)).one()
+            wallet = await self._wallet(session, wallet_id)
             if wallet.balance < PRICE:
                 raise LookupError("the benchmark gave too little")
             wallet.balance -= PRICE
-            session.add(
-                PlainEntry(wallet_id=wallet_id, amount=PRICE, idempotency_key=str(uuid4()))
-            )
+            session.add(_entry(wallet_id))
             await session.commit()
+
+    async def _wallet(self, session: AsyncSession, wallet_id: int) -> PlainWallet:
+        asked = select(PlainWallet).where(PlainWallet.id == wallet_id)
+        if self._is_locking:
+            asked = asked.with_for_update()
+        return (await session.exec(asked)).one()
+
+
+class DefaultPattern(DefaultDebit):
+    """Read, check, add to what is held, commit; read, subtract, add an entry, commit."""
+
+    @override
+    async def _charge(self, wallet_id: int) -> None:
+        await self._capture(wallet_id, await self._hold(wallet_id))
+
+    async def _hold(self, wallet_id: int) -> int:
+        async with AsyncSession(self._engine) as session:
+            wallet = await self._wallet(session, wallet_id)
+            if wallet.balance - wallet.held < PRICE:
+                raise LookupError("the benchmark gave too little")
+            wallet.held += PRICE
+            hold = PlainHold(wallet_id=wallet_id, amount=PRICE, idempotency_key=str(uuid4()))
+            session.add(hold)
+            await session.flush()
+            assert hold.id is not None, "it has been sent"
+            hold_id = hold.id
+            await session.commit()
+            return hold_id
+
+    async def _capture(self, wallet_id: int, hold_id: int) -> None:
+        async with AsyncSession(self._engine) as session:
+            wallet = await self._wallet(session, wallet_id)
+            hold = await session.get_one(PlainHold, hold_id)
+            hold.state = "captured"
+            wallet.held -= hold.amount
+            wallet.balance -= hold.amount
+            session.add(_entry(wallet_id))
+            await session.commit()
+
+
+def _entry(wallet_id: int) -> PlainEntry:
+    return PlainEntry(wallet_id=wallet_id, amount=PRICE, idempotency_key=str(uuid4()))
 
 
 def _as_durable_as_ours(connection: object, _record: object) -> None:

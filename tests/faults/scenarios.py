@@ -11,16 +11,23 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import func, select, text
-from sqlmodel import Session, SQLModel
+from sqlmodel import Session, SQLModel, col
 
 from host.catalogue.registering import By
 from host.catalogue.subscribing import SubscribeRequest, subscribe
-from storage.books import EndHold, GrantCredits, HoldOpened, OpenHold
+from storage.books import (
+    EndHold,
+    GrantCredits,
+    HoldOpened,
+    OpenHold,
+    RefundCharge,
+    RevokeGrant,
+)
 from storage.credits import MilliCredits
 from storage.database import Unit
 from storage.models.base import BigInt
 from storage.models.catalogue import Plan
-from storage.models.money import GrantSource
+from storage.models.money import CreditGrant, GrantSource
 from storage.moments import DAY, HOUR, MINUTE, Micros
 from tests.builders import Shop, add_account, add_shop, grant_of, hold_of
 from tests.fakes.clock import START
@@ -131,6 +138,86 @@ def _sweeping(unit: Unit) -> Act:
     return lambda unit: unit.books.sweep(Micros(START + 2 * DAY))
 
 
+def _capturing_the_last(unit: Unit) -> Act:
+    """The outbox is told, in the same transaction."""
+    shop = _shop(unit)
+    end = _open(unit, shop, hold_of(shop, 11_000))
+    return lambda unit: unit.books.capture(end, MilliCredits(11_000))
+
+
+def _refunding(unit: Unit) -> Act:
+    end = _open(unit, _shop(unit))
+    unit.books.capture(end, MilliCredits(HELD))
+    request = RefundCharge(
+        wallet_id=end.wallet_id,
+        hold_id=end.hold_id,
+        key="a complaint",
+        amount=MilliCredits(5_000),
+        now=Micros(START + HOUR),
+    )
+    return lambda unit: unit.books.refund(request)
+
+
+def _revoking(unit: Unit) -> Act:
+    return _revoke(unit, _open(unit, _shop(unit)))
+
+
+def _revoke(unit: Unit, end: EndHold) -> Act:
+    """The grant that bears the middle of the hold."""
+    request = RevokeGrant(
+        wallet_id=end.wallet_id,
+        grant_id=_a_grant(unit, end.wallet_id),
+        target=MilliCredits(4_000),
+        now=Micros(START + HOUR),
+    )
+    return lambda unit: unit.books.revoke(request)
+
+
+def _releasing_to_a_revoked_grant(unit: Unit) -> Act:
+    end = _open(unit, _shop(unit))
+    _revoke(unit, end)(unit)
+    return lambda unit: unit.books.release(end)
+
+
+def _freezing(unit: Unit) -> Act:
+    shop = _shop(unit)
+    grant_id = _a_grant(unit, shop.wallet_id)
+    return lambda unit: unit.books.freeze(
+        wallet_id=shop.wallet_id, grant_id=grant_id, now=Micros(START + HOUR)
+    )
+
+
+def _unfreezing(unit: Unit) -> Act:
+    shop = _shop(unit)
+    grant_id = _a_grant(unit, shop.wallet_id)
+    unit.books.freeze(wallet_id=shop.wallet_id, grant_id=grant_id, now=START)
+    return lambda unit: unit.books.unfreeze(
+        wallet_id=shop.wallet_id, grant_id=grant_id, now=Micros(START + HOUR)
+    )
+
+
+def _capping(unit: Unit) -> Act:
+    wallet_id = _shop(unit).wallet_id
+    return lambda unit: unit.books.set_cap(
+        wallet_id=wallet_id, cap=MilliCredits(7_000), now=Micros(START + HOUR)
+    )
+
+
+def _opening_over_the_cap(unit: Unit) -> Act:
+    shop = _shop(unit)
+    unit.books.set_cap(wallet_id=shop.wallet_id, cap=MilliCredits(7_000), now=START)
+    request = hold_of(shop, 8_000)
+    return lambda unit: unit.books.open_hold(request)
+
+
+def _a_grant(unit: Unit, wallet_id: int) -> int:
+    """The first that the wallet was given."""
+    found = unit.session.connection().execute(
+        select(func.min(CreditGrant.id)).where(col(CreditGrant.wallet_id) == wallet_id)
+    )
+    return int(found.scalar_one())
+
+
 def _subscribing(unit: Unit) -> Act:
     """A unit of several: the subscription's row, the grant, a line of the audit log."""
     shop = add_shop(unit)
@@ -159,6 +246,14 @@ SCENARIOS: Final = (
     Scenario("release to a grant that has expired", _releasing_to_an_expired_grant),
     Scenario("renew", _renewing),
     Scenario("sweep holds and grants", _sweeping),
+    Scenario("capture down to a low balance", _capturing_the_last),
+    Scenario("refund a part of two legs", _refunding),
+    Scenario("revoke what is left", _revoking),
+    Scenario("release to a grant that was revoked", _releasing_to_a_revoked_grant),
+    Scenario("freeze", _freezing),
+    Scenario("unfreeze", _unfreezing),
+    Scenario("set a daily cap", _capping),
+    Scenario("open a hold that passes the cap", _opening_over_the_cap),
     Scenario("subscribe", _subscribing),
 )
 
