@@ -231,7 +231,13 @@ CREATE FUNCTION ledger_end(
   outcome text, public_id text, state text, captured bigint, shortfall bigint, at_version bigint,
   available bigint
 ) LANGUAGE plpgsql AS $$
-DECLARE w wallet; h hold; b record; v_mark int; v_captured bigint := 0;
+DECLARE
+  w wallet;
+  h hold;
+  b record;
+  v_mark int := 0;
+  v_is_charged boolean := false;
+  v_charged bigint;
 BEGIN
   SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
   IF NOT FOUND THEN RETURN; END IF;
@@ -241,16 +247,23 @@ BEGIN
   IF h.state = 'open' THEN
     w := ledger_close(w, h, p_state, p_used);
     PERFORM ledger_save(w);
-    v_captured := LEAST(p_used, h.amount);
+    v_is_charged := LEAST(p_used, h.amount) > 0;
   ELSIF h.state = 'expired' THEN
     UPDATE hold x SET shortfall = p_used WHERE x.id = p_hold AND x.shortfall = 0 AND p_used > 0;
   ELSIF h.state <> p_state OR h.captured + h.shortfall <> p_used THEN
     outcome := 'closed';
   END IF;
   SELECT * INTO b FROM ledger_balance(p_wallet, p_plans, w.last_at);
-  IF v_captured > 0 THEN
+  IF v_is_charged THEN
     v_mark := ledger_mark(b.unspent, h.amount, b.last_grant);
-    IF v_mark > ledger_mark(b.unspent + v_captured, h.amount, b.last_grant) THEN
+  END IF;
+  IF v_mark > 0 THEN
+    -- What it took from a grant that has ended meanwhile had left the balance before.
+    SELECT COALESCE(-SUM(e.amount), 0) INTO v_charged
+      FROM entry e JOIN credit_grant g ON g.id = e.grant_id
+      WHERE e.hold_id = p_hold AND e.kind = 'charge' AND g.state = 'active'
+        AND g.plan_id = ANY (p_plans) AND g.effective_at <= w.last_at AND g.expires_at > w.last_at;
+    IF v_mark > ledger_mark(b.unspent + v_charged, h.amount, b.last_grant) THEN
       INSERT INTO outbox (topic, payload, created_at) VALUES (
         CASE v_mark WHEN 1 THEN 'balance.low' ELSE 'balance.exhausted' END,
         json_build_object('wallet_id', p_wallet, 'plan_ids', p_plans, 'left', b.unspent,
