@@ -37,6 +37,7 @@ from storage.books import (
 )
 from storage.chain import FIRST_HEAD
 from storage.credits import (
+    BalanceMark,
     GrantEvent,
     GrantState,
     HoldClosedError,
@@ -45,6 +46,7 @@ from storage.credits import (
     MilliCredits,
     Share,
     SpendableGrant,
+    balance_mark,
     crossed,
     day_of,
     draw_down,
@@ -109,6 +111,12 @@ _END_HOLD: Final = (
     " WHERE id = ?"
 )
 _LATE: Final = "UPDATE hold SET shortfall = ? WHERE id = ? AND shortfall = 0"
+# What a hold charged to grants that count in a balance over these plans.
+_CHARGED_OF_BALANCE: Final = (
+    "SELECT COALESCE(-SUM(e.amount), 0) FROM entry e JOIN credit_grant g ON g.id = e.grant_id"
+    " WHERE e.hold_id = ? AND e.kind = 'charge' AND g.state = 'active' AND g.effective_at <= ?"
+    " AND g.expires_at > ? AND g.plan_id IN (SELECT value FROM json_each(?))"
+)
 _TELL: Final = "INSERT INTO outbox (topic, payload, created_at) VALUES (?, ?, ?)"
 _RENEW: Final = (
     "UPDATE hold SET expires_at = max(expires_at, ?)"
@@ -350,20 +358,23 @@ class SqliteBooks:
     def _tell_if_low(
         self, wallet: WalletRow, hold: _Hold, plan_ids: tuple[int, ...], balance: _Balance
     ) -> None:
-        """Announce, with the charge itself, the threshold that it crossed."""
-        mark = crossed(
-            balance.unspent,
-            charged=hold.captured,
-            price=hold.amount,
-            last_grant=balance.last_grant,
-        )
+        """Announce, with the charge itself, the threshold that it crossed.
+
+        What it took from a grant that has ended meanwhile had left the balance before.
+        """
+        left, price, last_grant = balance.unspent, hold.amount, balance.last_grant
+        if balance_mark(left, price=price, last_grant=last_grant) is BalanceMark.FINE:
+            return
+        at = wallet.last_at
+        charged = self._rows(_CHARGED_OF_BALANCE, hold.id, at, at, json.dumps(plan_ids))[0][0]
+        mark = crossed(left, charged=charged, price=price, last_grant=last_grant)
         if mark is None:
             return
         payload = {
             "wallet_id": wallet.id,
             "plan_ids": list(plan_ids),
-            "left": balance.unspent,
-            "price": hold.amount,
+            "left": left,
+            "price": price,
             "version": wallet.version,
         }
         self._do(_TELL, f"balance.{mark}", json.dumps(payload), wallet.last_at)

@@ -130,6 +130,14 @@ RULES: Final[Mapping[str, str]] = {
         SELECT 'grant', g.id FROM credit_grant g LEFT JOIN entry e ON e.grant_id = g.id
         GROUP BY g.id HAVING g.remaining + g.held <> COALESCE(SUM(e.amount), 0)
           OR g.revoked <> COALESCE(-SUM(CASE WHEN e.kind = 'revoke' THEN e.amount END), 0)""",
+    "4 a grant that has ended is empty": """
+        SELECT 'grant', id FROM credit_grant
+        WHERE state IN ('expired', 'revoked') AND remaining <> 0""",
+    "4 the state of a grant and of a hold is a known one": """
+        SELECT 'grant', id FROM credit_grant
+        WHERE state NOT IN ('active', 'frozen', 'expired', 'revoked')
+        UNION ALL SELECT 'hold', id FROM hold
+        WHERE state NOT IN ('open', 'captured', 'released', 'expired')""",
     "4 an entry names nothing of another wallet": """
         SELECT 'wallet', e.wallet_id, 'entry', e.seq FROM entry e
         LEFT JOIN wallet w ON w.id = e.wallet_id
@@ -152,10 +160,28 @@ RULES: Final[Mapping[str, str]] = {
     "6 a hold charges a grant once": """
         SELECT 'hold', hold_id FROM entry WHERE kind = 'charge'
         GROUP BY hold_id, grant_id HAVING COUNT(*) > 1""",
+    "6 what a wallet spent in a day is its charges": """
+        SELECT 'wallet', w.id FROM wallet w
+        LEFT JOIN entry e ON e.wallet_id = w.id AND e.kind = 'charge'
+          AND e.created_at >= w.spent_day * 86400000000
+          AND e.created_at < (w.spent_day + 1) * 86400000000
+        GROUP BY w.id HAVING w.spent <> COALESCE(-SUM(e.amount), 0)""",
     "7 refunds stay within their charge": """
         SELECT 'wallet', c.wallet_id, 'entry', c.seq FROM entry c
         JOIN entry r ON r.wallet_id = c.wallet_id AND r.reverses = c.seq
         GROUP BY c.wallet_id, c.seq HAVING c.kind <> 'charge' OR SUM(r.amount) > -c.amount""",
+    "7 a refund is its entries": """
+        SELECT 'hold', hold_id FROM (
+          SELECT hold_id, amount FROM refund
+          UNION ALL SELECT c.hold_id, -r.amount FROM entry r
+          JOIN entry c ON c.wallet_id = r.wallet_id AND c.seq = r.reverses) AS t
+        GROUP BY hold_id HAVING SUM(amount) <> 0""",
+    "7 credits that came back are those of a grant that was given": """
+        SELECT 'grant', g.id FROM credit_grant g
+        LEFT JOIN credit_grant o ON o.id = g.origin_id AND o.wallet_id = g.wallet_id
+        WHERE (g.source = 'refund') <> (g.origin_id IS NOT NULL)
+          OR (g.origin_id IS NOT NULL AND o.id IS NULL) OR o.source = 'refund'
+          OR o.plan_id <> g.plan_id OR o.priority <> g.priority""",
     "8 a charge's hold was opened within the grant's life": """
         SELECT 'wallet', e.wallet_id, 'entry', e.seq FROM entry e
         JOIN hold h ON h.id = e.hold_id JOIN credit_grant g ON g.id = e.grant_id
@@ -176,7 +202,8 @@ RULES: Final[Mapping[str, str]] = {
             MAX(version) AS newest FROM (
               SELECT wallet_id, version FROM entry
               UNION ALL SELECT wallet_id, opened_version FROM hold
-              UNION ALL SELECT wallet_id, ended_version FROM hold) AS change
+              UNION ALL SELECT wallet_id, ended_version FROM hold
+              UNION ALL SELECT wallet_id, version FROM wallet_change) AS change
           GROUP BY wallet_id) v ON v.wallet_id = w.id
         WHERE w.version <> COALESCE(v.n, 0) OR w.version <> COALESCE(v.numbers, 0)
           OR w.version <> COALESCE(v.newest, 0)""",

@@ -8,15 +8,20 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 from storage.addresses import driver_url
-from storage.books import HoldOpened
+from storage.books import HoldOpened, RefundCharge
 from storage.credits import MilliCredits
 from storage.database import Database, Unit
 from storage.invariants import CHAIN, RULES, VerifyReport, verify
 from storage.moments import HOUR, Micros
-from tests.builders import add_shop, grant_of, hold_of
+from tests.builders import Shop, add_shop, grant_of, hold_of
 from tests.databases import Databases
 from tests.fakes.clock import START
 from tests.integration.test_books_holds import ending
+
+CHECKS = (
+    "SELECT conrelid::regclass::text, conname FROM pg_constraint"
+    " WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
+)
 
 
 @pytest_asyncio.fixture
@@ -28,11 +33,10 @@ async def tampered(databases: Databases, database_kind: str) -> AsyncIterator[st
             shop = add_shop(unit)
             unit.books.grant(grant_of(shop, 10_000))
             unit.books.grant(grant_of(shop, 10_000))
-            for used in (3_000, 15_000):
-                hold = unit.books.open_hold(hold_of(shop, used))
-                assert isinstance(hold, HoldOpened)
-                unit.books.capture(ending(shop, hold.hold_id), MilliCredits(used))
+            first, _ = (charged(unit, shop, used) for used in (3_000, 15_000))
             assert isinstance(unit.books.open_hold(hold_of(shop, 1_000)), HoldOpened)
+            unit.books.refund(refund_of(shop, first, 1_000))
+            unit.books.set_cap(wallet_id=shop.wallet_id, cap=MilliCredits(50_000), now=START)
 
     with databases.fresh(database_kind) as address:
         database = Database.open(address)
@@ -41,16 +45,38 @@ async def tampered(databases: Databases, database_kind: str) -> AsyncIterator[st
         yield address
 
 
+def charged(unit: Unit, shop: Shop, used: int) -> int:
+    """A message that cost so much. Returns its hold."""
+    hold = unit.books.open_hold(hold_of(shop, used))
+    assert isinstance(hold, HoldOpened)
+    unit.books.capture(ending(shop, hold.hold_id), MilliCredits(used))
+    return hold.hold_id
+
+
+def refund_of(shop: Shop, hold_id: int, amount: int) -> RefundCharge:
+    return RefundCharge(
+        wallet_id=shop.wallet_id,
+        hold_id=hold_id,
+        key="refund-1",
+        amount=MilliCredits(amount),
+        now=START,
+    )
+
+
 def tamper(address: str, *statements: str) -> None:
     """Change rows with the guards removed, as one who owns the file can."""
     engine = create_engine(driver_url(address), poolclass=NullPool)
     is_sqlite = engine.dialect.name == "sqlite"
     with engine.begin() as connection:
-        for event in ("update", "delete"):
-            on = "" if is_sqlite else " ON entry"
-            connection.execute(text(f"DROP TRIGGER IF EXISTS entry_refuses_{event}{on}"))
+        for table in ("entry", "refund", "wallet_change"):
+            on = "" if is_sqlite else f" ON {table}"
+            for event in ("update", "delete"):
+                connection.execute(text(f"DROP TRIGGER IF EXISTS {table}_refuses_{event}{on}"))
         if is_sqlite:
             connection.execute(text("PRAGMA ignore_check_constraints = ON"))
+        else:
+            for table, check in connection.execute(text(CHECKS)).all():
+                connection.execute(text(f"ALTER TABLE {table} DROP CONSTRAINT {check}"))
         for statement in statements:
             connection.execute(text(statement))
     engine.dispose()
@@ -68,7 +94,7 @@ async def test_an_untouched_history_is_sound(tampered: str) -> None:
     report = await verified(tampered)
 
     assert report.ok
-    assert (report.wallets, report.entries) == (2, 10)
+    assert (report.wallets, report.entries) == (2, 12)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +105,7 @@ async def test_an_untouched_history_is_sound(tampered: str) -> None:
             "UPDATE entry SET idempotency_key = 'order:x' WHERE seq = 1 AND wallet_id = 1",
             id="another key",
         ),
-        pytest.param("DELETE FROM entry WHERE seq = 5", id="tail deleted"),
+        pytest.param("DELETE FROM entry WHERE seq = 6", id="tail deleted"),
         pytest.param(
             "UPDATE wallet SET head = hash FROM entry e"
             " WHERE e.wallet_id = wallet.id AND e.seq = 2",
@@ -134,6 +160,41 @@ async def test_the_chain_finds_what_was_changed(tampered: str, statement: str) -
         (
             "UPDATE hold SET opened_version = opened_version + 1 WHERE state = 'open'",
             "9 every change is numbered once",
+        ),
+        ("DELETE FROM wallet_change", "9 every change is numbered once"),
+        (
+            "UPDATE credit_grant SET state = 'revoked' WHERE remaining > 0",
+            "4 a grant that has ended is empty",
+        ),
+        (
+            "UPDATE credit_grant SET state = 'lost'",
+            "4 the state of a grant and of a hold is a known one",
+        ),
+        (
+            "UPDATE hold SET state = 'lost' WHERE state = 'captured'",
+            "4 the state of a grant and of a hold is a known one",
+        ),
+        (
+            "UPDATE wallet SET spent = spent - 1",
+            "6 what a wallet spent in a day is its charges",
+        ),
+        (
+            "UPDATE wallet SET spent_day = spent_day - 1",
+            "6 what a wallet spent in a day is its charges",
+        ),
+        ("UPDATE refund SET amount = amount - 1", "7 a refund is its entries"),
+        ("DELETE FROM refund", "7 a refund is its entries"),
+        ("UPDATE refund SET hold_id = 2 WHERE wallet_id = 1", "7 a refund is its entries"),
+        *(
+            (statement, "7 credits that came back are those of a grant that was given")
+            for statement in (
+                "UPDATE credit_grant SET origin_id = NULL",
+                "UPDATE credit_grant SET origin_id = 4711 WHERE source = 'refund'",
+                "UPDATE credit_grant SET origin_id = id WHERE source = 'refund'",
+                "UPDATE credit_grant SET origin_id = 5 WHERE wallet_id = 1 AND source = 'refund'",
+                "UPDATE credit_grant SET origin_id = 1 WHERE source = 'order' AND id <> 1",
+                "UPDATE credit_grant SET priority = 9 WHERE source = 'refund'",
+            )
         ),
     ],
 )

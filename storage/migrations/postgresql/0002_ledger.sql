@@ -251,7 +251,7 @@ BEGIN
     state := p_state; captured := LEAST(p_used, h.amount); shortfall := p_used - captured;
     at_version := w.version;
     IF captured > 0 THEN
-      PERFORM ledger_tell_if_low(w, h, captured, p_plans);
+      PERFORM ledger_tell_if_low(w, h, p_plans);
     END IF;
   ELSIF h.state = 'expired' AND h.shortfall = 0 AND p_used > 0 THEN
     UPDATE hold x SET shortfall = p_used WHERE x.id = p_hold;
@@ -265,9 +265,9 @@ END $$;
 
 -- Announces, with a charge itself, the threshold that it crossed. A balance that is enough for
 -- five more is neither low nor exhausted, whatever was granted last.
-CREATE FUNCTION ledger_tell_if_low(w wallet, h hold, p_captured bigint, p_plans bigint[])
+CREATE FUNCTION ledger_tell_if_low(w wallet, h hold, p_plans bigint[])
 RETURNS void LANGUAGE plpgsql AS $$
-DECLARE v_left bigint; v_last_grant bigint; v_mark int;
+DECLARE v_left bigint; v_last_grant bigint; v_charged bigint; v_mark int;
 BEGIN
   SELECT COALESCE(SUM(g.remaining + g.held), 0) INTO v_left FROM credit_grant g
     WHERE g.wallet_id = w.id AND g.remaining + g.held > 0 AND g.state = 'active'
@@ -277,8 +277,13 @@ BEGIN
     WHERE g.wallet_id = w.id AND g.remaining + g.held > 0 AND g.state = 'active'
       AND g.plan_id = ANY (p_plans) AND g.effective_at <= w.last_at AND g.expires_at > w.last_at
     ORDER BY g.id DESC LIMIT 1), 0) INTO v_last_grant;
+  -- What it took from a grant that has ended meanwhile had left the balance before.
+  SELECT COALESCE(-SUM(e.amount), 0) INTO v_charged
+    FROM entry e JOIN credit_grant g ON g.id = e.grant_id
+    WHERE e.hold_id = h.id AND e.kind = 'charge' AND g.state = 'active'
+      AND g.plan_id = ANY (p_plans) AND g.effective_at <= w.last_at AND g.expires_at > w.last_at;
   v_mark := ledger_mark(v_left, h.amount, v_last_grant);
-  IF v_mark > ledger_mark(v_left + p_captured, h.amount, v_last_grant) THEN
+  IF v_mark > ledger_mark(v_left + v_charged, h.amount, v_last_grant) THEN
     INSERT INTO outbox (topic, payload, created_at) VALUES (
       CASE v_mark WHEN 1 THEN 'balance.low' ELSE 'balance.exhausted' END,
       json_build_object('wallet_id', w.id, 'plan_ids', p_plans, 'left', v_left,

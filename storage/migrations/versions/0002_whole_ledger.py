@@ -43,7 +43,7 @@ def upgrade() -> None:
 
 
 def add_columns() -> None:
-    """The cap and what is counted against it; where refunded credits came from."""
+    """The cap and what is counted against it, today's charges too; where refunds came from."""
     big = "BIGINT" if op.get_bind().dialect.name == "postgresql" else "INTEGER"
     for table, column in (
         ("wallet", f"spent_day {big} NOT NULL DEFAULT 0"),
@@ -56,6 +56,19 @@ def add_columns() -> None:
         ("credit_grant", f"origin_id {big}"),
     ):
         op.execute(sa.text(f"ALTER TABLE {table} ADD COLUMN {column}"))
+    charges = "FROM entry e WHERE e.wallet_id = wallet.id AND e.kind = 'charge' AND e.amount < 0"
+    op.execute(
+        sa.text(
+            "UPDATE wallet SET spent_day ="
+            f" COALESCE((SELECT MAX(e.created_at) {charges}) / 86400000000, 0)"
+        )
+    )
+    op.execute(
+        sa.text(
+            "UPDATE wallet SET spent = COALESCE((SELECT -SUM(e.amount)"
+            f" {charges} AND e.created_at / 86400000000 = wallet.spent_day), 0)"
+        )
+    )
 
 
 def add_tables() -> None:
