@@ -17,9 +17,9 @@ from sqlmodel import col, select
 from typer.testing import CliRunner, Result
 from typing_extensions import override
 
-from farebox.backups import ANCHOR, MANIFEST
 from farebox.cli import app
 from farebox.lease import lease
+from farebox.manifests import ANCHOR, MANIFEST
 from host.config import Settings
 from storage.addresses import sqlite_address, sqlite_path
 from storage.books import HoldOpened
@@ -130,7 +130,7 @@ def test_a_backup_comes_back_whole(places: Places, here: Installation) -> None:
     root = json.loads(Path(against).read_bytes().splitlines()[-1])["root"]
     assert created.stdout.split()[-1] == root
     assert "stands on its anchor: 2 wallets, 4 entries" in restored.stdout
-    assert "bring the master key" in restored.stdout
+    assert "bring the master key" not in restored.stdout
     modes = {path.stat().st_mode & 0o777 for path in places.backup.rglob("*") if path.is_file()}
     assert (places.backup.stat().st_mode & 0o777, modes) == (0o700, {0o600})
 
@@ -170,6 +170,32 @@ async def test_a_backup_beside_a_busy_writer_holds_all_that_was_answered_before(
     captured = select(Hold.public_id).where(col(Hold.state) == "captured")
     assert before <= set(await restored.read(lambda session: session.exec(captured).all()))
     await restored.close()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_the_operator_is_told_to_bring_the_master_key(places: Places, here: Installation) -> None:
+    done(here.run("backup", "create", str(places.backup)))
+    there = places.empty()
+    (there.data_dir / "master.key").unlink()
+
+    assert (
+        "bring the master key" in done(there.run("backup", "restore", str(places.backup))).stdout
+    )
+    assert not (there.data_dir / "master.key").exists()
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_a_restore_that_fails_leaves_the_place_empty(
+    places: Places, here: Installation, tmp_path: Path
+) -> None:
+    done(here.run("backup", "create", str(places.backup)))
+    there = places.empty(is_migrated=False)
+    failed = there.run("backup", "restore", str(places.backup), PATH=str(tmp_path))
+
+    assert failed.exit_code == 1
+    assert "pg_restore is missing" in failed.stderr
+    assert content(there.data_dir) == {}
+    done(there.run("backup", "restore", str(places.backup)))
 
 
 class Interrupted(BytesIO):
