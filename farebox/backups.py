@@ -13,25 +13,32 @@ that tells nothing about it; the key itself has to be kept apart, or the backup 
 everybody's secrets.
 """
 
-import hashlib
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from farebox.demo.marks import MARK, SCRATCH
 from farebox.lease import beside, lease, make_data_dir
+from farebox.manifests import (
+    ANCHOR,
+    FILES,
+    MANIFEST,
+    BackupRefused,
+    Manifest,
+    Part,
+    checked_manifest,
+    measured,
+)
 from farebox.private_files import new_private_file, sync
 from host.config import Settings
 from host.vault.envelope import MasterKey
 from host.vault.master_key import FILE_NAME, existing_master_key
-from storage.anchors import BadAnchor, read_anchor
+from storage.anchors import BadAnchor
 from storage.copies import (
     CopyFailed,
     check_copied_file,
@@ -44,45 +51,9 @@ from storage.copies import (
 from storage.invariants import VerifyReport
 from storage.moments import Micros
 
-MANIFEST: Final = "manifest.json"
-ANCHOR: Final = "anchor.jsonl"
-FILES: Final = "files"
 _BLOCK: Final = 1 << 20
 _OVERLAP: Final = 128
 """Bytes of a block that are looked at again with the next: no key is longer, however written."""
-
-
-class BackupRefused(Exception):
-    """The backup cannot be made, trusted or restored; the text says why."""
-
-
-class Part(BaseModel):
-    """One file of a backup."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str
-    size: int
-    sha256: str
-
-
-class Manifest(BaseModel):
-    """What a backup is of. `at` is in microseconds, `anchor` the root of its anchor."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal[1] = 1
-    at: int
-    database: Literal["sqlite", "postgresql"]
-    revision: str
-    master_key: str | None
-    anchor: str
-    parts: tuple[Part, ...]
-
-    @property
-    def copy_name(self) -> str:
-        """The database's own part."""
-        return "database.sqlite" if self.database == "sqlite" else "database.dump"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +62,15 @@ class Made:
 
     manifest: Manifest
     left_out: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was put back, what checking it found, and whether its master key is there already."""
+
+    manifest: Manifest
+    report: VerifyReport
+    has_key: bool
 
 
 def create_backup(settings: Settings, to: Path, now: Micros) -> Made:
@@ -125,7 +105,7 @@ def verify_backup(backup: Path) -> VerifyReport | None:
     Raises:
         BackupRefused: a part is missing or not as it was written.
     """
-    manifest = _checked(backup)
+    manifest = checked_manifest(backup)
     try:
         if manifest.database == "postgresql":
             check_dump(backup / manifest.copy_name)
@@ -136,7 +116,7 @@ def verify_backup(backup: Path) -> VerifyReport | None:
         raise BackupRefused(str(error)) from None
 
 
-def restore_backup(backup: Path, settings: Settings) -> tuple[Manifest, VerifyReport]:
+def restore_backup(backup: Path, settings: Settings) -> Restored:
     """Put a backup back into an empty place, then check what is there.
 
     Raises:
@@ -145,23 +125,37 @@ def restore_backup(backup: Path, settings: Settings) -> tuple[Manifest, VerifyRe
         LeaseTaken: a server is running there.
         LedgerDown: the database cannot be reached.
     """
-    manifest = _checked(backup)
-    _refuse_another_installation(manifest, settings)
+    manifest = checked_manifest(backup)
+    key = existing_master_key(settings)
+    _refuse_another_installation(manifest, settings, key)
     make_data_dir(settings.data_dir)
-    with lease(settings), ExitStack() as undo:
+    with lease(settings):
         _refuse_unless_empty(manifest, settings)
-        for part in manifest.parts:
-            if (target := _target(part, manifest, settings)) is not None:
-                _put_back(backup / part.path, target)
-                undo.callback(target.unlink, missing_ok=True)
         try:
-            if manifest.database == "postgresql":
-                put_back_dump(backup / manifest.copy_name, settings.database)
-            undo.pop_all()
+            _put_all_back(backup, manifest, settings)
             with (backup / ANCHOR).open("rb") as anchor:
-                return manifest, check_database(settings.database, anchor)
+                report = check_database(settings.database, anchor)
         except (CopyFailed, BadAnchor) as error:
             raise BackupRefused(str(error)) from None
+    return Restored(manifest, report, has_key=key is not None)
+
+
+def _put_all_back(backup: Path, manifest: Manifest, settings: Settings) -> None:
+    """The files, and the database last: until it is there, whole, no server can start."""
+    copy = backup / manifest.copy_name
+    with ExitStack() as undo:
+        for part in manifest.parts:
+            if (target := _target(part, settings)) is not None:
+                _put_back(backup / part.path, target)
+                undo.callback(target.unlink, missing_ok=True)
+        if settings.sqlite_file is None:
+            put_back_dump(copy, settings.database)
+        else:
+            unfinished = beside(settings.sqlite_file, secrets.token_hex(8))
+            _put_back(copy, unfinished)
+            unfinished.rename(settings.sqlite_file)
+            sync(unfinished.parent)
+        undo.pop_all()
 
 
 def _fill(directory: Path, settings: Settings, key: MasterKey | None, now: Micros) -> Made:
@@ -171,14 +165,15 @@ def _fill(directory: Path, settings: Settings, key: MasterKey | None, now: Micro
     with new_private_file(directory / ANCHOR) as anchor_file:
         copied = copy_database(settings.database, copy, anchor_file, now)
     sync(copy)
-    parts, left_out = [_measured(directory, copy), _measured(directory, directory / ANCHOR)], []
+    parts, left_out = [measured(directory, copy), measured(directory, directory / ANCHOR)], []
     for source in _peoples_files(settings):
         target = directory / FILES / source.relative_to(settings.data_dir)
         if source.is_symlink() or not source.is_file() or _shows(source, key):
             left_out.append(source)
         else:
-            _put_back(source, target)
-            parts.append(_measured(directory, target))
+            with suppress(FileNotFoundError):  # the server may have removed it by now
+                _put_back(source, target)
+                parts.append(measured(directory, target))
     manifest = Manifest(
         at=now,
         database=kind,
@@ -228,62 +223,19 @@ def _put_back(source: Path, target: Path) -> None:
     """Copy one file to a new private one, in directories that are private too."""
     for directory in reversed([one for one in target.parents if not one.exists()]):
         directory.mkdir(mode=0o700)
+        sync(directory.parent)
     with source.open("rb") as read, new_private_file(target) as write:
         shutil.copyfileobj(read, write, _BLOCK)
 
 
-def _measured(directory: Path, path: Path) -> Part:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.tell()
-    return Part(path=path.relative_to(directory).as_posix(), size=size, sha256=digest)
-
-
-def _checked(backup: Path) -> Manifest:
-    """The manifest, after comparing every part with it."""
-    try:
-        manifest = Manifest.model_validate_json((backup / MANIFEST).read_bytes())
-    except OSError as error:
-        raise BackupRefused(f"{backup} is no whole backup: {MANIFEST}: {error.strerror}") from None
-    except ValidationError:
-        raise BackupRefused(
-            f"{backup / MANIFEST} is no manifest that this program knows"
-        ) from None
-    named = [part.path for part in manifest.parts]
-    if len(set(named)) != len(named) or not {ANCHOR, manifest.copy_name} <= set(named):
-        raise BackupRefused(f"{backup / MANIFEST} does not name every part once")
-    for part in manifest.parts:
-        _compare(backup, part)
-    try:
-        with (backup / ANCHOR).open("rb") as file:
-            root = read_anchor(file).root
-    except BadAnchor as error:
-        raise BackupRefused(f"{backup / ANCHOR}: {error}") from None
-    if root != manifest.anchor:
-        raise BackupRefused(f"{backup}: the manifest's anchor is {manifest.anchor}, not {root}")
-    return manifest
-
-
-def _compare(backup: Path, part: Part) -> None:
-    path = PurePosixPath(part.path)
-    is_outside = path.is_absolute() or ".." in path.parts or (backup / path).is_symlink()
-    if is_outside or (len(path.parts) > 1 and path.parts[0] != FILES):
-        raise BackupRefused(f"{backup / MANIFEST} names {part.path}, which is no part of a backup")
-    try:
-        found = _measured(backup, backup / path)
-    except OSError as error:
-        raise BackupRefused(f"{backup / path}: {error.strerror}") from None
-    if found != part:
-        raise BackupRefused(f"{backup / path} is not as it was written: {found.sha256}")
-
-
-def _refuse_another_installation(manifest: Manifest, settings: Settings) -> None:
+def _refuse_another_installation(
+    manifest: Manifest, settings: Settings, key: MasterKey | None
+) -> None:
     kind = "sqlite" if settings.is_sqlite else "postgresql"
     if manifest.database != kind:
         raise BackupRefused(
             f"this is a backup of {manifest.database}, FAREBOX_DATABASE_URL names {kind}"
         )
-    key = existing_master_key(settings)
     if key and manifest.master_key and key.fingerprint != manifest.master_key:
         raise BackupRefused(
             f"this backup belongs to another master key: its fingerprint is {manifest.master_key},"
@@ -300,15 +252,13 @@ def _refuse_unless_empty(manifest: Manifest, settings: Settings) -> None:
     else:
         ends = ("", "-wal", "-shm", "-journal")
         taken = [database.with_name(database.name + end) for end in ends]
-    targets = (_target(part, manifest, settings) for part in manifest.parts)
+    targets = (_target(part, settings) for part in manifest.parts)
     for path in [*taken, *(target for target in targets if target)]:
         if path.exists() or path.is_symlink():
             raise BackupRefused(f"{path} exists; a backup is only restored into an empty place")
 
 
-def _target(part: Part, manifest: Manifest, settings: Settings) -> Path | None:
-    """Where a part goes; None for what stays in the backup."""
-    if part.path == manifest.copy_name:
-        return settings.sqlite_file
+def _target(part: Part, settings: Settings) -> Path | None:
+    """Where a file goes; None for the database, and for what stays in the backup."""
     first, *rest = PurePosixPath(part.path).parts
     return settings.data_dir.joinpath(*rest) if first == FILES and rest else None

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from farebox.backups import BackupRefused, create_backup, restore_backup, verify_backup
+from farebox.backups import create_backup, restore_backup, verify_backup
 from farebox.commands.console import DataDir, refuse, settings_in_force
 from farebox.control import in_words
 from farebox.lease import LeaseTaken
+from farebox.manifests import BackupRefused
 from host.clock import SystemClock
 from host.config import BadSettings
 from storage.errors import StorageError
@@ -53,16 +54,17 @@ def restore(backup: Backup, data_dir: DataDir = None) -> None:
     """Put a backup back where there is no database yet, and check the ledger."""
     settings = settings_in_force(data_dir)
     with _refusals():
-        manifest, report = restore_backup(backup, settings)
+        restored = restore_backup(backup, settings)
     typer.echo(f"Restored to {settings.data_dir}.")
+    manifest = restored.manifest
     if manifest.revision != newest():
         typer.echo(f"The tables are at {manifest.revision}: run `farebox db upgrade`.")
-    if manifest.master_key:
+    if manifest.master_key and not restored.has_key:
         typer.echo(
             f"Before the start, bring the master key {manifest.master_key} yourself: without it"
-            " no stored key can be opened."
+            " no stored key can be opened, and a start may make another."
         )
-    _tell(report, "restored")
+    _tell(restored.report, "restored")
 
 
 def _tell(report: VerifyReport, where: str) -> None:

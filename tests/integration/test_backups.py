@@ -8,25 +8,29 @@ import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlmodel import col, select
 from typer.testing import CliRunner, Result
+from typing_extensions import override
 
-from farebox.backups import ANCHOR, MANIFEST
 from farebox.cli import app
 from farebox.lease import lease
+from farebox.manifests import ANCHOR, MANIFEST
 from host.config import Settings
 from storage.addresses import sqlite_address, sqlite_path
 from storage.books import HoldOpened
+from storage.copies import copy_database, put_back_dump
 from storage.credits import MilliCredits
 from storage.database import Database, Unit
 from storage.models.money import Hold
 from tests.acceptance.servers import environment
 from tests.builders import Shop, add_shop, grant_of, hold_of
 from tests.databases import Databases, verify_ledger
+from tests.fakes.clock import START
 from tests.integration.test_anchors import Ledger
 from tests.integration.test_books_holds import ending
 from tests.integration.test_books_tampering import tamper
@@ -126,7 +130,7 @@ def test_a_backup_comes_back_whole(places: Places, here: Installation) -> None:
     root = json.loads(Path(against).read_bytes().splitlines()[-1])["root"]
     assert created.stdout.split()[-1] == root
     assert "stands on its anchor: 2 wallets, 4 entries" in restored.stdout
-    assert "bring the master key" in restored.stdout
+    assert "bring the master key" not in restored.stdout
     modes = {path.stat().st_mode & 0o777 for path in places.backup.rglob("*") if path.is_file()}
     assert (places.backup.stat().st_mode & 0o777, modes) == (0o700, {0o600})
 
@@ -166,6 +170,62 @@ async def test_a_backup_beside_a_busy_writer_holds_all_that_was_answered_before(
     captured = select(Hold.public_id).where(col(Hold.state) == "captured")
     assert before <= set(await restored.read(lambda session: session.exec(captured).all()))
     await restored.close()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_the_operator_is_told_to_bring_the_master_key(places: Places, here: Installation) -> None:
+    done(here.run("backup", "create", str(places.backup)))
+    there = places.empty()
+    (there.data_dir / "master.key").unlink()
+
+    assert (
+        "bring the master key" in done(there.run("backup", "restore", str(places.backup))).stdout
+    )
+    assert not (there.data_dir / "master.key").exists()
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"])
+def test_a_restore_that_fails_leaves_the_place_empty(
+    places: Places, here: Installation, tmp_path: Path
+) -> None:
+    done(here.run("backup", "create", str(places.backup)))
+    there = places.empty(is_migrated=False)
+    failed = there.run("backup", "restore", str(places.backup), PATH=str(tmp_path))
+
+    assert failed.exit_code == 1
+    assert "pg_restore is missing" in failed.stderr
+    assert content(there.data_dir) == {}
+    done(there.run("backup", "restore", str(places.backup)))
+
+
+class Interrupted(BytesIO):
+    """A file; as soon as the last line of an anchor is in it, others go on writing the ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self._ledger = ledger
+
+    @override
+    def write(self, line: Any) -> int:
+        if b"root" in line:
+            asyncio.run(self._ledger.live())
+        return super().write(line)
+
+
+def test_what_is_written_after_the_anchor_was_listed_is_not_in_the_copy(
+    places: Places, here: Installation, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    copied = copy_database(here.address, copy, Interrupted(Ledger(here.address)), START)
+    there = places.empty(is_migrated=False)
+    if here.kind == "sqlite":
+        copy.rename(there.data_dir / "farebox.db")
+    else:
+        put_back_dump(copy, there.address)
+    listed = json.loads(there.run("ledger", "anchor").stdout.splitlines()[-1])
+
+    assert listed["root"] == copied.anchor.root
+    assert here.run("ledger", "export").stdout.count("\n") == 8
 
 
 @asynccontextmanager

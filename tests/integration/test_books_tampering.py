@@ -206,6 +206,16 @@ async def test_a_broken_rule_is_named(tampered: str, statement: str, rule: str) 
     assert rule in {violation.rule for violation in report.violations}
 
 
+@pytest.mark.parametrize("table", ["wallet", "credit_grant", "hold"])
+@pytest.mark.parametrize("database_kind", ["sqlite"])  # PostgreSQL lets nobody delete these
+async def test_an_entry_of_nothing_is_found(tampered: str, table: str) -> None:
+    tamper(tampered, f"DELETE FROM {table} WHERE id = 1")  # noqa: S608 - names of ours
+
+    rules = {violation.rule for violation in (await verified(tampered)).violations}
+
+    assert "4 an entry names nothing of another wallet" in rules
+
+
 async def test_what_is_overdue_for_a_minute_is_reported(tampered: str) -> None:
     report = await verified(tampered, START + HOUR)
 
