@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from storage.chain import FIRST_HEAD, EntryLine, entry_hash
+from storage.earnings import EARNINGS, reconcile
 from storage.moments import MINUTE, Micros
 
 CHAIN: Final = "10 the hash chain verifies"
@@ -55,7 +56,8 @@ def verify(session: Session, now: Micros) -> VerifyReport:
 
 def find_violations(session: Session, now: Micros) -> tuple[Violation, ...]:
     """What breaks the rules, as this session sees the ledger."""
-    return (*_broken_rules(session, now), *_broken_chains(session))
+    unlike = (Violation(EARNINGS, subject) for subject in reconcile(session, now))
+    return (*_broken_rules(session, now), *_broken_chains(session), *unlike)
 
 
 def _broken_rules(session: Session, now: Micros) -> Iterator[Violation]:
@@ -160,7 +162,8 @@ RULES: Final[Mapping[str, str]] = {
         SELECT 'wallet', w.id FROM wallet w LEFT JOIN (
           SELECT wallet_id, version FROM entry
           UNION ALL SELECT wallet_id, opened_version FROM hold
-          UNION ALL SELECT wallet_id, ended_version FROM hold) v ON v.wallet_id = w.id
+          UNION ALL SELECT wallet_id, ended_version FROM hold
+          UNION ALL SELECT wallet_id, version FROM wallet_change) v ON v.wallet_id = w.id
         GROUP BY w.id HAVING w.version <> COUNT(v.version)
           OR w.version <> COUNT(DISTINCT v.version) OR w.version <> COALESCE(MAX(v.version), 0)""",
     "11 one hold for a key": """
