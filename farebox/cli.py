@@ -2,7 +2,7 @@
 
 import typer
 
-from farebox.commands import books, catalogue, people, running
+from farebox.commands import books, catalogue, people, reports, running
 
 app = typer.Typer(
     name="farebox",
@@ -22,6 +22,8 @@ app.add_typer(catalogue.plans, name="plan")
 app.add_typer(catalogue.offerings, name="offering")
 app.add_typer(people.tokens, name="token")
 app.add_typer(books.ledger, name="ledger")
+books.ledger.command("statement")(reports.tell_statement)
+catalogue.plans.command("earnings")(reports.tell_earnings)
 
 
 def main() -> None:

@@ -27,4 +27,4 @@ class Earnings:
         """Write down what the last whole days earned, and all before them that never were."""
         days = await self._database.read(partial(whole_days, now=self._clock.now()))
         await self._database.run(lambda unit: roll_up(unit.session, days))
-        log.info("earnings.rolled_up", days=days.until - days.since, rows=len(days.earned))
+        log.info("earnings.rolled_up", rows=len(days.earned))

@@ -3,26 +3,18 @@
 These read the database directly, also beside a running server, and never load the chat.
 """
 
-import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import TypeVar
 
 import typer
-from sqlmodel import Session
 
-from farebox.commands.console import AsJson, DataDir, refuse, settings_in_force
-from farebox.control import in_words
+from farebox.commands.console import AsJson, DataDir, read, refuse, settings_in_force
 from farebox.lease import LeaseTaken, lease, make_data_dir
 from host.clock import SystemClock
-from storage.database import Database
-from storage.errors import NotMigrated, StorageError
+from storage.errors import NotMigrated
 from storage.export import export_entries
 from storage.invariants import verify
-from storage.migrate import check_is_current, current, newest, upgrade
-
-T = TypeVar("T")
+from storage.migrate import current, newest, upgrade
 
 ledger = typer.Typer(help="The ledger: verify it, export it.", no_args_is_help=True)
 db = typer.Typer(help="The database's tables.", no_args_is_help=True)
@@ -32,7 +24,7 @@ db = typer.Typer(help="The database's tables.", no_args_is_help=True)
 def verify_ledger(as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Check every rule of the ledger over the whole database."""
     now = SystemClock().now()
-    report = _read(data_dir, lambda session: verify(session, now))
+    report = read(data_dir, lambda session: verify(session, now))
     if as_json:
         typer.echo(json.dumps(asdict(report)))
     elif report.ok:
@@ -46,7 +38,7 @@ def verify_ledger(as_json: AsJson = False, data_dir: DataDir = None) -> None:
 @ledger.command("export")
 def export_ledger(data_dir: DataDir = None) -> None:
     """Print every entry, one JSON object a line, by wallet and number."""
-    for line in _read(data_dir, lambda session: list(export_entries(session))):
+    for line in read(data_dir, lambda session: list(export_entries(session))):
         typer.echo(json.dumps(line))
 
 
@@ -72,20 +64,3 @@ def current_revision(data_dir: DataDir = None) -> None:
     typer.echo(found or "no tables")
     if found != wanted:
         refuse(f"this program wants {wanted}; run `farebox db upgrade`")
-
-
-def _read(data_dir: DataDir, work: Callable[[Session], T]) -> T:
-    address = settings_in_force(data_dir).database
-
-    async def read() -> T:
-        database = Database.open(address)
-        try:
-            return await database.read(work)
-        finally:
-            await database.close()
-
-    try:
-        check_is_current(address)
-        return asyncio.run(read())
-    except StorageError as error:
-        refuse(in_words(error))
