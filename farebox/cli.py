@@ -2,7 +2,7 @@
 
 import typer
 
-from farebox.commands import backups, books, catalogue, people, running
+from farebox.commands import backups, books, catalogue, people, reports, running
 
 app = typer.Typer(
     name="farebox",
@@ -23,6 +23,8 @@ app.add_typer(catalogue.offerings, name="offering")
 app.add_typer(people.tokens, name="token")
 app.add_typer(books.ledger, name="ledger")
 app.add_typer(backups.backups, name="backup")
+books.ledger.command("statement")(reports.tell_statement)
+catalogue.plans.command("earnings")(reports.tell_earnings)
 
 
 def main() -> None:

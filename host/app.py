@@ -21,6 +21,7 @@ from host.catalogue.catalogue import Catalogue
 from host.clock import Clock, SystemClock
 from host.config import Settings
 from host.drafts.drafts import Drafts
+from host.earnings import Earnings
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import Accounts
 from host.identity.entrance import Entrance
@@ -43,6 +44,7 @@ from storage.migrate import check_is_current
 DRAIN_S: Final = 20.0
 """What answers that are being given may take to end when the host stops."""
 RECOVER_EVERY_S: Final = 15.0
+ROLL_UP_EVERY_S: Final = 3600.0
 REFRESH_EVERY_S: Final = 0.5
 """How long a revoked access token may still be good at the other processes."""
 
@@ -67,6 +69,7 @@ class Host:
     drafts: Drafts
     gateway: Gateway
     sweeper: Sweeper
+    earnings: Earnings
     chat_secret: str = field(repr=False)
     """Signs Chainlit's cookie: derived from the master key, so it is equal in every process."""
     _clients: OpenAIClients
@@ -81,6 +84,7 @@ class Host:
         await self.runs.recover()  # providers are asked before anything is swept
         await self.sweeper.start()
         self._repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
+        self._repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
         if not self.settings.is_sqlite:  # other processes issue and revoke access tokens
             self._repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
 
@@ -97,8 +101,15 @@ class Host:
             parts.push_async_callback(self._rest)
             await self.runs.drain(DRAIN_S)
 
-    def _repeat(self, work: Callable[[], Awaitable[object]], *, every_s: float, name: str) -> None:
-        again = again_and_again(work, every_s=every_s, name=name)
+    def _repeat(
+        self,
+        work: Callable[[], Awaitable[object]],
+        *,
+        every_s: float,
+        first_in_s: float | None = None,
+        name: str,
+    ) -> None:
+        again = again_and_again(work, every_s=every_s, first_in_s=first_in_s, name=name)
         self._background.append(asyncio.create_task(again, name=name))
 
     async def _rest(self) -> None:
@@ -108,11 +119,17 @@ class Host:
 
 
 async def again_and_again(
-    work: Callable[[], Awaitable[object]], *, every_s: float, name: str
+    work: Callable[[], Awaitable[object]],
+    *,
+    every_s: float,
+    first_in_s: float | None = None,
+    name: str,
 ) -> None:
     """Do it every so often, however it went the last time, until cancelled."""
+    pause_s = every_s if first_in_s is None else first_in_s
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(pause_s)
+        pause_s = every_s
         try:
             await work()
         except Exception as error:  # noqa: BLE001 - its text may quote rows, so the kind alone
@@ -176,6 +193,7 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
             runs=runs,
         ),
         sweeper=Sweeper(database, clock, owner=meter.owner),
+        earnings=Earnings(database, clock),
         chat_secret=chat_secret,
         _clients=clients,
     )

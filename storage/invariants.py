@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from storage.chain import FIRST_HEAD, next_head
+from storage.earnings import EARNINGS, reconcile
 from storage.moments import MINUTE, Micros
 from storage.snapshots import begin_snapshot, reading_whole_tables, stream, stream_entries
 
@@ -62,6 +63,7 @@ def find_violations(session: Session, now: Micros) -> tuple[Violation, ...]:
         rows = stream(session, query, **values)
         found += violations_of(rule, (" ".join(map(str, row)) for row in rows))
     found += violations_of(CHAIN, _broken_chains(session))
+    found += violations_of(EARNINGS, reconcile(session, now))
     return tuple(found)
 
 

@@ -3,30 +3,24 @@
 These read the database directly, also beside a running server, and never load the chat.
 """
 
-import asyncio
 import json
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, BinaryIO, TypeVar
+from typing import Annotated, BinaryIO
 
 import typer
-from sqlmodel import Session
 
-from farebox.commands.console import AsJson, DataDir, refuse, settings_in_force
-from farebox.control import in_words
+from farebox.commands.console import AsJson, DataDir, read, refuse, settings_in_force
 from farebox.lease import LeaseTaken, lease, make_data_dir
 from farebox.private_files import new_private_file
 from host.clock import SystemClock
 from storage.anchors import BadAnchor, check_anchor, read_anchor, write_anchor
-from storage.database import Database
-from storage.errors import NotMigrated, StorageError
+from storage.database import Snapshot
+from storage.errors import NotMigrated
 from storage.export import export_entries
 from storage.invariants import VerifyReport, verify
-from storage.migrate import check_is_current, current, newest, upgrade
-
-T = TypeVar("T")
+from storage.migrate import current, newest, upgrade
 
 ledger = typer.Typer(help="The ledger: verify it, anchor it, export it.", no_args_is_help=True)
 db = typer.Typer(help="The database's tables.", no_args_is_help=True)
@@ -68,11 +62,11 @@ def anchor_ledger(
     now = SystemClock().now()
     if out is None:
         listing = typer.get_binary_stream("stdout")
-        _read(data_dir, lambda session: write_anchor(session, listing, now))
+        read(data_dir, lambda session: write_anchor(session, listing, now))
         return
     try:
         with new_private_file(out) as file:
-            anchor = _read(data_dir, lambda session: write_anchor(session, file, now))
+            anchor = read(data_dir, lambda session: write_anchor(session, file, now))
     except OSError as error:
         refuse(f"{out}: {error.strerror}")
     typer.echo(anchor.root)
@@ -83,11 +77,11 @@ def export_ledger(data_dir: DataDir = None) -> None:
     """Print every entry, one JSON object a line, by wallet and number."""
     out = typer.get_text_stream("stdout")
 
-    def print_all(session: Session) -> None:
+    def print_all(session: Snapshot) -> None:
         for line in export_entries(session):
             out.write(json.dumps(line) + "\n")
 
-    _read(data_dir, print_all)
+    read(data_dir, print_all)
 
 
 @db.command("upgrade")
@@ -119,31 +113,14 @@ def _verified(data_dir: Path | None, anchor_file: BinaryIO | None) -> VerifyRepo
     now = SystemClock().now()
     try:
         if anchor_file is None:
-            return _read(data_dir, lambda session: verify(session, now))
+            return read(data_dir, lambda session: verify(session, now))
         anchor = read_anchor(anchor_file)
 
-        def check(session: Session) -> VerifyReport:
+        def check(session: Snapshot) -> VerifyReport:
             report = verify(session, now)
             gone = check_anchor(session, anchor, anchor_file)
             return replace(report, violations=(*report.violations, *gone))
 
-        return _read(data_dir, check)
+        return read(data_dir, check)
     except BadAnchor as error:
         refuse(str(error))
-
-
-def _read(data_dir: DataDir, work: Callable[[Session], T]) -> T:
-    address = settings_in_force(data_dir).database
-
-    async def read() -> T:
-        database = Database.open(address)
-        try:
-            return await database.read(work)
-        finally:
-            await database.close()
-
-    try:
-        check_is_current(address)
-        return asyncio.run(read())
-    except StorageError as error:
-        refuse(in_words(error))

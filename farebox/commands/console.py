@@ -3,15 +3,22 @@
 Exit status: 0 done, 1 found wrong or refused, 2 bad usage.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeAlias
+from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 
 import typer
+from sqlmodel import Session
 
-from farebox.control import Refused, perform
+from farebox.control import Refused, in_words, perform
 from host.config import BadSettings, Settings, read_settings
+from storage.database import Database
+from storage.errors import StorageError
+from storage.migrate import check_is_current
+
+T = TypeVar("T")
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataDir: TypeAlias = Annotated[
@@ -34,6 +41,24 @@ def do(data_dir: Path | None, verb: str, **facts: Any) -> Any:
         return perform(settings_in_force(data_dir), verb, **facts)
     except Refused as refusal:
         refuse(str(refusal))
+
+
+def read(data_dir: Path | None, work: Callable[[Session], T]) -> T:
+    """Read the database directly, also beside a running server; a refusal as in `do`."""
+    address = settings_in_force(data_dir).database
+
+    async def reading() -> T:
+        database = Database.open(address)
+        try:
+            return await database.read(work)
+        finally:
+            await database.close()
+
+    try:
+        check_is_current(address)
+        return asyncio.run(reading())
+    except StorageError as error:
+        refuse(in_words(error))
 
 
 def refuse(reason: str) -> NoReturn:

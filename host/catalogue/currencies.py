@@ -63,8 +63,9 @@ def parse_money(written: str) -> Money:
 def format_money(minor: int, currency: str) -> str:
     """An amount as people read it: `5.00 USD`."""
     places = minor_places(currency)
-    whole, part = divmod(minor, 10**places)
-    return f"{whole}.{part:0{places}d} {currency}" if places else f"{whole} {currency}"
+    whole, part = divmod(abs(minor), 10**places)
+    sign = "-" if minor < 0 else ""
+    return f"{sign}{whole}.{part:0{places}d} {currency}" if places else f"{sign}{whole} {currency}"
 
 
 def minor_places(currency: str) -> int:

@@ -215,7 +215,9 @@ def _a_grant(unit: Unit, wallet_id: int) -> int:
     found = unit.session.connection().execute(
         select(func.min(CreditGrant.id)).where(col(CreditGrant.wallet_id) == wallet_id)
     )
-    return int(found.scalar_one())
+    first = found.scalar_one()
+    assert first is not None, "the shop has three"
+    return first
 
 
 def _subscribing(unit: Unit) -> Act:

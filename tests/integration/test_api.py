@@ -22,7 +22,10 @@ from storage.models.accounts import Role
 from tests.databases import Databases
 from tests.proxy_world import UPSTREAM_KEY, World, add_draft, open_world, problem_of
 
-READABLE = ["me", "balance", "offerings", "plans", "subscriptions", "usage", "tokens"]
+READABLE = [
+    "me", "balance", "offerings", "plans", "subscriptions", "usage", "tokens",
+    "statement", "earnings",
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -159,6 +159,10 @@ def test_an_amount_of_money_is_in_minor_units_of_its_currency(written: str, mone
     assert parse_money(format_money(money.minor, money.currency)) == money
 
 
+def test_money_that_was_given_back_is_below_nothing() -> None:
+    assert [format_money(-5, "USD"), format_money(-700, "JPY")] == ["-0.05 USD", "-700 JPY"]
+
+
 @pytest.mark.parametrize(
     "written",
     [
