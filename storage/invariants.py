@@ -160,7 +160,8 @@ RULES: Final[Mapping[str, str]] = {
         SELECT 'wallet', w.id FROM wallet w LEFT JOIN (
           SELECT wallet_id, version FROM entry
           UNION ALL SELECT wallet_id, opened_version FROM hold
-          UNION ALL SELECT wallet_id, ended_version FROM hold) v ON v.wallet_id = w.id
+          UNION ALL SELECT wallet_id, ended_version FROM hold
+          UNION ALL SELECT wallet_id, version FROM wallet_change) v ON v.wallet_id = w.id
         GROUP BY w.id HAVING w.version <> COUNT(v.version)
           OR w.version <> COUNT(DISTINCT v.version) OR w.version <> COALESCE(MAX(v.version), 0)""",
     "11 one hold for a key": """
