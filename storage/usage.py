@@ -6,8 +6,9 @@ Reading only. The entries themselves are written by `storage.books`.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select
+from sqlalchemy import Row, Select, and_, func
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from storage.models.catalogue import Offering, Plan
@@ -27,6 +28,7 @@ class UsageLine:
     created_at: Micros
     operation: Operation | None
     receipt_id: str | None
+    """Of a charge, and of the refund of one."""
     offering_slug: str | None
     offering_title: str | None
     plan_slug: str | None
@@ -36,6 +38,7 @@ def usage_of(
     session: Session, account_id: int, *, before: int | None, most: int
 ) -> tuple[UsageLine, ...]:
     """At most so many of the account's entries, the newest first, older than `before`."""
+    charge = aliased(Entry)  # the one that a refund gives back: it knows the hold
     statement: Select[*tuple[Any, ...]] = (
         select_columns(
             col(Entry.seq),
@@ -50,7 +53,19 @@ def usage_of(
             col(Plan.slug).label("plan_slug"),
         )
         .join(Wallet, col(Wallet.id) == col(Entry.wallet_id))
-        .join(Hold, col(Hold.id) == col(Entry.hold_id), isouter=True)
+        .join(
+            charge,
+            and_(
+                col(charge.wallet_id) == col(Entry.wallet_id),
+                col(charge.seq) == col(Entry.reverses),
+            ),
+            isouter=True,
+        )
+        .join(
+            Hold,
+            col(Hold.id) == func.coalesce(col(Entry.hold_id), col(charge.hold_id)),
+            isouter=True,
+        )
         .join(Offering, col(Offering.id) == col(Hold.offering_id), isouter=True)
         .join(CreditGrant, col(CreditGrant.id) == col(Entry.grant_id), isouter=True)
         .join(Plan, col(Plan.id) == col(CreditGrant.plan_id), isouter=True)

@@ -12,10 +12,15 @@ import typer
 
 from farebox.control import Refused, perform
 from host.config import BadSettings, Settings, read_settings
+from storage.ids import new_id
 
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataDir: TypeAlias = Annotated[
     Path | None, typer.Option("--data-dir", help="Where the data is, instead of FAREBOX_DATA_DIR.")
+]
+
+Request: TypeAlias = Annotated[
+    str, typer.Option(metavar="ID", help="Of an earlier try: it happens once, however often.")
 ]
 
 
@@ -34,6 +39,15 @@ def do(data_dir: Path | None, verb: str, **facts: Any) -> Any:
         return perform(settings_in_force(data_dir), verb, **facts)
     except Refused as refusal:
         refuse(str(refusal))
+
+
+def do_once(data_dir: Path | None, verb: str, *, request: str, **facts: Any) -> Any:
+    """Carry out a verb that must not happen twice, under a name that a second try can use."""
+    request = request or new_id()
+    try:
+        return perform(settings_in_force(data_dir), verb, request=request, **facts)
+    except Refused as refusal:
+        refuse(f"{refusal}\nTo try again without doing it twice, add --request {request}")
 
 
 def refuse(reason: str) -> NoReturn:
