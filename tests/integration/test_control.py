@@ -226,6 +226,46 @@ def test_a_grant_that_failed_is_given_once_when_tried_again(settings: Settings) 
     assert asyncio.run(balance(settings)) == 100_000
 
 
+def test_what_was_given_is_taken_back_once_and_said_in_numbers(settings: Settings) -> None:
+    asyncio.run(furnish(settings))
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(app, [*arguments, "--data-dir", str(settings.data_dir)])
+
+    run("grant", "sam@example.com", "pack")
+    assert run("revoke", "sam@example.com", "pack").exit_code == 2  # without a reason
+    taken = ("revoke", "sam@example.com", "pack", "--note", "by mistake", "--request", "ticket-1")
+    first, again = run(*taken), run(*taken)
+    assert first.output == "Took 100 credits of Pack back from sam@example.com.\n"
+    assert "nothing more was done" in again.output
+    assert asyncio.run(balance(settings)) == 0
+    other = run("revoke", "sam@example.com", "pack", "--note", "by mistake")
+    assert (other.exit_code, other.output) == (
+        0, "sam@example.com had nothing of Pack any more; nothing was taken back.\n"
+    )  # fmt: skip
+    unknown = run("refund", "no-such-receipt")
+    assert unknown.exit_code == 1
+    assert "There is no receipt “no-such-receipt”." in unknown.output
+    assert re.search(r"without doing it twice, add --request \S+", unknown.output)
+
+
+def test_a_daily_limit_is_set_told_and_lifted_by_command(settings: Settings) -> None:
+    asyncio.run(furnish(settings))
+
+    def cap(*arguments: str) -> Any:
+        command = ["account", "cap", "sam@example.com", *arguments]
+        return CliRunner().invoke(app, [*command, "--data-dir", str(settings.data_dir)])
+
+    told = "sam@example.com may spend 2.5 credits a day (UTC); 0 spent or held today.\n"
+    assert cap("--credits", "2.5").output == told
+    assert cap().output == told
+    assert cap("--credits", "5", "--none").exit_code == 2
+    for wrong in ("-5", "NaN"):
+        refused = cap("--credits", wrong)
+        assert (refused.exit_code, "is not a number of credits" in refused.output) == (1, True)
+    assert cap("--none").output == cap().output == "sam@example.com has no daily limit.\n"
+
+
 def names(directory: Path) -> list[str]:
     return [found.name for found in directory.iterdir()]
 
