@@ -22,7 +22,8 @@ SAFE_SQLITE: Final = (3, 51, 3)
 """Before it, two writing connections could corrupt a write-ahead log."""
 MOUNTS: Final = Path("/proc/self/mountinfo")
 SHARED: Final = re.compile(
-    r"nfs4?|cifs|smb\w*|ceph|lustre|gpfs|afs|ocfs2|gfs2?|9p|vboxsf|fuse\..+"
+    r"nfs4?|cifs|smb\w*|ceph|lustre|gpfs|afs|ocfs2|gfs2|9p|vboxsf"
+    r"|fuse\.(?:sshfs|glusterfs|ceph|s3fs|gcsfuse|rclone|juicefs)\S*"
 )
 """File systems that other machines may write to as well, with locks that may end at this one."""
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
