@@ -18,15 +18,19 @@ from farebox.cli import app
 from farebox.commands.books import upgrade_tables
 from farebox.control import TOO_SLOW, Refused, listen
 from farebox.lease import LeaseTaken, beside, lease, make_data_dir
+from farebox.verbs import VERBS
 from host.app import Host, open_host
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import PlanTerms
 from host.config import Settings
+from storage.books import EndHold, HoldOpened
 from storage.credits import MilliCredits
+from storage.database import Unit
 from storage.errors import LedgerBusy
 from storage.ledger import balances
 from storage.migrate import upgrade
 from storage.models.accounts import Role
+from tests.builders import PlanIds, Shop, add_offering, hold_of
 
 MASTER_KEY = "NDJkZTM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTA="
 
@@ -249,6 +253,38 @@ def test_what_was_given_is_taken_back_once_and_said_in_numbers(settings: Setting
     assert re.search(r"without doing it twice, add --request \S+", unknown.output)
 
 
+async def test_taking_a_plan_back_says_what_is_held_and_what_is_spent(host: Host) -> None:
+    await furnish_in(host)
+    sam, plan = await host.accounts.find("sam@example.com"), await host.catalogue.find_plan("pack")
+    facts: dict[str, Any] = {"email": sam.email, "plan": "pack", "note": "by mistake"}
+    await VERBS["grant"](host, **facts, credits_="", request="grant-1")
+
+    def work(unit: Unit) -> None:
+        now = host.clock.now()
+        shop = Shop(
+            sam.id,
+            sam.id,
+            unit.books.open_wallet(sam.id),
+            add_offering(unit.session, sam.id),
+            PlanIds(plan.id, plan.version.id),
+        )
+        for used in (2_500, None):
+            hold = unit.books.open_hold(hold_of(shop, 5_000, now=now))
+            assert isinstance(hold, HoldOpened)
+            if used is not None:
+                end = EndHold(
+                    wallet_id=shop.wallet_id, hold_id=hold.hold_id, plan_ids=(plan.id,), now=now
+                )
+                unit.books.capture(end, MilliCredits(used))
+
+    await host.database.run(work)
+    assert await VERBS["revoke"](host, **facts, request="ticket-1") == (
+        "Took 92.5 credits of Pack back from sam@example.com. 5 credits held for work under way:"
+        " what that does not use is taken back when it ends. 2.5 credits spent: what is spent"
+        " stays spent."
+    )
+
+
 def test_a_daily_limit_is_set_told_and_lifted_by_command(settings: Settings) -> None:
     asyncio.run(furnish(settings))
 
@@ -273,12 +309,17 @@ def names(directory: Path) -> list[str]:
 async def furnish(settings: Settings) -> None:
     """Somebody, and a plan to give."""
     host = await open_host(settings)
+    await furnish_in(host)
+    await host.close()
+
+
+async def furnish_in(host: Host) -> None:
+    """The same in a host that is open."""
     sam = await host.accounts.create("sam@example.com", "Sam", None, [Role.BUILDER])
     terms = PlanTerms(
         title="Pack", slug="pack", price=Money(0, "USD"), credits=MilliCredits(100_000)
     )
     await host.catalogue.create_plan(None, terms, owner_id=sam.id)
-    await host.close()
 
 
 async def balance(settings: Settings) -> int:

@@ -31,6 +31,7 @@ from host.metering.corrections import (
 )
 from storage.accounts import set_state
 from storage.books import EndHold, HoldAnswer, HoldOpened
+from storage.correctable import standing_grants
 from storage.credits import MilliCredits
 from storage.database import Database
 from storage.ids import new_id
@@ -324,6 +325,18 @@ async def test_what_is_held_is_charged_or_taken_back_when_the_work_ends(each_til
     told = await till.database.read(lambda s: receipt(s, hold.public_id))
     assert told is not None
     assert told.captured == 2_000
+
+
+async def test_what_is_frozen_is_taken_back_as_well(till: Till) -> None:
+    await till.get()
+    shop, now = till.shop, till.clock.now()
+    (grant,) = await till.database.read(
+        lambda s: standing_grants(s, shop.wallet_id, shop.plan.plan_id, now)
+    )
+    await till.database.run(
+        lambda u: u.books.freeze(wallet_id=shop.wallet_id, grant_id=grant.grant_id, now=now)
+    )
+    assert (await till.revoke()).taken == 100_000
 
 
 async def test_what_was_refunded_is_taken_back_too_and_is_not_said_to_be_spent(
