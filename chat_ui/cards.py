@@ -16,6 +16,7 @@ from chainlit.types import ChatProfile, Starter
 from chat_ui import wording
 from host.runs.outcomes import Outcome
 from storage.cards import PlanView, PurchasedOffering
+from storage.ledger import RefundLine
 
 HOME: Final = "home"
 SETUP_BOT: Final = "setup-bot"
@@ -32,10 +33,12 @@ TILES: Final = (
 """Background and ink of the tiles that assistants without a picture get."""
 
 
-def receipt_element(thread_id: str, outcome: Outcome) -> ElementDict:
+def receipt_element(
+    thread_id: str, outcome: Outcome, refunds: Sequence[RefundLine] = ()
+) -> ElementDict:
     """The element that draws the receipt under an answer."""
     props: dict[str, Any] = {
-        "line": wording.receipt_line(outcome),
+        "line": wording.receipt_line(outcome, refunds),
         "href": _receipt_address(outcome),
         "tone": _tone(outcome),
     }

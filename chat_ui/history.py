@@ -6,7 +6,7 @@ watched, or asked for by a program, is there like any other, and a step cannot c
 ledger.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from chainlit.config import config
@@ -19,6 +19,7 @@ from chat_ui.stamps import iso
 from host.runs.answers import LiveAnswer
 from host.runs.outcomes import outcome_of
 from storage.chat_history import History
+from storage.ledger import RefundLine
 from storage.models.conversations import Element, Message, Run, Speaker, Step
 
 RUN: Final = "on_message"
@@ -44,7 +45,8 @@ def drawn(history: History, live: LiveAnswer | None) -> ThreadDict:
         # An answer stands right after its question, whenever it was finished.
         begun = order.get(run.question_id, (run.created_at, 0))[0]
         order[run.id], order[run.answer_id] = (begun, 1), (begun, 2)
-        if (receipt := _receipt(run, messages.get(run.answer_id))) is not None:
+        refunds = history.refunds.get(run.hold_id or 0, ())
+        if (receipt := _receipt(run, messages.get(run.answer_id), refunds)) is not None:
             elements.append(receipt)
     for step_id, given in feedback.items():
         if step_id in steps:
@@ -165,11 +167,13 @@ def _answer(run: Run, message: Message | None, live: LiveAnswer | None) -> StepD
     )
 
 
-def _receipt(run: Run, message: Message | None) -> ElementDict | None:
+def _receipt(
+    run: Run, message: Message | None, refunds: Sequence[RefundLine]
+) -> ElementDict | None:
     if run.ended_at is None:
         return None
     outcome = outcome_of(run, message.text if message else "")
-    return cards.receipt_element(run.thread_id, outcome)
+    return cards.receipt_element(run.thread_id, outcome, refunds)
 
 
 def _thumb(value: int) -> Any:

@@ -10,9 +10,10 @@ from typing import Final
 
 from host.errors import FareboxError
 from host.runs.lifecycle import Reason
-from host.runs.outcomes import Outcome, credits_written
+from host.runs.outcomes import Outcome, credits_written, refunds_written
 from storage.cards import PlanView
 from storage.credits import MilliCredits, format_credits
+from storage.ledger import RefundLine
 from storage.moments import Micros, to_datetime
 
 DOT: Final = " · "
@@ -70,8 +71,13 @@ def answer_or_sentence(outcome: Outcome) -> str:
     return outcome.text if _has_answer(outcome) else _with_advice(outcome)
 
 
-def receipt_line(outcome: Outcome) -> str:
-    """The line under an answer, without its link."""
+def receipt_line(outcome: Outcome, refunds: Sequence[RefundLine] = ()) -> str:
+    """The line under an answer, without its link; what was given back since comes last."""
+    line = _charge_line(outcome)
+    return f"{line}{DOT}{refunds_written(refunds)}" if refunds else line
+
+
+def _charge_line(outcome: Outcome) -> str:
     if outcome.reason is None:
         return outcome.sentence
     left = None if outcome.included_until is not None else outcome.available

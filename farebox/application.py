@@ -13,7 +13,7 @@ import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from farebox import chat_root, control
+from farebox import chat_root, control, one_writer
 from farebox.server import ServerRole
 from host.api.routes import add_api
 from host.app import Host
@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 @asynccontextmanager
 async def compose(host: Host, *, role: ServerRole) -> AsyncGenerator[ASGIApp, None]:
     """Start the host's work, lend the application, end the work."""
+    one_writer.report(host.settings, role=role)
     web = FastAPI(openapi_url=None, max_body_size=BODY_MAX)
     add_api(web, host)
     if role is not ServerRole.PROXY:

@@ -2,7 +2,15 @@
 
 import typer
 
-from farebox.commands import backups, books, catalogue, people, reports, running
+from farebox.commands import (
+    backups,
+    books,
+    catalogue,
+    corrections,
+    people,
+    reports,
+    running,
+)
 
 app = typer.Typer(
     name="farebox",
@@ -15,6 +23,8 @@ app.command()(running.demo)
 app.command()(running.serve)
 app.command()(running.doctor)
 app.command()(people.grant)
+app.command()(corrections.revoke)
+app.command()(corrections.refund)
 app.add_typer(running.config, name="config")
 app.add_typer(books.db, name="db")
 app.add_typer(people.accounts, name="account")

@@ -14,8 +14,16 @@ from host.catalogue.issuing import WantedToken, issue_access_token
 from host.catalogue.offering_terms import PlanTerms
 from host.catalogue.subscribing import SubscribeRequest
 from host.errors import InvalidInput
+from host.metering.corrections import (
+    PlanRevoked,
+    RefundRequest,
+    RevokeRequest,
+    credits_entered,
+)
+from host.runs.outcomes import credits_written
 from storage.cards import OfferingCard, PlanView
 from storage.credits import MilliCredits, format_credits
+from storage.ledger import DailyCap, daily_cap
 from storage.models.accounts import Role
 from storage.models.catalogue import OfferingKind, PlanKind
 from storage.models.money import GrantSource
@@ -92,6 +100,58 @@ async def grant(
     return {"sentence": f"{account.email} has {given.subscription.plan_title} {what}."}
 
 
+async def refund(host: Host, *, receipt: str, credits_: str, note: str, request: str) -> str:
+    """Give back what was charged, in part or whole; once for each request. Returns a sentence."""
+    done = await host.corrections.refund(
+        None,
+        RefundRequest(
+            receipt_id=receipt,
+            request=request,
+            credits=credits_entered(credits_) if credits_ else None,
+            note=note,
+        ),
+    )
+    email = (await host.accounts.get(done.account_id)).email
+    amount, left = credits_written(done.amount), format_credits(done.left)
+    if not done.is_new:
+        return f"This request had refunded {amount} to {email}; nothing was added."
+    said = f"Refunded {amount} to {email}; of {format_credits(done.charged)} charged, {left} left."
+    if done.unusable:
+        said += f" To be spent they need a plan that was taken back: {', '.join(done.unusable)}."
+    return said
+
+
+async def revoke(host: Host, *, email: str, plan: str, note: str, request: str) -> str:
+    """Take a plan back; once for each request. Returns sentences."""
+    account = await host.accounts.find(email)
+    done = await host.corrections.revoke(
+        None,
+        RevokeRequest(account_id=account.id, plan_slug=plan, request=request, note=note),
+    )
+    said = [_taken(account.email, done)]
+    if done.held:
+        said.append(
+            f"{credits_written(done.held)} held for work under way: what that does not use is"
+            " taken back when it ends."
+        )
+    if done.spent:
+        said.append(f"{credits_written(done.spent)} spent: what is spent stays spent.")
+    return " ".join(said)
+
+
+async def set_cap(host: Host, *, email: str, credits_: str | None) -> str:
+    """Limit what an account may spend in a day; None lifts the limit. Returns a sentence."""
+    account = await host.accounts.find(email)
+    cap = None if credits_ is None else credits_entered(credits_)
+    return _cap(account.email, await host.corrections.set_cap(None, account.id, cap))
+
+
+async def tell_cap(host: Host, *, email: str) -> str:
+    """What an account may spend in a day, in a sentence."""
+    account, now = await host.accounts.find(email), host.clock.now()
+    return _cap(account.email, await host.database.read(lambda s: daily_cap(s, account.id, now)))
+
+
 async def create_plan(
     host: Host, *, owner: str, title: str, price: str, credits_: str, days: int
 ) -> dict[str, Any]:
@@ -162,6 +222,29 @@ async def revoke_access_token(host: Host, *, jti: str) -> None:
         raise InvalidInput(f"There is no access token {offering_fields.shown(jti)}.")
 
 
+def _taken(email: str, done: PlanRevoked) -> str:
+    if not done.is_new:
+        return (
+            f"This request had taken {done.plan_title} back from {email}; nothing more was done."
+        )
+    if done.taken:
+        return f"Took {credits_written(done.taken)} of {done.plan_title} back from {email}."
+    if done.ended or done.held:
+        return (
+            f"{done.plan_title} has ended for {email}; there were no unspent credits to take back."
+        )
+    return f"{email} had nothing of {done.plan_title} any more; nothing was taken back."
+
+
+def _cap(email: str, cap: DailyCap | None) -> str:
+    if cap is None:
+        return f"{email} has no daily limit."
+    return (
+        f"{email} may spend {credits_written(cap.cap)} a day (UTC);"
+        f" {format_credits(cap.spent)} spent or held today."
+    )
+
+
 def _plan(plan: PlanView) -> dict[str, Any]:
     terms = plan.version
     days = None if terms.duration_s is None else terms.duration_s * SECOND // DAY
@@ -201,6 +284,10 @@ VERBS: Final[Mapping[str, Verb]] = {
         suspend,
         reset_link,
         grant,
+        refund,
+        revoke,
+        set_cap,
+        tell_cap,
         create_plan,
         list_plans,
         list_offerings,

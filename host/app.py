@@ -27,6 +27,7 @@ from host.identity.accounts import Accounts
 from host.identity.entrance import Entrance
 from host.identity.login_sessions import LoginSessions
 from host.identity.passwords import Passwords
+from host.metering.corrections import Corrections
 from host.metering.meter import Meter
 from host.metering.sweeper import Sweeper
 from host.providers.openai_client import OpenAIClients
@@ -65,6 +66,7 @@ class Host:
     access_tokens: AccessTokens
     catalogue: Catalogue
     meter: Meter
+    corrections: Corrections
     runs: Runs
     drafts: Drafts
     gateway: Gateway
@@ -182,6 +184,7 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
         access_tokens=access_tokens,
         catalogue=catalogue,
         meter=meter,
+        corrections=Corrections(database, clock),
         runs=runs,
         drafts=Drafts(database, clock, vault, catalogue, means.providers, runs, settings),
         gateway=Gateway(

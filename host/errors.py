@@ -225,10 +225,15 @@ class SpendCapReached(FareboxError):
     status, code, title = 429, "spend_cap_reached", "Your daily limit is reached"
 
     def __init__(self, *, required: int, cap: int, spent: int, retry_after_s: int) -> None:
+        if required > cap:  # no day has room for it
+            why = f"more than your daily limit of {format_credits(cap)}"
+            then = "ask the operator to raise the limit"
+        else:
+            left = format_credits(max(0, cap - spent))
+            why = f"and your daily limit of {format_credits(cap)} has {left} left"
+            then = "wait until midnight UTC, or ask the operator to raise the limit"
         super().__init__(
-            f"This needs {format_credits(required)} credits, and with {format_credits(spent)}"
-            f" spent or held today it would pass your daily limit of {format_credits(cap)}. The"
-            " limit starts anew at midnight UTC; or raise it and try again.",
+            f"Not charged: this needs {format_credits(required)} credits, {why}; {then}.",
             headers={"Retry-After": str(retry_after_s)},
             facts={
                 "required": credits_number(required),

@@ -4,9 +4,10 @@ A line is written in the unit of work whose deed it records. It never holds a se
 of a message.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from storage.models.accounts import AuditLine
 from storage.moments import Micros
@@ -23,3 +24,15 @@ def note(
 ) -> None:
     """Record a deed: `action` is a noun with its verb, as in `account.created`."""
     session.add(AuditLine(at=at, actor_id=actor_id, action=action, subject=subject, detail=detail))
+
+
+def noted(
+    session: Session, action: str, subject: str, *, request: str
+) -> Mapping[str, Any] | None:
+    """The detail of the deed that this request did to this subject; None when it did none."""
+    lines = session.exec(
+        select(AuditLine.detail)
+        .where(AuditLine.subject == subject, AuditLine.action == action)
+        .order_by(col(AuditLine.id))
+    )
+    return next((detail for detail in lines if detail.get("request") == request), None)

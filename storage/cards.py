@@ -130,5 +130,7 @@ class SubscriptionView:
     version_id: int
     kind: PlanKind
     source: GrantSource
+    is_cancelled: bool
+    """Whether it was taken back before its end."""
     starts_at: Micros
     ends_at: Micros

@@ -7,7 +7,7 @@ themselves.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select
+from sqlalchemy import Select, func
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col
 
@@ -15,7 +15,7 @@ from storage.credits import HoldState, MilliCredits
 from storage.ledger import Receipt
 from storage.models.catalogue import Offering, Plan, PlanKind, PlanOffering, PlanVersion
 from storage.models.catalogue import Subscription as Got
-from storage.models.money import Hold, Operation, Wallet
+from storage.models.money import Hold, Operation, Refund, Wallet
 from storage.moments import Micros
 
 
@@ -26,6 +26,8 @@ class ChargeLine:
     receipt_id: str
     operation: Operation
     amount: MilliCredits
+    refunded: MilliCredits
+    """What was given back of it."""
     is_included: bool
     """Whether a time plan stood for it."""
     offering_title: str | None
@@ -46,11 +48,17 @@ def recent_charges(session: Session, account_id: int, *, most: int) -> tuple[Cha
         .correlate(Hold, Wallet)
         .exists()
     )
+    refunded = (
+        select_columns(func.coalesce(func.sum(col(Refund.amount)), 0))
+        .where(col(Refund.hold_id) == col(Hold.id))
+        .scalar_subquery()
+    )
     statement = (
         select_columns(
             col(Hold.public_id),
             col(Hold.operation),
             col(Hold.captured),
+            refunded,
             included,
             col(Offering.title),
             col(Hold.created_at),
@@ -69,13 +77,14 @@ def recent_charges(session: Session, account_id: int, *, most: int) -> tuple[Cha
             receipt_id=receipt_id,
             operation=Operation(operation),
             amount=MilliCredits(captured),
+            refunded=MilliCredits(int(given_back)),
             is_included=bool(is_included),
             offering_title=title,
             created_at=Micros(created_at),
         )
-        for receipt_id, operation, captured, is_included, title, created_at in session.connection()
-        .execute(statement)
-        .all()
+        for receipt_id, operation, captured, given_back, is_included, title, created_at in (
+            session.connection().execute(statement)
+        )
     )
 
 

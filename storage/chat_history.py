@@ -14,8 +14,10 @@ from sqlalchemy import delete, or_, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
+from storage.ledger import RefundLine, refund_lines
 from storage.models.catalogue import Offering
 from storage.models.conversations import Element, Feedback, Message, Run, Step, Thread
+from storage.models.money import Refund
 from storage.moments import Micros
 
 TITLE_MAX: Final = 80
@@ -33,6 +35,8 @@ class History:
     runs: Sequence[Run]
     elements: Sequence[Element]
     feedback: Sequence[Feedback]
+    refunds: Mapping[int, Sequence[RefundLine]]
+    """What was given back of these runs' charges, by the run's hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ def read_history(session: Session, thread_id: str) -> History | None:
             .order_by(col(Element.created_at), Element.id)
         ).all(),
         feedback=session.exec(select(Feedback).where(Feedback.thread_id == thread_id)).all(),
+        refunds=_refunds(session, thread_id),
     )
 
 
@@ -284,3 +289,15 @@ def _inserting(session: Session, table: type[SQLModel]) -> sqlite.Insert | postg
     if session.get_bind().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
+
+
+def _refunds(session: Session, thread_id: str) -> Mapping[int, Sequence[RefundLine]]:
+    found: dict[int, list[RefundLine]] = {}
+    for refund in session.exec(
+        select(Refund)
+        .join(Run, col(Run.hold_id) == col(Refund.hold_id))
+        .where(Run.thread_id == thread_id)
+        .order_by(col(Refund.id))
+    ):
+        found.setdefault(refund.hold_id, []).extend(refund_lines([refund]))
+    return found

@@ -4,13 +4,14 @@ Reading only; what is written down goes through `storage.books`. What a plan's t
 offering are is `storage.catalogue`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func
 from sqlmodel import Session, col, exists, select
 
 from storage.catalogue import stored
-from storage.credits import HoldState, MilliCredits
+from storage.credits import HoldState, MilliCredits, day_of
 from storage.ids import is_id
 from storage.models.catalogue import Offering, Plan
 from storage.models.conversations import Run
@@ -22,9 +23,18 @@ from storage.models.money import (
     Hold,
     Operation,
     ProcessLease,
+    Refund,
     Wallet,
 )
 from storage.moments import Micros
+
+
+@dataclass(frozen=True, slots=True)
+class RefundLine:
+    """Part or all of a charge, given back."""
+
+    amount: MilliCredits
+    at: Micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +58,15 @@ class Receipt:
     """What could still be spent on the offering afterwards, where a run wrote it down."""
     included_until: Micros | None
     """The end of the time plan that included it."""
+    refunds: tuple[RefundLine, ...]
+    """What was given back of it, the first first."""
     created_at: Micros
     ended_at: Micros | None
+
+    @property
+    def refunded(self) -> MilliCredits:
+        """What was given back in all."""
+        return MilliCredits(sum(refund.amount for refund in self.refunds))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,19 +92,30 @@ class PlanBalance:
     """When the first of it expires."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyCap:
+    """The most a subscriber may spend in a day of UTC, and what counts against it today."""
+
+    cap: MilliCredits
+    spent: MilliCredits
+    """The day's charges and all open holds, as when a hold is opened."""
+
+
 def receipt(session: Session, public_id: str) -> Receipt | None:
     """The receipt with this id. Whether the reader may see it is for the caller to ask."""
     if not is_id(public_id):
         return None
     statement = (
-        select(Hold, Wallet.subscriber_id)
+        select(Hold, Wallet.subscriber_id, Refund)
         .join(Wallet, col(Wallet.id) == col(Hold.wallet_id))
+        .join(Refund, col(Refund.hold_id) == col(Hold.id), isouter=True)
         .where(Hold.public_id == public_id)
+        .order_by(col(Refund.id))
     )
-    row = session.exec(statement).first()
-    if row is None:
+    rows = session.exec(statement).all()  # one for each refund, or a single one without
+    if not rows:
         return None
-    hold, account_id = row
+    hold, account_id, _ = rows[0]
     offering = session.get(Offering, hold.offering_id) if hold.offering_id is not None else None
     run = session.get(Run, hold.run_id) if hold.run_id is not None else None
     balance = run.balance_after if run else None
@@ -107,8 +135,30 @@ def receipt(session: Session, public_id: str) -> Receipt | None:
         run_id=hold.run_id,
         balance_after=None if balance is None else MilliCredits(balance),
         included_until=None if included is None else Micros(included),
+        refunds=refund_lines(refund for _, _, refund in rows),
         created_at=Micros(hold.created_at),
         ended_at=None if hold.ended_at is None else Micros(hold.ended_at),
+    )
+
+
+def refund_lines(refunds: Iterable[Refund | None]) -> tuple[RefundLine, ...]:
+    """The refunds as they are told; where there is none, no line."""
+    return tuple(
+        RefundLine(MilliCredits(refund.amount), Micros(refund.created_at))
+        for refund in refunds
+        if refund is not None
+    )
+
+
+def daily_cap(session: Session, account_id: int, now: Micros) -> DailyCap | None:
+    """The account's limit for a day; None when it has none."""
+    wallet = session.exec(select(Wallet).where(Wallet.subscriber_id == account_id)).first()
+    if wallet is None or wallet.daily_cap is None:
+        return None
+    is_today = wallet.spent_day == day_of(max(now, wallet.last_at))
+    return DailyCap(
+        cap=MilliCredits(wallet.daily_cap),
+        spent=MilliCredits(wallet.held + (wallet.spent if is_today else 0)),
     )
 
 

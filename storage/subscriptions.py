@@ -1,14 +1,15 @@
 """Find and save who got which plan, and what that entitles them to.
 
 Each time somebody gets a plan there is one row: its period never changes afterwards, and a time
-plan got again begins where the one before ends.
+plan got again begins where the one before ends. What is taken back is cancelled: it entitles to
+nothing any more.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import ColumnElement, bindparam
+from sqlalchemy import ColumnElement, bindparam, update
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col, select
 
@@ -154,6 +155,27 @@ def add_subscription(session: Session, subscription: Subscription) -> int:
     return stored(subscription.id)
 
 
+def cancel(session: Session, *, account_id: int, plan_id: int, now: Micros) -> int:
+    """End at once what the account has of this plan; its period stays, as what was once got.
+
+    Returns how many subscriptions that ended.
+    """
+    return (
+        session.connection()
+        .execute(
+            update(Subscription)
+            .where(
+                col(Subscription.account_id) == account_id,
+                col(Subscription.plan_id) == plan_id,
+                col(Subscription.state) != SubscriptionState.CANCELLED.value,
+                col(Subscription.ends_at) > now,
+            )
+            .values(state=SubscriptionState.CANCELLED.value)
+        )
+        .rowcount
+    )
+
+
 def periods_by_offering(
     session: Session, account_id: int
 ) -> Mapping[int, tuple[tuple[Period, str], ...]]:
@@ -206,6 +228,7 @@ def _views(session: Session, *conditions: ColumnElement[bool]) -> tuple[Subscrip
             version_id=row.plan_version_id,
             kind=PlanKind(version.kind),
             source=GrantSource(row.source),
+            is_cancelled=row.state == SubscriptionState.CANCELLED,
             starts_at=Micros(row.starts_at),
             ends_at=Micros(row.ends_at),
         )

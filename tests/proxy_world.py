@@ -74,6 +74,11 @@ class World:
         )
         await self.host.catalogue.subscribe(None, request)
 
+    async def cap(self, number: int | None) -> None:
+        """Let the subscriber spend so many credits a day; None is no limit."""
+        cap = None if number is None else MilliCredits(number * CREDIT)
+        await self.host.corrections.set_cap(None, self.subscriber, cap)
+
     async def token(self, slug: str, account_id: int | None = None) -> str:
         """An access token for an offering, the subscriber's unless told."""
         card = await self.host.catalogue.find_offering(slug)

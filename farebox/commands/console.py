@@ -16,6 +16,7 @@ from farebox.control import Refused, in_words, perform
 from host.config import BadSettings, Settings, read_settings
 from storage.database import Database
 from storage.errors import StorageError
+from storage.ids import new_id
 from storage.migrate import check_is_current
 
 T = TypeVar("T")
@@ -23,6 +24,10 @@ T = TypeVar("T")
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DataDir: TypeAlias = Annotated[
     Path | None, typer.Option("--data-dir", help="Where the data is, instead of FAREBOX_DATA_DIR.")
+]
+
+Request: TypeAlias = Annotated[
+    str, typer.Option(metavar="ID", help="Of an earlier try: it happens once, however often.")
 ]
 
 
@@ -59,6 +64,15 @@ def read(data_dir: Path | None, work: Callable[[Session], T]) -> T:
         return asyncio.run(reading())
     except StorageError as error:
         refuse(in_words(error))
+
+
+def do_once(data_dir: Path | None, verb: str, *, request: str, **facts: Any) -> Any:
+    """Carry out a verb that must not happen twice, under a name that a second try can use."""
+    request = request or new_id()
+    try:
+        return perform(settings_in_force(data_dir), verb, request=request, **facts)
+    except Refused as refusal:
+        refuse(f"{refusal}\nTo try again without doing it twice, add --request {request}")
 
 
 def refuse(reason: str) -> NoReturn:

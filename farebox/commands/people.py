@@ -6,10 +6,8 @@ from typing import Annotated
 
 import typer
 
-from farebox.commands.console import AsJson, DataDir, do, refuse, settings_in_force, show
-from farebox.control import Refused, perform
+from farebox.commands.console import AsJson, DataDir, Request, do, do_once, show
 from host.identity.access_tokens import DAYS_MAX
-from storage.ids import new_id
 
 accounts = typer.Typer(help="People: create, list, invite, suspend, reset.", no_args_is_help=True)
 tokens = typer.Typer(help="Access tokens: one subscriber, one offering.", no_args_is_help=True)
@@ -76,6 +74,24 @@ def reset_link(email: Email, data_dir: DataDir = None) -> None:
     typer.echo(do(data_dir, "reset_link", email=email))
 
 
+@accounts.command("cap")
+def cap(
+    email: Email,
+    credits_: Annotated[
+        str, typer.Option("--credits", metavar="N", help="The most that may be spent in a day.")
+    ] = "",
+    none: Annotated[bool, typer.Option("--none", help="Lift the limit.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Limit what an account may spend in a day (UTC), lift the limit, or say what it is."""
+    if credits_ and none:
+        raise typer.BadParameter("give --credits or --none, not both")
+    if credits_ or none:
+        typer.echo(do(data_dir, "set_cap", email=email, credits_=credits_ or None))
+    else:
+        typer.echo(do(data_dir, "tell_cap", email=email))
+
+
 @tokens.command("create")
 def create_access_token(
     email: Email,
@@ -120,16 +136,9 @@ def grant(
         str, typer.Option("--credits", help="By default what the plan gives.")
     ] = "",
     note: Annotated[str, typer.Option(help="Why; kept in the audit log.")] = "",
-    request: Annotated[
-        str, typer.Option(metavar="ID", help="Of an earlier try: it gives once, however often.")
-    ] = "",
+    request: Request = "",
     data_dir: DataDir = None,
 ) -> None:
     """Give a plan by hand: its credits, or its time."""
-    request = request or new_id()
-    facts = {"email": email, "plan": plan, "credits_": credits_, "note": note, "request": request}
-    try:
-        given = perform(settings_in_force(data_dir), "grant", **facts)
-    except Refused as refusal:
-        refuse(f"{refusal}\nTo try again without giving twice, add --request {request}")
-    typer.echo(given["sentence"])
+    facts = {"email": email, "plan": plan, "credits_": credits_, "note": note}
+    typer.echo(do_once(data_dir, "grant", request=request, **facts)["sentence"])

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from farebox import one_writer
 from farebox.application import compose
 from farebox.commands.console import AsJson, DataDir, refuse, settings_in_force, show
 from farebox.control import in_words
@@ -19,8 +20,6 @@ from storage.migrate import check_is_current
 config = typer.Typer(help="Settings.", no_args_is_help=True)
 
 DEMO_DATA: Final = Path(".farebox/demo")
-SAFE_SQLITE: Final = (3, 51, 3)
-"""Before it, two writing connections could corrupt a write-ahead log; one cannot."""
 
 
 def demo(
@@ -96,7 +95,8 @@ def _examine(settings: Settings) -> Iterator[str]:
         yield f"{settings.data_dir} does not exist yet; `farebox db upgrade` makes it"
     elif settings.data_dir.stat().st_mode & 0o077:
         yield f"{settings.data_dir} can be read by others; run `chmod 700 {settings.data_dir}`"
-    if settings.is_sqlite and sqlite3.sqlite_version_info < SAFE_SQLITE:
+    yield from one_writer.doubts(settings)
+    if settings.is_sqlite and one_writer.is_old():
         yield (
             f"SQLite {sqlite3.sqlite_version} is older than 3.51.3: never let a second program"
             " write to the database file (one Farebox is safe)"

@@ -18,7 +18,7 @@ from host.api.reports import report_routes
 from host.catalogue.issuing import WantedToken, issue_access_token
 from host.errors import UnknownAddress, UnknownReceipt
 from host.identity.login_sessions import Visitor
-from storage.ledger import balances, receipt
+from storage.ledger import balances, daily_cap, receipt
 from storage.models.catalogue import OfferingState
 from storage.usage import usage_of
 
@@ -64,10 +64,13 @@ def _account(host: ApiHost) -> APIRouter:
     @router.get("/balance")
     async def balance(visitor: Annotated[Visitor, signed]) -> views.Balance:
         now = host.clock.now()
-        lines = await host.database.read(lambda s: balances(s, visitor.account_id, now))
+        account_id = visitor.account_id
+        lines, cap = await host.database.read(
+            lambda s: (balances(s, account_id, now), daily_cap(s, account_id, now))
+        )
         plans = await host.catalogue.plans(with_archived=True)
-        purchased = await host.catalogue.purchased(visitor.account_id)
-        return views.balance_view(purchased, lines, {plan.id: plan.slug for plan in plans})
+        purchased = await host.catalogue.purchased(account_id)
+        return views.balance_view(purchased, lines, {plan.id: plan.slug for plan in plans}, cap)
 
     @router.get("/subscriptions")
     async def subscriptions(

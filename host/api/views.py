@@ -14,7 +14,7 @@ from host.errors import credits_number
 from host.identity.access_tokens import DAYS_MAX
 from host.identity.login_sessions import Visitor
 from storage.cards import OfferingCard, PlanView, PurchasedOffering, SubscriptionView
-from storage.ledger import PlanBalance, Receipt
+from storage.ledger import DailyCap, PlanBalance, Receipt
 from storage.moments import NEVER, Micros, to_datetime
 from storage.tokens import AccessTokenLine
 from storage.usage import UsageLine
@@ -68,6 +68,10 @@ class Balance(_View):
     plans: list[PlanCredits]
     available: Credits
     held: Credits
+    daily_cap: Credits | None
+    """The most that may be spent in a day of UTC; null when there is no limit."""
+    spent_today: Credits | None
+    """What counts against the limit: the day's charges, and what is held."""
 
 
 class PlanOnSale(_View):
@@ -106,6 +110,14 @@ class SubscriptionLine(_View):
     kind: str
     starts_at: datetime
     ends_at: datetime | None
+    is_cancelled: bool
+
+
+class RefundView(_View):
+    """Part or all of a charge, given back."""
+
+    credits: Credits
+    at: datetime
 
 
 class ReceiptView(_View):
@@ -117,6 +129,8 @@ class ReceiptView(_View):
     offering: str | None
     title: str | None
     charged: Credits
+    refunded: Credits
+    refunds: list[RefundView]
     held: Credits
     plans: list[str]
     run_id: str | None
@@ -199,6 +213,7 @@ def balance_view(
     purchased: tuple[PurchasedOffering, ...],
     balances: tuple[PlanBalance, ...],
     plan_slugs: dict[int, str],
+    cap: DailyCap | None,
 ) -> Balance:
     """What can be spent. Offerings share plans, so theirs do not add up; the totals are plans'."""
     return Balance(
@@ -223,6 +238,8 @@ def balance_view(
         ],
         available=credits_number(sum(line.available for line in balances)),
         held=credits_number(sum(line.held for line in balances)),
+        daily_cap=None if cap is None else credits_number(cap.cap),
+        spent_today=None if cap is None else credits_number(cap.spent),
     )
 
 
@@ -265,6 +282,7 @@ def subscription_view(line: SubscriptionView) -> SubscriptionLine:
         kind=line.kind,
         starts_at=to_datetime(line.starts_at),
         ends_at=_moment(line.ends_at),
+        is_cancelled=line.is_cancelled,
     )
 
 
@@ -277,6 +295,11 @@ def receipt_view(found: Receipt) -> ReceiptView:
         offering=found.offering_slug,
         title=found.offering_title,
         charged=credits_number(found.captured),
+        refunded=credits_number(found.refunded),
+        refunds=[
+            RefundView(credits=credits_number(refund.amount), at=to_datetime(refund.at))
+            for refund in found.refunds
+        ],
         held=credits_number(found.held),
         plans=list(found.plan_titles),
         run_id=found.run_id,

@@ -24,7 +24,6 @@ from storage.moments import NEVER, SECOND, Micros
 
 FREE_FIRST: Final = 0
 PAID_AFTER: Final = 10
-"""Draw-down goes by priority: what was a gift is spent before what was paid for."""
 PAID: Final = frozenset({GrantSource.ORDER, GrantSource.VOUCHER})
 
 
@@ -90,6 +89,15 @@ def subscribe(unit: Unit, by: By, request: SubscribeRequest) -> Subscribed:
     return Subscribed(subscription=opened, is_new=True)
 
 
+def priority_of(source: GrantSource, *, price_minor: int) -> int:
+    """Where a grant stands in draw-down, which takes the lower number first.
+
+    What was a gift (a trial, a free plan, what an operator gave) is spent before what was paid
+    for. The refund of a charge asks nobody: it keeps the priority of the grant it came from.
+    """
+    return PAID_AFTER if source in PAID and price_minor > 0 else FREE_FIRST
+
+
 def _found(unit: Unit, request: SubscribeRequest) -> SubscriptionView | None:
     return got.find_by_source(
         unit.session,
@@ -151,7 +159,6 @@ def _give(
         ),
     )
     if version.kind is PlanKind.CREDITS:
-        is_paid = request.source in PAID and version.price_minor > 0
         was_bought = request.source is GrantSource.ORDER
         unit.books.grant(
             GrantCredits(
@@ -161,7 +168,7 @@ def _give(
                 source=request.source,
                 source_ref=request.source_ref,
                 amount=version.credits if request.credits is None else request.credits,
-                priority=PAID_AFTER if is_paid else FREE_FIRST,
+                priority=priority_of(request.source, price_minor=version.price_minor),
                 effective_at=now,
                 expires_at=ends_at,
                 now=now,

@@ -16,7 +16,7 @@ from host.pages.requests import read_form
 from storage.cards import SubscriptionView
 from storage.charges import recent_charges
 from storage.credits import MilliCredits
-from storage.ledger import PlanBalance, balances
+from storage.ledger import PlanBalance, balances, daily_cap
 from storage.models.catalogue import PlanKind
 from storage.moments import NEVER, Micros
 
@@ -35,6 +35,7 @@ class PlanLine:
     held: MilliCredits
     ends_at: Micros
     is_running: bool
+    is_taken_back: bool
 
     @property
     def has_end(self) -> bool:
@@ -101,7 +102,9 @@ class AccountPages:
         issued: IssuedToken | None = None,
     ) -> Response:
         host, account_id, now = self._host, visitor.account_id, self._host.clock.now()
-        left = await host.database.read(lambda s: balances(s, account_id, now))
+        left, cap = await host.database.read(
+            lambda s: (balances(s, account_id, now), daily_cap(s, account_id, now))
+        )
         lines = plan_lines(await host.catalogue.subscriptions(account_id), left, now=now)
         charges = await host.database.read(
             lambda s: recent_charges(s, account_id, most=CHARGES_SHOWN)
@@ -111,6 +114,7 @@ class AccountPages:
             "account.html",
             visitor=visitor,
             plans=lines,
+            cap=cap,
             charges=charges,
             tokens=[t for t in tokens if t.revoked_at is None and t.expires_at > now],
             logins=await host.login_sessions.list(account_id),
@@ -136,14 +140,16 @@ def plan_lines(
 
 
 def _plan_line(got: list[SubscriptionView], left: PlanBalance | None, now: Micros) -> PlanLine:
-    ends_at = Micros(max(subscription.ends_at for subscription in got))
+    kept = [subscription for subscription in got if not subscription.is_cancelled]
+    ends_at = Micros(max(subscription.ends_at for subscription in kept or got))
     return PlanLine(
         title=got[0].plan_title,
         is_time=got[0].kind is PlanKind.TIME,
         available=left.available if left else MilliCredits(0),
         held=left.held if left else MilliCredits(0),
         ends_at=ends_at,
-        is_running=now < ends_at,
+        is_running=bool(kept) and now < ends_at,
+        is_taken_back=not kept,
     )
 
 

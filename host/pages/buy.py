@@ -63,7 +63,9 @@ class BuyPages:
             terms=terms(plan),
             covers=[cover_line(card, plan.version.kind) for card in covered],
             has_had_trial=any(one.source is GrantSource.TRIAL for one in of_this),
-            is_running=any(one.starts_at <= now < one.ends_at for one in of_this),
+            is_running=any(
+                not one.is_cancelled and one.starts_at <= now < one.ends_at for one in of_this
+            ),
             opens=_first_assistant(covered),
             trials=[] if plan.version.is_trial else _trials(covered, known),
         )

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from host.errors import NotSignedIn, UnknownReceipt
 from host.pages.parts import PageHost
 from host.pages.rendering import Renderer, moment
+from host.runs.outcomes import refunds_written
 from storage.charges import including_plans
 from storage.credits import HoldState, format_credits
 from storage.ledger import Receipt, receipt
@@ -72,7 +73,8 @@ def verdict(found: Receipt, *, is_included: bool = False) -> Verdict:
             return Verdict(amount=_credits(found.held), sentence=sentence)
         case HoldState.CAPTURED if found.captured:
             # Not "for its answer": a message stopped after its first words is paid as well.
-            sentence = f"Charged once, for one {noun}."
+            refunded = f"; {refunds_written(found.refunds)}" if found.refunds else ""
+            sentence = f"Charged once, for one {noun}{refunded}."
             return Verdict(amount=f"−{_credits(found.captured)}", sentence=sentence)
         case HoldState.CAPTURED:
             return Verdict(amount=_credits(0), sentence=f"This {noun} is free.")

@@ -4,13 +4,14 @@ The same sentence is made from a run that has just ended and from one found in t
 receipt line and the history say the same. Links and icons around it are the chat's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from host.errors import ChargeUnsettled, FareboxError, UpstreamFailed, UpstreamTimeout
 from host.runs.lifecycle import Reason
 from storage.credits import PER_CREDIT, MilliCredits, format_credits
+from storage.ledger import RefundLine
 from storage.models.conversations import Run
 from storage.moments import SECOND, Micros, to_datetime
 from storage.run_states import RunState
@@ -100,6 +101,18 @@ class Outcome:
 def credits_written(amount: MilliCredits) -> str:
     """An amount with its unit: `5 credits`, `1 credit`."""
     return f"{format_credits(amount)} credit{'' if amount == PER_CREDIT else 's'}"
+
+
+def refunds_written(refunds: Sequence[RefundLine]) -> str:
+    """What was given back and when: `2 refunded on 21 November 2026`, each day named once."""
+    by_day: dict[str, int] = {}
+    for refund in refunds:
+        when = to_datetime(refund.at)
+        day = f"{when.day} {when:%B %Y}"
+        by_day[day] = by_day.get(day, 0) + refund.amount
+    return ", ".join(
+        f"{format_credits(amount)} refunded on {day}" for day, amount in by_day.items()
+    )
 
 
 def outcome_of(run: Run, text: str) -> Outcome:

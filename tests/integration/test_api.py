@@ -15,8 +15,10 @@ from host.app import Host
 from host.catalogue.catalogue import Catalogue
 from host.clock import SystemClock
 from host.config import Settings
+from host.metering.corrections import RefundRequest, RevokeRequest
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
+from storage.credits import MilliCredits
 from storage.database import Database
 from storage.models.accounts import Role
 from tests.databases import Databases
@@ -95,6 +97,51 @@ async def test_the_history_names_each_charge_and_goes_on_page_by_page(each_world
     (grant,) = rest.json()["entries"]
     assert (grant["kind"], grant["amount"], grant["receipt"]) == ("grant", 100, None)
     assert rest.json()["next_before"] is None
+
+
+async def test_a_refund_stands_on_the_receipt_and_in_the_history(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    call = await world.client.get("/s/mirror/status/200", headers=await world.bearer("mirror"))
+    number = call.headers["farebox-receipt"]
+    part = RefundRequest(receipt_id=number, request="ticket-1", credits=MilliCredits(250))
+    await world.host.corrections.refund(None, part)
+    headers = await world.sign_in(world.subscriber)
+    told = (await world.client.get(f"/api/v1/receipts/{number}", headers=headers)).json()
+    assert (told["charged"], told["refunded"]) == (1, 0.25)
+    assert [refund["credits"] for refund in told["refunds"]] == [0.25]
+    usage = (await world.client.get("/api/v1/usage", headers=headers)).json()["entries"]
+    assert [
+        (line["kind"], line["amount"], line["receipt"], line["offering"], line["plan"])
+        for line in usage
+    ] == [
+        ("refund", 0.25, number, "mirror", "pack"),
+        ("charge", -1, number, "mirror", "pack"),
+        ("grant", 100, None, None, "pack"),
+    ]
+
+
+async def test_the_balance_names_a_daily_limit_and_what_counts_against_it(world: World) -> None:
+    await world.buy("pack")
+    headers = await world.sign_in(world.subscriber)
+    none = (await world.client.get("/api/v1/balance", headers=headers)).json()
+    assert (none["daily_cap"], none["spent_today"]) == (None, None)
+    await world.cap(10)
+    await world.client.get("/s/mirror/status/200", headers=await world.bearer("mirror"))
+    told = (await world.client.get("/api/v1/balance", headers=headers)).json()
+    assert (told["daily_cap"], told["spent_today"]) == (10, 1)
+
+
+async def test_a_plan_taken_back_is_said_to_be_and_opens_nothing(world: World) -> None:
+    await world.buy("pack")
+    call = await world.bearer("mirror")
+    taken = RevokeRequest(account_id=world.subscriber, plan_slug="pack", request="ticket-1")
+    await world.host.corrections.revoke(None, taken)
+    headers = await world.sign_in(world.subscriber)
+    (line,) = (await world.client.get("/api/v1/subscriptions", headers=headers)).json()
+    assert line["is_cancelled"] is True
+    refused = await world.client.get("/s/mirror/status/200", headers=call)
+    problem_of(refused, 403, "not_in_plan")
 
 
 async def test_a_receipt_is_its_owners_alone(world: World) -> None:

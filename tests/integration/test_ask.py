@@ -83,6 +83,17 @@ async def test_without_enough_credits_nothing_is_asked(world: World) -> None:
     assert (facts["balance"], facts["required"]) == (4, 5)
 
 
+async def test_a_daily_limit_asks_nothing_and_says_what_to_do(world: World) -> None:
+    await world.buy("pack")
+    await world.cap(9)
+    assert (await ask(world, "What is 2 + 2?")).status_code == 200
+    refused = await ask(world, "And 3 + 3?")
+    facts = problem_of(refused, 429, "spend_cap_reached")
+    assert "your daily limit of 9 has 4 left" in facts["detail"]
+    assert int(refused.headers["retry-after"]) > 0
+    assert await world.available("tutor") == 95 * CREDIT
+
+
 async def test_twenty_questions_at_once_on_credits_for_seven_are_seven(each_world: World) -> None:
     world = each_world
     await world.buy("pack", number=35)

@@ -16,6 +16,8 @@ import pytest
 import socketio  # type: ignore[import-untyped]
 from socketio.exceptions import ConnectionError as Refused  # type: ignore[import-untyped]
 
+from farebox.control import perform
+from host.config import Settings
 from tests.acceptance.servers import ServerProcess
 
 PASSWORD = "farebox-demo"
@@ -229,6 +231,45 @@ async def test_a_pasted_key_is_shown_to_nobody_and_stored_nowhere(
         assert planted not in str(chat.heard)
         assert "[secret removed]" in str(chat.all("update_message")[0]["output"])
         assert planted not in str(await chat.thread())
+
+
+async def operate(folder: Path, verb: str, **facts: Any) -> str:
+    """What a command beside the running server is answered."""
+    settings = Settings(data_dir=folder / "data")
+    return str(await asyncio.to_thread(perform, settings, verb, **facts))
+
+
+async def test_a_daily_limit_is_said_in_the_chat_with_what_to_do(
+    server: ServerProcess, folder: Path, sam: httpx.AsyncClient
+) -> None:
+    assert "may spend 1 credit a day" in await operate(folder, "set_cap", email=SAM, credits_="1")
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        sentence = (
+            "Not charged: this needs 5 credits, more than your daily limit of 1; ask the operator"
+            " to raise the limit."
+        )
+        await chat.until(lambda c: sentence in [m["output"] for m in c.all("new_message")])
+        assert not chat.all("element")
+        assert "no daily limit" in await operate(folder, "set_cap", email=SAM, credits_=None)
+        await chat.say("What is 6 * 7?")
+        assert (await chat.receipt())["line"].startswith("−5 credits")
+
+
+async def test_a_refund_stands_under_the_answer_when_the_conversation_is_opened_again(
+    server: ServerProcess, folder: Path, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        receipt = await chat.receipt()
+        number = receipt["href"].rpartition("/")[2]
+        facts = {"receipt": number, "credits_": "2", "note": "", "request": "ticket-1"}
+        assert await operate(folder, "refund", **facts) == (
+            f"Refunded 2 credits to {SAM}; of 5 charged, 3 left."
+        )
+        assert "nothing was added" in await operate(folder, "refund", **facts)
+        (element,) = (await chat.thread())["elements"]
+    assert element["props"]["line"].startswith(f"{receipt['line']} · 2 refunded on ")
 
 
 async def test_an_assistant_that_was_not_bought_does_not_answer(

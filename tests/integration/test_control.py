@@ -18,15 +18,19 @@ from farebox.cli import app
 from farebox.commands.books import upgrade_tables
 from farebox.control import TOO_SLOW, Refused, listen
 from farebox.lease import LeaseTaken, beside, lease, make_data_dir
+from farebox.verbs import VERBS
 from host.app import Host, open_host
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import PlanTerms
 from host.config import Settings
+from storage.books import EndHold, HoldOpened
 from storage.credits import MilliCredits
+from storage.database import Unit
 from storage.errors import LedgerBusy
 from storage.ledger import balances
 from storage.migrate import upgrade
 from storage.models.accounts import Role
+from tests.builders import PlanIds, Shop, add_offering, hold_of
 
 MASTER_KEY = "NDJkZTM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTA="
 
@@ -226,6 +230,78 @@ def test_a_grant_that_failed_is_given_once_when_tried_again(settings: Settings) 
     assert asyncio.run(balance(settings)) == 100_000
 
 
+def test_what_was_given_is_taken_back_once_and_said_in_numbers(settings: Settings) -> None:
+    asyncio.run(furnish(settings))
+
+    def run(*arguments: str) -> Any:
+        return CliRunner().invoke(app, [*arguments, "--data-dir", str(settings.data_dir)])
+
+    run("grant", "sam@example.com", "pack")
+    assert run("revoke", "sam@example.com", "pack").exit_code == 2  # without a reason
+    taken = ("revoke", "sam@example.com", "pack", "--note", "by mistake", "--request", "ticket-1")
+    first, again = run(*taken), run(*taken)
+    assert first.output == "Took 100 credits of Pack back from sam@example.com.\n"
+    assert "nothing more was done" in again.output
+    assert asyncio.run(balance(settings)) == 0
+    other = run("revoke", "sam@example.com", "pack", "--note", "by mistake")
+    assert (other.exit_code, other.output) == (
+        0, "sam@example.com had nothing of Pack any more; nothing was taken back.\n"
+    )  # fmt: skip
+    unknown = run("refund", "no-such-receipt")
+    assert unknown.exit_code == 1
+    assert "There is no receipt “no-such-receipt”." in unknown.output
+    assert re.search(r"without doing it twice, add --request \S+", unknown.output)
+
+
+async def test_taking_a_plan_back_says_what_is_held_and_what_is_spent(host: Host) -> None:
+    await furnish_in(host)
+    sam, plan = await host.accounts.find("sam@example.com"), await host.catalogue.find_plan("pack")
+    facts: dict[str, Any] = {"email": sam.email, "plan": "pack", "note": "by mistake"}
+    await VERBS["grant"](host, **facts, credits_="", request="grant-1")
+
+    def work(unit: Unit) -> None:
+        now = host.clock.now()
+        shop = Shop(
+            sam.id,
+            sam.id,
+            unit.books.open_wallet(sam.id),
+            add_offering(unit.session, sam.id),
+            PlanIds(plan.id, plan.version.id),
+        )
+        for used in (2_500, None):
+            hold = unit.books.open_hold(hold_of(shop, 5_000, now=now))
+            assert isinstance(hold, HoldOpened)
+            if used is not None:
+                end = EndHold(
+                    wallet_id=shop.wallet_id, hold_id=hold.hold_id, plan_ids=(plan.id,), now=now
+                )
+                unit.books.capture(end, MilliCredits(used))
+
+    await host.database.run(work)
+    assert await VERBS["revoke"](host, **facts, request="ticket-1") == (
+        "Took 92.5 credits of Pack back from sam@example.com. 5 credits held for work under way:"
+        " what that does not use is taken back when it ends. 2.5 credits spent: what is spent"
+        " stays spent."
+    )
+
+
+def test_a_daily_limit_is_set_told_and_lifted_by_command(settings: Settings) -> None:
+    asyncio.run(furnish(settings))
+
+    def cap(*arguments: str) -> Any:
+        command = ["account", "cap", "sam@example.com", *arguments]
+        return CliRunner().invoke(app, [*command, "--data-dir", str(settings.data_dir)])
+
+    told = "sam@example.com may spend 2.5 credits a day (UTC); 0 spent or held today.\n"
+    assert cap("--credits", "2.5").output == told
+    assert cap().output == told
+    assert cap("--credits", "5", "--none").exit_code == 2
+    for wrong in ("-5", "NaN"):
+        refused = cap("--credits", wrong)
+        assert (refused.exit_code, "is not a number of credits" in refused.output) == (1, True)
+    assert cap("--none").output == cap().output == "sam@example.com has no daily limit.\n"
+
+
 def names(directory: Path) -> list[str]:
     return [found.name for found in directory.iterdir()]
 
@@ -233,12 +309,17 @@ def names(directory: Path) -> list[str]:
 async def furnish(settings: Settings) -> None:
     """Somebody, and a plan to give."""
     host = await open_host(settings)
+    await furnish_in(host)
+    await host.close()
+
+
+async def furnish_in(host: Host) -> None:
+    """The same in a host that is open."""
     sam = await host.accounts.create("sam@example.com", "Sam", None, [Role.BUILDER])
     terms = PlanTerms(
         title="Pack", slug="pack", price=Money(0, "USD"), credits=MilliCredits(100_000)
     )
     await host.catalogue.create_plan(None, terms, owner_id=sam.id)
-    await host.close()
 
 
 async def balance(settings: Settings) -> int:

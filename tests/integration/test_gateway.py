@@ -78,6 +78,39 @@ async def test_without_enough_credits_nothing_is_forwarded(each_world: World) ->
     assert len(world.service.heard) == 1
 
 
+async def test_a_daily_limit_refuses_forwards_nothing_and_says_when_it_ends(
+    each_world: World,
+) -> None:
+    world = each_world
+    await world.buy("pack")
+    await world.cap(2)
+    headers = await world.bearer("mirror")
+    for _ in range(2):
+        assert (await world.client.get("/s/mirror/status/200", headers=headers)).is_success
+    refused = await world.client.get("/s/mirror/status/200", headers=headers)
+    facts = problem_of(refused, 429, "spend_cap_reached")
+    assert (facts["required"], facts["daily_cap"], facts["spent_today"]) == (1, 2, 2)
+    assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
+    assert "farebox-receipt" not in refused.headers
+    assert len(world.service.heard) == 2
+    assert await world.available() == 98 * CREDIT
+    await world.cap(3)
+    assert (await world.client.get("/s/mirror/status/200", headers=headers)).is_success
+
+
+async def test_of_twenty_calls_at_once_a_daily_limit_of_seven_lets_seven_through(
+    each_world: World,
+) -> None:
+    world = each_world
+    await world.buy("pack")
+    await world.cap(7)
+    headers = await world.bearer("mirror")
+    calls = [world.client.get("/s/mirror/status/200", headers=headers) for _ in range(20)]
+    statuses = sorted([answer.status_code for answer in await asyncio.gather(*calls)])
+    assert statuses == [200] * 7 + [429] * 13
+    assert len(world.service.heard) == 7
+
+
 async def test_whoever_never_had_a_plan_is_told_where_to_get_one(world: World) -> None:
     refused = await world.client.get("/s/mirror/status/200", headers=await world.bearer("mirror"))
     assert "/buy/" in problem_of(refused, 403, "not_in_plan")["topup_url"]

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from host.catalogue.catalogue import Catalogue
 from host.config import Settings
 from host.identity.access_tokens import AccessTokens
+from host.metering.corrections import Corrections, RefundRequest, RevokeRequest
 from host.pages.router import pages_router
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
@@ -433,6 +434,31 @@ async def test_a_receipt_says_what_was_charged_when_for_what_and_from_which_plan
     page = (await browser.get(f"/receipts/{receipt_id}")).text
     for fact in ("−5 credits", "Math &lt;Tutor&gt;", "Pack 100", "18 Nov 2026", receipt_id):
         assert fact in page
+
+
+async def test_a_refund_a_daily_limit_and_a_plan_taken_back_are_told(
+    host: PagesHost, browser: httpx.AsyncClient
+) -> None:
+    account_id = await add(host, "Sam")
+    receipt_id = await paid_message(host, account_id)
+    corrections = Corrections(host.database, host.clock)
+    part = RefundRequest(receipt_id=receipt_id, request="ticket-1", credits=MilliCredits(2_000))
+    await corrections.refund(None, part)
+    await corrections.set_cap(None, account_id, MilliCredits(20_000))
+    await sign_in(browser, "sam")
+    page = (await browser.get(f"/receipts/{receipt_id}")).text
+    assert "−5 credits" in page
+    assert "Charged once, for one message; 2 refunded on 18 November 2026." in page
+    page = (await browser.get("/account")).text
+    assert "2 refunded · <a href" in page
+    assert "Daily limit: 5 of 20 credits spent or set aside today." in page
+
+    (plan,) = await host.catalogue.plans()
+    taken = RevokeRequest(account_id=account_id, plan_slug=plan.slug, request="ticket-2")
+    assert (await corrections.revoke(None, taken)).taken == 97_000
+    page = (await browser.get("/account")).text
+    assert re.search(r"card-ended.*Pack 100</h3>\s*<p class=\"figure\">0<span>", page, re.DOTALL)
+    assert "Taken back by the operator." in page
 
 
 async def test_somebody_elses_receipt_is_answered_like_one_that_never_was(

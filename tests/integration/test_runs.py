@@ -21,6 +21,7 @@ from host.errors import (
     NotInPlan,
     OfferingPaused,
     PlanEnded,
+    SpendCapReached,
     UnknownOffering,
     UnknownThread,
 )
@@ -30,12 +31,12 @@ from host.runs.lifecycle import Reason
 from host.runs.opening import TEXT_MAX
 from host.runs.runner import Runs
 from storage.accounts import set_state
-from storage.credits import HoldState
+from storage.credits import HoldState, MilliCredits
 from storage.database import Database
 from storage.models.accounts import AccountState
 from storage.models.catalogue import Offering, OfferingState
 from storage.models.conversations import Message, Run, Thread
-from storage.moments import DAY, MINUTE, Micros
+from storage.moments import DAY, MINUTE, SECOND, Micros
 from storage.run_states import RunState
 from tests.conversing import (
     BOUGHT,
@@ -586,6 +587,28 @@ async def test_without_a_plan_a_message_is_refused(hall: Hall) -> None:
 async def test_with_a_plan_and_no_credits_a_message_is_refused(hall: Hall) -> None:
     poor = await hall.subscriber_with(hall.shop.plan)
     await nothing_happened(hall, CreditsExhausted, account_id=poor)
+
+
+async def test_past_the_daily_limit_a_message_is_refused_until_the_day_is_over(
+    hall: Hall,
+) -> None:
+    wallet_id = hall.shop.wallet_id
+
+    async def limit(cap: int) -> None:
+        now, most = hall.clock.now(), MilliCredits(cap)
+        await hall.database.run(
+            lambda unit: unit.books.set_cap(wallet_id=wallet_id, cap=most, now=now)
+        )
+
+    await limit(PRICE - 1)
+    await nothing_happened(hall, SpendCapReached)
+    await limit(2 * PRICE - 1)
+    assert (await hall.ask("What is 6 * 7?")).charged == PRICE
+    with pytest.raises(SpendCapReached) as refused:
+        await hall.begin("What is 6 * 8?")
+    assert len(await hall.holds()) == 1
+    hall.clock.advance(int(refused.value.headers["Retry-After"]) * SECOND)
+    assert (await hall.ask("What is 6 * 8?")).charged == PRICE
 
 
 async def test_a_paused_assistant_refuses(hall: Hall) -> None:

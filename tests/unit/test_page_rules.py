@@ -9,10 +9,10 @@ from host.pages.rendering import day, moment
 from host.pages.requests import local_path
 from storage.cards import SubscriptionView
 from storage.credits import HoldState, MilliCredits
-from storage.ledger import PlanBalance, Receipt
+from storage.ledger import PlanBalance, Receipt, RefundLine
 from storage.models.catalogue import PlanKind
 from storage.models.money import GrantSource, Operation
-from storage.moments import DAY, NEVER, Micros
+from storage.moments import DAY, HOUR, NEVER, Micros
 from tests.fakes.clock import START
 
 
@@ -68,6 +68,7 @@ def receipt_of(
     captured: int = 0,
     included_until: Micros | None = None,
     operation: Operation = Operation.MESSAGE,
+    refunds: tuple[RefundLine, ...] = (),
 ) -> Receipt:
     return Receipt(
         public_id="r",
@@ -84,6 +85,7 @@ def receipt_of(
         run_id=None,
         balance_after=None,
         included_until=included_until,
+        refunds=refunds,
         created_at=START,
         ended_at=None,
     )
@@ -119,7 +121,24 @@ def test_a_receipt_says_what_it_comes_to(receipt: Receipt, amount: str, words: s
     assert words in said.sentence
 
 
-def subscription_of(plan_id: int, kind: PlanKind, ends_at: int) -> SubscriptionView:
+def test_a_receipt_says_what_was_refunded_of_the_charge_and_when() -> None:
+    refunds = tuple(
+        RefundLine(MilliCredits(amount), Micros(at))
+        for amount, at in ((500, START), (500, START + HOUR), (2_000, START + 3 * DAY))
+    )
+    receipt = receipt_of(HoldState.CAPTURED, captured=5_000, refunds=refunds)
+    assert receipt.refunded == 3_000
+    said = verdict(receipt)
+    assert said.amount == "−5 credits"
+    assert said.sentence == (
+        "Charged once, for one message; 1 refunded on 18 November 2026, 2 refunded on 21 November"
+        " 2026."
+    )
+
+
+def subscription_of(
+    plan_id: int, kind: PlanKind, ends_at: int, *, is_cancelled: bool = False
+) -> SubscriptionView:
     return SubscriptionView(
         id=plan_id,
         account_id=1,
@@ -129,6 +148,7 @@ def subscription_of(plan_id: int, kind: PlanKind, ends_at: int) -> SubscriptionV
         version_id=1,
         kind=kind,
         source=GrantSource.ORDER,
+        is_cancelled=is_cancelled,
         starts_at=START,
         ends_at=Micros(ends_at),
     )
@@ -159,3 +179,12 @@ def test_a_plan_is_one_line_however_often_it_was_got_and_what_runs_comes_first()
     ]
     assert lines[0].ends_at == START + 9 * DAY
     assert (lines[1].available, lines[1].held) == (95_000, 5_000)
+
+
+def test_a_plan_that_was_taken_back_does_not_run_unless_it_was_got_again() -> None:
+    taken = subscription_of(1, PlanKind.CREDITS, NEVER, is_cancelled=True)
+    (line,) = plan_lines([taken], [], now=START)
+    assert (line.is_running, line.is_taken_back) == (False, True)
+    again = subscription_of(1, PlanKind.CREDITS, START + DAY)
+    (line,) = plan_lines([taken, again], [], now=START)
+    assert (line.is_running, line.is_taken_back, line.ends_at) == (True, False, START + DAY)

@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from chat_ui import wording
-from host.errors import CallInProgress, CreditsExhausted
+from host.errors import CallInProgress, CreditsExhausted, SpendCapReached
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import Outcome
 from storage.cards import PlanVersionView, PlanView
 from storage.credits import MilliCredits
+from storage.ledger import RefundLine
 from storage.models.catalogue import PlanKind, PlanState
 from storage.moments import DAY, Micros, to_micros
 from storage.run_states import RunState
@@ -44,6 +45,13 @@ def outcome(
 
 def test_a_paid_answer_says_what_it_cost_and_what_is_left() -> None:
     assert wording.receipt_line(outcome(charged=5_000)) == "−5 credits · 95 left · 1.2 s"
+
+
+def test_a_receipt_line_ends_with_what_was_refunded_and_when() -> None:
+    refunds = [RefundLine(MilliCredits(2_000), Micros(START + 3 * DAY))]
+    assert wording.receipt_line(outcome(charged=5_000), refunds) == (
+        "−5 credits · 95 left · 1.2 s · 2 refunded on 21 November 2026"
+    )
 
 
 def test_an_answer_under_a_pass_says_until_when() -> None:
@@ -114,6 +122,21 @@ def test_a_refusal_says_that_nothing_was_charged(
     said = wording.refusal_sentence(refused)
     assert "charged" in said.lower()
     assert refused.detail in said
+
+
+@pytest.mark.parametrize(
+    ("cap", "why", "then"),
+    [
+        (10_000, "and your daily limit of 10 has 2 left", "wait until midnight UTC, or ask"),
+        (7_500, "and your daily limit of 7.5 has 0 left", "wait until midnight UTC, or ask"),
+        (4_000, "more than your daily limit of 4", "ask"),
+    ],
+)
+def test_a_daily_limit_is_one_sentence_with_what_to_do(cap: int, why: str, then: str) -> None:
+    refused = SpendCapReached(required=5_000, cap=cap, spent=8_000, retry_after_s=60)
+    assert wording.refusal_sentence(refused) == (
+        f"Not charged: this needs 5 credits, {why}; {then} the operator to raise the limit."
+    )
 
 
 @pytest.mark.parametrize(
