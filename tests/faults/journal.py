@@ -109,7 +109,7 @@ class Call:
 class Journal:
     """Appends for the clients of one process."""
 
-    def __init__(self, path: Path, process: str, progress: int | None) -> None:
+    def __init__(self, path: Path, process: str, progress: int) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._process = process
         self._progress = progress
@@ -127,8 +127,7 @@ class Journal:
         record |= {"ns": time.monotonic_ns(), "process": self._process, "client": client}
         # The line feed comes first: what a kill tears at the edge of a page stands alone.
         os.write(self._file, b"\n" + json.dumps(record).encode())
-        if self._progress is not None:
-            os.write(self._progress, b".")
+        os.write(self._progress, b".")
 
 
 def read_calls(path: Path, process: str | None = None) -> list[Call]:

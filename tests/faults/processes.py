@@ -63,7 +63,7 @@ class Workers:
         self._alive[process] = self._command(asdict(life))
 
     def wait_for_lines(self, more: int) -> None:
-        """Until those who write have added that many lines to the journal."""
+        """Until that many lines have been added to the journal."""
         until = time.monotonic() + WITHIN_S
         while more > 0:
             ready, _, _ = select.select([self._heard], [], [], until - time.monotonic())

@@ -14,7 +14,7 @@ from tests.faults.journal import Call
 from tests.profile import LONG
 
 WALLETS: Final = 4
-LINES_MAX: Final = 1_200 if LONG else 600
+LINES_MAX: Final = 2_000 if LONG else 600
 """Of the journal, between one kill and the next."""
 
 

@@ -49,7 +49,7 @@ class Life:
     journal: str
     process: str
     progress: int
-    """A descriptor that gets one byte for each line of the journal about more than reading."""
+    """A descriptor that gets one byte for each line of the journal."""
     shops: list[dict[str, Any]]
     clients: int
     seed: int
@@ -179,8 +179,7 @@ def _look(wallet_id: int, session: Session) -> Looked:
 async def live(life: Life) -> None:
     """All clients at once, on one open database."""
     last = {call.client: call for call in read_calls(Path(life.journal), life.process)}
-    progress = None if life.reads_only else life.progress
-    journal = Journal(Path(life.journal), life.process, progress)
+    journal = Journal(Path(life.journal), life.process, life.progress)
     database = Database.open(life.address)
     clients = [Client(number, life, last.get(number)) for number in range(life.clients)]
     async with asyncio.TaskGroup() as together:
