@@ -262,7 +262,7 @@ async def test_what_cost_nothing_yet_or_ever_has_nothing_to_refund(till: Till) -
         await till.refund(hold.public_id)
 
 
-@pytest.mark.parametrize("name", ["nonsense", "", new_id()])
+@pytest.mark.parametrize("name", ["nonsense", "", pytest.param(new_id(), id="of nothing")])
 async def test_an_unknown_receipt_is_said_to_be_unknown(till: Till, name: str) -> None:
     with pytest.raises(UnknownReceipt):
         await till.refund(name)
