@@ -5,11 +5,24 @@ is opened for writing is said by `storage.database` and `storage.writer`.
 """
 
 from pathlib import Path
+from typing import Any, Final
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+PATIENCE: Final[dict[str, Any]] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""How PostgreSQL is connected to: a server that vanished is missed in half a minute.
+
+Seconds, and milliseconds for the last. Left alone, the system would wait for hours.
+"""
 
 _KNOWN = "must be sqlite:///path or postgresql://user@host/name"
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 
-from storage.addresses import begin_by, driver_url, read_only
+from storage.addresses import PATIENCE, begin_by, driver_url, read_only
 from storage.books import Books
 from storage.books_sqlite import SqliteBooks
 from storage.errors import LedgerBusy, LedgerDown, StatementBroke, StorageError, UnfitValue
@@ -109,6 +109,7 @@ class Database:
             max_overflow=0,
             isolation_level="READ COMMITTED",
             hide_parameters=True,  # here and everywhere: an error's text may come to the log
+            connect_args=PATIENCE,
         )
         readers = create_engine(
             url,
@@ -116,6 +117,7 @@ class Database:
             max_overflow=0,
             isolation_level="REPEATABLE READ",
             hide_parameters=True,
+            connect_args=PATIENCE,
             execution_options={"postgresql_readonly": True},
         )
         plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
@@ -156,10 +158,14 @@ class Database:
         return await loop.run_in_executor(self._threads, partial(self._read, work))
 
     async def close(self) -> None:
-        """Let what is under way finish, then close every connection."""
-        await self._door.close()
+        """Let what is under way finish, then close every connection.
+
+        The writer comes last: on SQLite the last to leave brings the log into the file, and those
+        who only read cannot.
+        """
         await asyncio.to_thread(self._threads.shutdown)
         self._readers.dispose()
+        await self._door.close()
 
     def _read(self, work: Callable[[Session], T]) -> T:
         try:

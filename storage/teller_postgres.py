@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 
 import psycopg
 
+from storage.addresses import PATIENCE
 from storage.batches import Batches, Done
 from storage.books import (
     EndHold,
@@ -38,6 +39,7 @@ LANES: Final = 2
 LOCK_TIMEOUT_MS: Final = 2_000
 """How long a wallet that somebody else has locked is waited for: units of work are far shorter."""
 
+_LOCK_TIMEOUT: Final = f"SET lock_timeout = {LOCK_TIMEOUT_MS}"
 _BATCH: Final = (
     "SELECT position, outcome, hold_id, public_id, run_id, state, amount, captured, shortfall,"
     " at_version, available, cap, spent, resets_at FROM ledger_batch(%s::text[])"
@@ -148,9 +150,9 @@ class _Lane:
 
     def _connected(self) -> "psycopg.Connection[tuple[Any, ...]]":
         if self._connection is None:
-            self._connection = psycopg.connect(
-                self._address, autocommit=True, options=f"-c lock_timeout={LOCK_TIMEOUT_MS}"
-            )
+            connection = psycopg.connect(self._address, autocommit=True, **PATIENCE)
+            connection.execute(_LOCK_TIMEOUT)
+            self._connection = connection
         return self._connection
 
     def _disconnect(self) -> None:

@@ -28,8 +28,8 @@ class Sizes:
 SMALLEST: Final = Sizes(
     rounds=1,
     turn_s=0.05,
-    callers=4,
-    few_callers=2,
+    callers=1,  # the default pattern lets others wait for five seconds
+    few_callers=1,
     wallets=3,
     histories=(20, 60),
     audited=(20, 60),

@@ -5,18 +5,14 @@ asked by the ledger alone, in the step that sets them aside, because a check who
 later lets concurrent calls all pass. Each verb exists twice: on its own, served together with
 other callers' (`storage.teller`), and with `_in` for callers who have more to write in the same
 unit of work.
-
-It is longer than most modules, because a tab is one story, from being refused to being replayed,
-and half of it could not be read without the other.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -30,6 +26,16 @@ from host.errors import (
     UnknownOffering,
 )
 from host.metering.admission import Admitted, Asked, Refused, admit
+from host.metering.tabs import (
+    MeteredWork,
+    Opening,
+    ReplayedTab,
+    Tab,
+    free_end,
+    free_tab,
+    opened_tab,
+    replayed_tab,
+)
 from storage.books import (
     EndHold,
     HoldAnswer,
@@ -49,7 +55,6 @@ from storage.errors import LedgerBroken, LedgerBusy, LedgerDown, StorageError
 from storage.holds import hold_of_key
 from storage.ids import new_id
 from storage.models.catalogue import OfferingState
-from storage.models.money import Operation
 from storage.moments import SECOND, Micros
 from storage.subscriptions import AdmissionFacts, admission_facts
 
@@ -60,70 +65,7 @@ END_PAUSES_S: Final = (0.1, 0.5, 2.0)
 END_EVERY_S: Final = 5.0
 """How often a charge is tried after those, until the hold has expired."""
 
-
-class _AgainAndAgain:
-    """The pauses between tries to charge: without end."""
-
-    def __iter__(self) -> Iterator[float]:
-        return chain(END_PAUSES_S, repeat(END_EVERY_S))
-
-
-_AGAIN_AND_AGAIN: Final = _AgainAndAgain()
-
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeteredWork:
-    """One message or call that wants to begin."""
-
-    account_id: int
-    offering: OfferingCard
-    operation: Operation
-    key: str
-    """The message's id, or the caller's idempotency key."""
-    fingerprint: bytes
-    """Over what the caller sent; see `fingerprint`."""
-    price: MilliCredits
-    """The most it may cost."""
-    run_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tab:
-    """The work may begin; what it may cost is set aside. End it once: capture or release."""
-
-    receipt_id: str
-    wallet_id: int | None
-    hold_id: int | None
-    """None for the owner's own work, which is free and leaves no receipt."""
-    amount: MilliCredits
-    available: MilliCredits
-    """What is left to spend on this offering while the hold is open."""
-    plan_ids: tuple[int, ...]
-    included_until: Micros | None
-    """The end of the time plan that includes it."""
-
-    @property
-    def is_free(self) -> bool:
-        """Whether this is the owner's own work: nothing held, nothing recorded."""
-        return self.hold_id is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayedTab:
-    """The same key was used before for the same thing. Never permission to do the work again."""
-
-    receipt_id: str
-    run_id: str | None
-    state: HoldState
-    amount: MilliCredits
-    captured: MilliCredits
-    available: MilliCredits
-    included_until: Micros | None
-
-
-Opening: TypeAlias = Tab | ReplayedTab
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,16 +126,16 @@ class Meter:
         async def capture() -> HoldEnded:
             end = self._end(tab)
             if end is None:
-                return _free_end(tab, HoldState.CAPTURED)
+                return free_end(tab, HoldState.CAPTURED)
             return _noted(await self._database.teller.capture(end, used))
 
-        return await self._said(self._try(capture, _AGAIN_AND_AGAIN))
+        return await self._said(self._try(capture, _without_end()))
 
     def capture_in(self, unit: Unit, tab: Tab, used: MilliCredits) -> HoldEnded:
         """The same inside a unit of work."""
         end = self._end(tab)
         if end is None:
-            return _free_end(tab, HoldState.CAPTURED)
+            return free_end(tab, HoldState.CAPTURED)
         return _noted(unit.books.capture(end, used))
 
     async def release(self, tab: Tab) -> HoldEnded:
@@ -207,7 +149,7 @@ class Meter:
         async def release() -> HoldEnded:
             end = self._end(tab)
             if end is None:
-                return _free_end(tab, HoldState.RELEASED)
+                return free_end(tab, HoldState.RELEASED)
             return await self._database.teller.release(end)
 
         # Not for long, since nobody loses by it: the sweeper gives the credits back too.
@@ -216,7 +158,7 @@ class Meter:
     def release_in(self, unit: Unit, tab: Tab) -> HoldEnded:
         """The same inside a unit of work."""
         end = self._end(tab)
-        return _free_end(tab, HoldState.RELEASED) if end is None else unit.books.release(end)
+        return free_end(tab, HoldState.RELEASED) if end is None else unit.books.release(end)
 
     async def renew(self, tab: Tab) -> bool:
         """Move the deadline of long work. False when the hold has ended meanwhile."""
@@ -245,7 +187,7 @@ class Meter:
             LedgerBusy, LedgerDown: no answer by the hold's time; from now on nobody may charge.
             Exception: it cannot be written like this, and was not tried again.
         """
-        return await self._try(lambda: self._database.run(work, must_land=True), _AGAIN_AND_AGAIN)
+        return await self._try(lambda: self._database.run(work, must_land=True), _without_end())
 
     def _decide(self, session: Snapshot, work: MeteredWork) -> Opening | _Wanted:
         """What to hold; or the tab that needs no hold, or had one before."""
@@ -257,7 +199,7 @@ class Meter:
         if isinstance(admission, Refused):
             return self._replay_or_raise(session, work, facts, admission)
         if admission.is_free:
-            return _free_tab()
+            return free_tab()
         assert facts.wallet_id is not None, "whoever got a plan has a wallet"
         return _Wanted(self._hold(work, facts.wallet_id, admission, now), admission)
 
@@ -270,7 +212,7 @@ class Meter:
                 session, facts.wallet_id, work.operation, work.key, work.fingerprint
             )
             if isinstance(before, HoldReplayed):
-                return _replayed(before, included_until=None)
+                return replayed_tab(before, included_until=None)
             if isinstance(before, HoldConflict):
                 raise _used_before()
         raise refused.error
@@ -311,9 +253,9 @@ class Meter:
         """The tab that the ledger's answer makes, or its refusal in words."""
         match answer:
             case HoldOpened():
-                return _tab(answer, wanted.hold.wallet_id, wanted.admitted)
+                return opened_tab(answer, wanted.hold.wallet_id, wanted.admitted)
             case HoldReplayed():
-                return _replayed(answer, included_until=wanted.admitted.included_until)
+                return replayed_tab(answer, included_until=wanted.admitted.included_until)
             case HoldConflict():
                 raise _used_before()
             case Insufficient():
@@ -377,18 +319,9 @@ class Meter:
         return await write()
 
 
-def fingerprint(*parts: str | bytes) -> bytes:
-    """16 bytes over what a caller sent: offering, method and path or thread, the body.
-
-    Nothing that we computed belongs in it: a price that changed between two tries must not turn a
-    retry into a conflict.
-    """
-    digest = hashlib.sha256()
-    for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
-        digest.update(len(raw).to_bytes(8, "big"))  # so that "ab","c" differs from "a","bc"
-        digest.update(raw)
-    return digest.digest()[:16]
+def _without_end() -> Iterator[float]:
+    """The pauses between tries to charge."""
+    return chain(END_PAUSES_S, repeat(END_EVERY_S))
 
 
 def _noted(ended: HoldEnded) -> HoldEnded:
@@ -398,54 +331,7 @@ def _noted(ended: HoldEnded) -> HoldEnded:
     return ended
 
 
-def _tab(opened: HoldOpened, wallet_id: int, admitted: Admitted) -> Tab:
-    return Tab(
-        receipt_id=opened.public_id,
-        wallet_id=wallet_id,
-        hold_id=opened.hold_id,
-        amount=admitted.amount,
-        available=opened.available,
-        plan_ids=admitted.plan_ids,
-        included_until=admitted.included_until,
-    )
-
-
-def _replayed(before: HoldReplayed, *, included_until: Micros | None) -> ReplayedTab:
-    return ReplayedTab(
-        receipt_id=before.public_id,
-        run_id=before.run_id,
-        state=before.state,
-        amount=before.amount,
-        captured=before.captured,
-        available=before.available,
-        included_until=included_until,
-    )
-
-
 def _used_before() -> IdempotencyConflict:
     return IdempotencyConflict(
         "This idempotency key was used before for something else; use a new one."
-    )
-
-
-def _free_tab() -> Tab:
-    return Tab(
-        receipt_id=new_id(),
-        wallet_id=None,
-        hold_id=None,
-        amount=MilliCredits(0),
-        available=MilliCredits(0),
-        plan_ids=(),
-        included_until=None,
-    )
-
-
-def _free_end(tab: Tab, state: HoldState) -> HoldEnded:
-    return HoldEnded(
-        public_id=tab.receipt_id,
-        state=state,
-        captured=MilliCredits(0),
-        shortfall=MilliCredits(0),
-        version=0,
-        available=MilliCredits(0),
     )

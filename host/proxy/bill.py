@@ -12,7 +12,8 @@ from typing import Final, TypeAlias
 import structlog
 
 from host.errors import LedgerUnavailable
-from host.metering.meter import Meter, Tab
+from host.metering.meter import Meter
+from host.metering.tabs import Tab
 from host.proxy.answers import Charge
 from storage.books import HoldEnded
 from storage.credits import HoldClosedError

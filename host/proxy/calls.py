@@ -30,7 +30,8 @@ from host.errors import (
     RateLimited,
     UpstreamFailed,
 )
-from host.metering.meter import Meter, MeteredWork, ReplayedTab, Tab, fingerprint
+from host.metering.meter import Meter
+from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
 from host.proxy.bill import Bill, Ending
 from host.proxy.destination import parse_origin
 from host.proxy.forwarding import ANSWER_S, Forwarder, Incoming, Outgoing

@@ -16,7 +16,8 @@ from host.errors import (
     UnknownThread,
 )
 from host.metering.admission import suspended
-from host.metering.meter import Meter, MeteredWork, ReplayedTab, Tab, fingerprint
+from host.metering.meter import Meter
+from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
 from host.redaction import redact
 from host.runs.answers import Question
 from storage import conversations as saved

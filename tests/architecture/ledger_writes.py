@@ -1,6 +1,6 @@
 """Finds code that writes, or could write, the ledger's tables: by its syntax, without running it.
 
-Two places may write them, `storage/books_*.py` and the migrations, and neither is looked at here.
+Two places may write them, the books in `storage` and the migrations; neither is looked at here.
 Elsewhere in `storage` the tables are read; outside `storage` even their classes are unknown. What
 no syntax shows, such as a row that is changed under another name and flushed, is stopped at run
 time by `storage.models.money`.

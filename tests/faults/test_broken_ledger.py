@@ -14,7 +14,8 @@ from sqlalchemy import text
 from host.api.health import health_router
 from host.config import Settings
 from host.errors import LedgerUnavailable
-from host.metering.meter import Meter, Tab
+from host.metering.meter import Meter
+from host.metering.tabs import Tab
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import Outcome
 from host.vault.envelope import MasterKey

@@ -12,7 +12,8 @@ import pytest
 from starlette.types import Message
 from typing_extensions import override
 
-from host.metering.meter import Meter, Tab
+from host.metering.meter import Meter
+from host.metering.tabs import Tab
 from host.proxy.gateway import Gateway
 from storage.books import HoldEnded
 from storage.credits import MilliCredits

@@ -48,6 +48,7 @@ async def test_a_call_is_answered_and_charged_under_a_receipt(each_world: World)
     assert answer.headers["farebox-credits-charged"] == "1"
     assert answer.headers["farebox-credits-remaining"] == "99"
     receipt = answer.headers["farebox-receipt"]
+    await settled(world)
     signed = await world.sign_in(world.subscriber)
     found = (await world.client.get(f"/api/v1/receipts/{receipt}", headers=signed)).json()
     assert (found["charged"], found["state"], found["offering"]) == (1, "captured", "songs")
@@ -207,6 +208,7 @@ async def test_under_a_time_plan_a_call_is_recorded_and_free(each_world: World) 
     await world.buy("week")
     answer = await world.client.get("/s/mirror/status/200", headers=await world.bearer("mirror"))
     assert answer.headers["farebox-credits-charged"] == "0"
+    await settled(world)
     signed = await world.sign_in(world.subscriber)
     receipt = answer.headers["farebox-receipt"]
     found = (await world.client.get(f"/api/v1/receipts/{receipt}", headers=signed)).json()

@@ -19,8 +19,9 @@ from host.errors import (
     PlanEnded,
     UnknownOffering,
 )
-from host.metering.meter import Meter, MeteredWork, ReplayedTab, Tab, fingerprint
+from host.metering.meter import Meter
 from host.metering.sweeper import LEASE, Sweeper
+from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
 from storage import leases, ledger
 from storage.accounts import set_state
 from storage.cards import OfferingCard

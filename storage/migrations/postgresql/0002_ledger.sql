@@ -109,8 +109,9 @@ DECLARE
   w wallet;
   h hold;
 BEGIN
-  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  SELECT * INTO w FROM wallet x WHERE x.id = p_wallet FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
+  w.last_at := GREATEST(w.last_at, p_now);
   at_version := w.version;
   available := ledger_spendable(p_wallet, p_plans, w.last_at);
   SELECT * INTO h FROM hold x
@@ -238,8 +239,9 @@ CREATE FUNCTION ledger_end(
 ) LANGUAGE plpgsql AS $$
 DECLARE w wallet; h hold;
 BEGIN
-  SELECT * INTO w FROM ledger_locked_wallet(p_wallet, p_now);
+  SELECT * INTO w FROM wallet x WHERE x.id = p_wallet FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
+  w.last_at := GREATEST(w.last_at, p_now);
   SELECT * INTO h FROM hold x WHERE x.id = p_hold AND x.wallet_id = p_wallet;
   IF NOT FOUND THEN RETURN; END IF;
   outcome := 'ended';
