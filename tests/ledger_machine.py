@@ -86,15 +86,17 @@ class LedgerMachine(ComparedBooks):
     @rule(
         some=st.lists(st.tuples(PRICES, LASTS), min_size=1, max_size=3),
         covered=COVERED,
-        is_swept=st.sampled_from([False, False, True]),
+        then=st.sampled_from(["nothing", "nothing", "sweep", "sweep", "renew"]),
     )
     def open_holds(
-        self, *, some: list[tuple[int, int]], covered: tuple[int, ...], is_swept: bool
+        self, *, some: list[tuple[int, int]], covered: tuple[int, ...], then: str
     ) -> None:
         for amount, lasts in some:
             self.open_hold(amount=amount, covered=covered, lasts=lasts)
-        if is_swept:
+        if then == "sweep":
             self.sweep(1)
+        elif then == "renew" and self.model.holds:
+            self.renew(1, -MINUTE)
 
     def open_hold(
         self, *, amount: int, covered: tuple[int, ...] = (0, 1), lasts: int = MINUTE
