@@ -53,6 +53,10 @@ class Desk:
         self.shop = shop
         self.plans = (shop.plan, other)
 
+    def using(self, open_books: OpenBooks) -> "Desk":
+        """The same desk with other books."""
+        return Desk(self._connection, open_books, self.shop, self.plans[1])
+
     @property
     def is_postgresql(self) -> bool:
         return isinstance(self._connection, psycopg.Connection)

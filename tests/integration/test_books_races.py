@@ -2,16 +2,33 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
-from storage.books import HoldAnswer, HoldEnded, HoldOpened, HoldReplayed, Insufficient, Swept
+from host.catalogue.registering import By
+from host.catalogue.subscribing import SubscribeRequest, subscribe
+from storage.books import (
+    HoldAnswer,
+    HoldEnded,
+    HoldOpened,
+    HoldReplayed,
+    Insufficient,
+    NotRefundable,
+    RefundAnswer,
+    RefundCharge,
+    Refunded,
+    Swept,
+)
 from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Database, Unit
+from storage.ledger import balances
+from storage.models.accounts import Role
+from storage.models.money import GrantSource
 from storage.moments import MINUTE, Micros
-from tests.builders import Shop, add_shop, grant_of, hold_of
+from tests.builders import Shop, add_account, add_plan, add_shop, grant_of, hold_of
 from tests.fakes.clock import START
-from tests.integration.test_books_holds import ending
+from tests.integration.test_books_holds import ending, opened
 
 CALLERS = 20
 
@@ -162,3 +179,131 @@ async def test_a_failing_unit_does_not_touch_its_neighbours(database: Database) 
     )
     assert all(isinstance(answer, HoldOpened) for answer in answers)
     assert left == 75_000
+
+
+async def test_the_same_key_fifty_times_opens_one_hold_and_charges_once(
+    database: Database,
+) -> None:
+    shop = await shop_with(database, 100_000)
+
+    def message(unit: Unit) -> type[HoldAnswer]:
+        answer = unit.books.open_hold(hold_of(shop, 5_000, key="message-1"))
+        if isinstance(answer, HoldOpened):
+            unit.books.capture(ending(shop, answer.hold_id), MilliCredits(5_000))
+        return type(answer)
+
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*(database.run(message) for _ in range(50)))
+
+    assert Counter(answers) == {HoldOpened: 1, HoldReplayed: 49}
+    assert await left_of(database, shop) == 95_000
+
+
+async def charged(database: Database, shop: Shop, amount: int) -> int:
+    def message(unit: Unit) -> int:
+        hold = unit.books.open_hold(hold_of(shop, amount))
+        assert isinstance(hold, HoldOpened)
+        unit.books.capture(ending(shop, hold.hold_id), MilliCredits(amount))
+        return hold.hold_id
+
+    return await database.run(message)
+
+
+async def refunded_at_once(
+    database: Database, shop: Shop, hold_id: int, amount: int, keys: list[str]
+) -> list[RefundAnswer]:
+    requests = [
+        RefundCharge(
+            wallet_id=shop.wallet_id,
+            hold_id=hold_id,
+            key=key,
+            amount=MilliCredits(amount),
+            now=START,
+        )
+        for key in keys
+    ]
+    async with asyncio.timeout(20):
+        return await asyncio.gather(
+            *(
+                database.run(lambda unit, request=request: unit.books.refund(request))  # type: ignore[misc]
+                for request in requests
+            )
+        )
+
+
+async def test_refunds_at_once_give_back_no_more_than_the_charge(database: Database) -> None:
+    shop = await shop_with(database, 20_000)
+    hold_id = await charged(database, shop, 10_000)
+
+    keys = [f"refund-{number}" for number in range(CALLERS)]
+    answers = await refunded_at_once(database, shop, hold_id, 3_000, keys)
+
+    assert Counter(type(answer) for answer in answers) == {Refunded: 3, NotRefundable: 17}
+    assert await left_of(database, shop) == 19_000
+
+
+async def test_the_same_refund_at_once_gives_back_once(database: Database) -> None:
+    shop = await shop_with(database, 20_000)
+    hold_id = await charged(database, shop, 10_000)
+
+    answers = await refunded_at_once(database, shop, hold_id, 1_000, ["refund-1"] * CALLERS)
+
+    assert sum(isinstance(answer, Refunded) and answer.is_new for answer in answers) == 1
+    assert len({answer.version for answer in answers}) == 1
+    assert await left_of(database, shop) == 11_000
+
+
+async def test_a_trial_that_is_taken_twenty_times_at_once_gives_once(database: Database) -> None:
+    def work(unit: Unit) -> int:
+        builder, subscriber = add_account(unit.session, Role.BUILDER), add_account(unit.session)
+        add_plan(unit.session, builder, slug="trial", gives=20_000, price_minor=0, is_trial=True)
+        return subscriber
+
+    subscriber = await database.run(work)
+    request = SubscribeRequest(
+        account_id=subscriber, plan_slug="trial", source=GrantSource.TRIAL, source_ref=""
+    )
+
+    async with asyncio.timeout(20):
+        taken = await asyncio.gather(
+            *(
+                database.run(lambda unit: subscribe(unit, By(subscriber, START), request))
+                for _ in range(CALLERS)
+            )
+        )
+
+    told = await database.read(lambda session: balances(session, subscriber, START))
+    assert [one.is_new for one in taken].count(True) == 1
+    assert [line.available for line in told] == [20_000]
+
+
+async def test_a_capture_and_a_sweep_at_once_charge_fully_or_not_at_all(
+    database: Database,
+) -> None:
+    shop = await shop_with(database, 50_000)
+    due = Micros(START + MINUTE)
+    requests = [hold_of(shop, 5_000, expires_at=due) for _ in range(10)]
+    holds = [(await opened(database, request)).hold_id for request in requests]
+
+    def capture(hold_id: int) -> Callable[[Unit], HoldEnded]:
+        end = ending(shop, hold_id, due)
+        return lambda unit: unit.books.capture(end, MilliCredits(5_000))
+
+    async with asyncio.timeout(20):
+        sweeping = [
+            asyncio.ensure_future(database.run(lambda unit: unit.books.sweep(due)))
+            for _ in range(2)
+        ]
+        captured = await asyncio.gather(*(database.run(capture(hold)) for hold in holds))
+        await asyncio.gather(*sweeping)
+
+    outcomes = Counter((end.state, end.captured, end.shortfall) for end in captured)
+    paid = outcomes[HoldState.CAPTURED, MilliCredits(5_000), MilliCredits(0)]
+    late = outcomes[HoldState.EXPIRED, MilliCredits(0), MilliCredits(5_000)]
+    assert paid + late == 10
+    assert await left_of(database, shop, due) == 50_000 - 5_000 * paid
+
+
+async def left_of(database: Database, shop: Shop, now: Micros = START) -> int:
+    plans = (shop.plan.plan_id,)
+    return await database.run(lambda unit: unit.books.available(shop.wallet_id, plans, now))
