@@ -23,7 +23,7 @@ SAYS_WHAT_TO_DO: Final = frozenset(
         Reason.UPSTREAM_BUSY,
         Reason.UPSTREAM_REFUSES,
         Reason.CONTEXT_TOO_LONG,
-        Reason.UNSETTLED,
+        Reason.UNDECIDED,
     }
 )
 """How a run ended where the sentence needs no advice, or has it already."""
@@ -81,7 +81,7 @@ def _charge_line(outcome: Outcome) -> str:
     if outcome.reason is None:
         return outcome.sentence
     left = None if outcome.included_until is not None else outcome.available
-    if outcome.reason is Reason.UNSETTLED:
+    if outcome.reason is Reason.UNDECIDED:
         return outcome.sentence
     if not _has_answer(outcome):  # the bubble has said why
         return _with_rest("0 credits", left)

@@ -21,12 +21,12 @@ FareboxError
 ├── SecretUnreadable (host.vault.envelope)     500
 ├── WebsocketUnsupported                       501
 ├── UpstreamFailed                             502
-├── LedgerUnavailable, ChargeUnsettled         503
+├── LedgerUnavailable, ChargeUndecided         503
 └── UpstreamTimeout                            504
 
 What is not named here is a 500 of ours. No status stands outside this tree and the places that
 render it. `detail` stands alone: some clients show nothing else. A refusal charges nothing, but
-for `ChargeUnsettled`: there it is not known yet.
+for `ChargeUndecided`: there it is not known yet.
 """
 
 from collections.abc import Mapping
@@ -273,10 +273,10 @@ class LedgerUnavailable(FareboxError):
         )
 
 
-class ChargeUnsettled(FareboxError):
+class ChargeUndecided(FareboxError):
     """The work was begun, and its end could not be written down: what it cost is not known yet."""
 
-    status, code, title = 503, "charge_unsettled", "Not settled yet"
+    status, code, title = 503, "charge_undecided", "Not decided yet"
 
 
 class UpstreamTimeout(FareboxError):

@@ -6,7 +6,8 @@ verbs out; `storage.credits` says what may happen to a hold and to a grant. Expe
 values.
 
 Every change of a wallet advances its `version`, and every answer carries one: of what changed, the
-version it was given, also when it is asked again; of a refusal, the version it was true at.
+version it was given, also when it is asked again; of a refusal, the version it was true at. Two
+have none: what is `available` is no event, and a sweep goes over many wallets.
 """
 
 from dataclasses import dataclass
@@ -202,7 +203,7 @@ class RevokeGrant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GrantStanding:
+class GrantAnswer:
     """How a grant stands after it was revoked, frozen or unfrozen."""
 
     grant_id: int
@@ -269,18 +270,18 @@ class Books(Protocol):
         """
         ...
 
-    def revoke(self, request: RevokeGrant) -> GrantStanding:
+    def revoke(self, request: RevokeGrant) -> GrantAnswer:
         """Take back what is unspent. What is held comes back only when its hold ends.
 
         Spent credits stay spent, and no wallet owes anything.
         """
         ...
 
-    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantAnswer:
         """Let nothing more be held of a grant, while its order is disputed. Open holds go on."""
         ...
 
-    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantAnswer:
         """Let a frozen grant be spent again."""
         ...
 

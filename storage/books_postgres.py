@@ -13,9 +13,9 @@ from psycopg import errors
 
 from storage.books import (
     EndHold,
+    GrantAnswer,
     GrantCredits,
     Granted,
-    GrantStanding,
     HoldAnswer,
     HoldConflict,
     HoldEnded,
@@ -133,7 +133,7 @@ class PostgresBooks:
             refund_id=refund_id, amount=amount, is_new=outcome == "refunded", version=version
         )
 
-    def revoke(self, request: RevokeGrant) -> GrantStanding:
+    def revoke(self, request: RevokeGrant) -> GrantAnswer:
         """Take back what is unspent of a grant."""
         return self._standing(
             request.grant_id,
@@ -141,11 +141,11 @@ class PostgresBooks:
             *(request.wallet_id, request.grant_id, request.target, request.now),
         )
 
-    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantAnswer:
         """Let nothing more be held of a grant."""
         return self._set_frozen(wallet_id, grant_id, GrantEvent.FREEZE, now)
 
-    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantAnswer:
         """Let a frozen grant be spent again."""
         return self._set_frozen(wallet_id, grant_id, GrantEvent.UNFREEZE, now)
 
@@ -174,7 +174,7 @@ class PostgresBooks:
 
     def _set_frozen(
         self, wallet_id: int, grant_id: int, event: GrantEvent, now: Micros
-    ) -> GrantStanding:
+    ) -> GrantAnswer:
         before = next(state for state in GrantState if grant_after(state, event) is not state)
         after = grant_after(before, event)
         return self._standing(
@@ -183,9 +183,9 @@ class PostgresBooks:
             *(wallet_id, grant_id, event.value, before.value, after.value, now),
         )
 
-    def _standing(self, grant_id: int, statement: str, *values: object) -> GrantStanding:
+    def _standing(self, grant_id: int, statement: str, *values: object) -> GrantAnswer:
         state, taken, revoked, version = self._call(statement, *values)
-        return GrantStanding(
+        return GrantAnswer(
             grant_id=grant_id,
             state=GrantState(state),
             taken=MilliCredits(taken),
@@ -241,7 +241,7 @@ def hold_ended(row: tuple[Any, ...], event: HoldEvent) -> HoldEnded:
     """
     outcome, public_id, state, captured, shortfall, version, available = row
     if outcome == "closed":
-        raise HoldClosedError(HoldState(state), event)
+        raise HoldClosedError(HoldState(state), event, version=version)
     return HoldEnded(
         public_id=public_id,
         state=HoldState(state),

@@ -18,9 +18,9 @@ from uuid import UUID
 from storage import corrections_sqlite as corrections
 from storage.books import (
     EndHold,
+    GrantAnswer,
     GrantCredits,
     Granted,
-    GrantStanding,
     HoldAnswer,
     HoldConflict,
     HoldEnded,
@@ -247,17 +247,17 @@ class SqliteBooks:
         """Give back part or all of a charge."""
         return corrections.refund(self._wallets, request)
 
-    def revoke(self, request: RevokeGrant) -> GrantStanding:
+    def revoke(self, request: RevokeGrant) -> GrantAnswer:
         """Take back what is unspent of a grant."""
         return corrections.revoke(self._wallets, request)
 
-    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+    def freeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantAnswer:
         """Let nothing more be held of a grant."""
         return corrections.set_frozen(
             self._wallets, GrantEvent.FREEZE, wallet_id=wallet_id, grant_id=grant_id, now=now
         )
 
-    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantStanding:
+    def unfreeze(self, *, wallet_id: int, grant_id: int, now: Micros) -> GrantAnswer:
         """Let a frozen grant be spent again."""
         return corrections.set_frozen(
             self._wallets, GrantEvent.UNFREEZE, wallet_id=wallet_id, grant_id=grant_id, now=now
@@ -298,7 +298,7 @@ class SqliteBooks:
         elif hold.state == HoldState.EXPIRED:
             hold = self._note_late_use(hold, used)
         else:
-            _check_same_end(hold, event, used)
+            _check_same_end(wallet, hold, event, used)
         balance = self._balance(wallet, request.plan_ids)
         if is_first and hold.captured:
             self._tell_if_low(wallet, hold, request.plan_ids, balance)
@@ -461,9 +461,9 @@ def _again(
     )
 
 
-def _check_same_end(hold: _Hold, event: HoldEvent, used: int) -> None:
+def _check_same_end(wallet: WalletRow, hold: _Hold, event: HoldEvent, used: int) -> None:
     """A retry after a lost answer is welcome, a different end is not."""
     state = HoldState(hold.state)
     same = next_state(HoldState.OPEN, event) is state
     if not same or hold.captured + hold.shortfall != used:
-        raise HoldClosedError(state, event)
+        raise HoldClosedError(state, event, version=wallet.version)

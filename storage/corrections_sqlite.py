@@ -7,7 +7,7 @@ mistake is taken back by a new entry. `storage.books_sqlite` has the verbs of ev
 from typing import Any, Final
 
 from storage.books import (
-    GrantStanding,
+    GrantAnswer,
     NotRefundable,
     RefundAnswer,
     RefundCharge,
@@ -82,7 +82,7 @@ def refund(wallets: SqliteWallets, request: RefundCharge) -> RefundAnswer:
     )
 
 
-def revoke(wallets: SqliteWallets, request: RevokeGrant) -> GrantStanding:
+def revoke(wallets: SqliteWallets, request: RevokeGrant) -> GrantAnswer:
     """Take back what is unspent, until the target is reached."""
     wallet = wallets.wallet(request.wallet_id, request.now)
     grant_id, amount, remaining, revoked, state = _grant(wallets, wallet, request.grant_id)
@@ -96,7 +96,7 @@ def revoke(wallets: SqliteWallets, request: RevokeGrant) -> GrantStanding:
     if taken > 0 or after != state:
         wallets.do(_REVOKE, taken, after, grant_id)
         wallets.save(wallet)
-    return GrantStanding(
+    return GrantAnswer(
         grant_id=grant_id,
         state=after,
         taken=MilliCredits(taken),
@@ -107,7 +107,7 @@ def revoke(wallets: SqliteWallets, request: RevokeGrant) -> GrantStanding:
 
 def set_frozen(
     wallets: SqliteWallets, event: GrantEvent, *, wallet_id: int, grant_id: int, now: Micros
-) -> GrantStanding:
+) -> GrantAnswer:
     """Freeze or unfreeze a grant; nothing happens to one that has ended."""
     wallet = wallets.wallet(wallet_id, now)
     _, _, _, revoked, state = _grant(wallets, wallet, grant_id)
@@ -116,7 +116,7 @@ def set_frozen(
         wallets.do(_SET_STATE, after, grant_id)
         wallets.change(wallet, WalletChangeKind(event), grant_id=grant_id)
         wallets.save(wallet)
-    return GrantStanding(
+    return GrantAnswer(
         grant_id=grant_id,
         state=after,
         taken=MilliCredits(0),

@@ -188,9 +188,10 @@ HOLD_TRANSITIONS: Final[Mapping[tuple[HoldState, HoldEvent], HoldState]] = {
 class HoldClosedError(Exception):
     """The hold has already ended in another way."""
 
-    def __init__(self, state: HoldState, event: HoldEvent) -> None:
+    def __init__(self, state: HoldState, event: HoldEvent, *, version: int | None = None) -> None:
+        """`version`: the wallet's, where one was asked."""
         super().__init__(f"a hold that is {state} cannot {event}")
-        self.state, self.event = state, event
+        self.state, self.event, self.version = state, event, version
 
 
 def next_state(state: HoldState, event: HoldEvent) -> HoldState:

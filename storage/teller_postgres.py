@@ -33,7 +33,7 @@ from storage.books import (
 )
 from storage.books_postgres import hold_answer, hold_ended, refuse
 from storage.credits import HoldClosedError, HoldEvent, HoldState, MilliCredits, next_state
-from storage.errors import LedgerDown, StorageError
+from storage.errors import LedgerBusy, LedgerDown
 
 LANES: Final = 2
 LOCK_TIMEOUT_MS: Final = 2_000
@@ -110,24 +110,23 @@ class _Lane:
         """Send what is queued, then close the connection."""
         await self.batches.close(self._disconnect)
 
-    def _send(self, batch: Sequence[_Sent]) -> list[Done]:
-        """In the lane's thread: all in one call, or each in its own if one of them spoils it."""
-        try:
-            return self._surely(batch)
-        except StorageError as error:
-            if len(batch) == 1 or isinstance(error, LedgerDown):
-                return [Done(error=error)] * len(batch)
-        except Exception as error:  # noqa: BLE001 - a fault of ours: the lane goes on without it
-            if len(batch) == 1:
-                return [Done(error=error)]
-        return [done for sent in batch for done in self._send([sent])]
+    def _send(self, batch: Sequence[_Sent], *, was_sent: bool = False) -> list[Done]:
+        """In the lane's thread: all in one call, or each in its own if one of them spoils it.
 
-    def _surely(self, batch: Sequence[_Sent]) -> list[Done]:
-        """One round trip, and another where the first was never answered."""
+        `was_sent`: an earlier call was never answered, so any of it may have been written.
+        """
         try:
-            return self._call(batch)
-        except LedgerDown:
             dones = self._call(batch)
+        except LedgerDown as error:
+            return (
+                [Done(error=error)] * len(batch) if was_sent else self._send(batch, was_sent=True)
+            )
+        except Exception as error:  # noqa: BLE001 - of this call nothing was written, whoever's fault
+            if len(batch) == 1:
+                return [Done(error=_unsure(error) if was_sent else error)]
+            return [done for sent in batch for done in self._send([sent], was_sent=was_sent)]
+        if not was_sent:
+            return dones
         return [_own(sent.verb, done) for sent, done in zip(batch, dones, strict=True)]
 
     def _call(self, batch: Sequence[_Sent]) -> list[Done]:
@@ -192,6 +191,11 @@ def _end_item(end: _End) -> str:
             "amount": end.used,
         }
     )
+
+
+def _unsure(error: Exception) -> Exception:
+    """What an error means when an earlier call may have landed: "busy" promises that none has."""
+    return LedgerDown(type(error).__name__) if isinstance(error, LedgerBusy) else error
 
 
 def _own(verb: _Verb, done: Done) -> Done:

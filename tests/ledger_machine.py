@@ -351,7 +351,7 @@ def _outcome(work: Callable[[], object]) -> object:
     try:
         return work()
     except HoldClosedError as error:
-        return str(error)
+        return str(error), error.version
 
 
 def run_examples(desk: Desk, examples: int) -> int:

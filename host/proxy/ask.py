@@ -140,7 +140,7 @@ def _error(answer: LiveAnswer, outcome: Outcome) -> FareboxError | None:
     """The refusal in place of an answer; None where there is one, whole or stopped."""
     error = outcome.error()
     if error is not None:
-        if outcome.reason is not Reason.UNSETTLED:
+        if outcome.reason is not Reason.UNDECIDED:
             error.headers["Farebox-Credits-Charged"] = "0"
         error.facts |= {"thread_id": answer.thread_id, "run_id": answer.run_id}
     return error

@@ -251,9 +251,9 @@ class Drive:
         try:
             outcome = await self._means.meter.insist(lambda unit: self._end(unit, now))
         except Exception as error:  # noqa: BLE001 - who waits must be told
-            self._log_fault("run.unsettled", error)
+            self._log_fault("run.undecided", error)
             is_free = self._opened.tab.amount == 0 or _is_released(error)
-            return self._outcome(Reason.INTERRUPTED if is_free else Reason.UNSETTLED, None, now)
+            return self._outcome(Reason.INTERRUPTED if is_free else Reason.UNDECIDED, None, now)
         self.is_settled = True
         self._log_end(outcome)
         return outcome

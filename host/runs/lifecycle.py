@@ -71,5 +71,5 @@ class Reason(StrEnum):
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
     HOLD_EXPIRED = "hold_expired"
-    UNSETTLED = "unsettled"
+    UNDECIDED = "undecided"
     """Its end could not be written down, so nobody knows yet what it cost. Never stored."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from host.errors import ChargeUnsettled, FareboxError, UpstreamFailed, UpstreamTimeout
+from host.errors import ChargeUndecided, FareboxError, UpstreamFailed, UpstreamTimeout
 from host.runs.lifecycle import Reason
 from storage.credits import PER_CREDIT, MilliCredits, format_credits
 from storage.ledger import RefundLine
@@ -33,7 +33,7 @@ SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.STOPPED: "Stopped, not charged",
     Reason.INTERRUPTED: "Not charged: interrupted",
     Reason.HOLD_EXPIRED: "Not charged: the answer came too late to be charged.",
-    Reason.UNSETTLED: "Not settled yet: your receipt will say whether it was charged (id {id}).",
+    Reason.UNDECIDED: "Not decided yet: your receipt will say whether it was charged (id {id}).",
 }
 
 
@@ -72,8 +72,8 @@ class Outcome:
         """The refusal that a program gets instead of an answer; None when there is an answer."""
         if self.is_given:
             return None
-        if self.reason is Reason.UNSETTLED:
-            return ChargeUnsettled(self.sentence, facts={"receipt": self.receipt_id})
+        if self.reason is Reason.UNDECIDED:
+            return ChargeUndecided(self.sentence, facts={"receipt": self.receipt_id})
         if self.reason is Reason.UPSTREAM_TIMEOUT:
             return UpstreamTimeout(self.sentence, facts={"receipt": self.receipt_id})
         return UpstreamFailed(self.sentence, facts={"receipt": self.receipt_id})

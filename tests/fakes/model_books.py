@@ -7,10 +7,9 @@ down one grant after another, a history is a list, what a day came to is summed 
 
 from dataclasses import dataclass, field
 
-from storage.books import GrantCredits as GrantRequest
 from storage.books import (
+    GrantAnswer,
     Granted,
-    GrantStanding,
     HoldAnswer,
     HoldConflict,
     HoldEnded,
@@ -28,6 +27,7 @@ from storage.books import (
     RevokeGrant,
     Swept,
 )
+from storage.books import GrantCredits as GrantRequest
 from storage.credits import GrantState, HoldClosedError, HoldEvent, HoldState, MilliCredits
 from storage.moments import Micros
 from tests.fakes.model_rows import ModelEntry, ModelGrant, ModelHold, ModelRefund
@@ -126,7 +126,7 @@ class ModelBooks:
         elif hold.state is HoldState.EXPIRED:
             hold.shortfall = hold.shortfall or used
         elif hold.state is not wanted or hold.captured + hold.shortfall != used:
-            raise HoldClosedError(hold.state, event)
+            raise HoldClosedError(hold.state, event, version=self.version)
         assert hold.ended_version is not None
         return HoldEnded(
             public_id=hold.request.public_id,
@@ -176,7 +176,7 @@ class ModelBooks:
             refund_id=refund_id, amount=request.amount, is_new=True, version=self.version
         )
 
-    def revoke(self, grant: ModelGrant, request: RevokeGrant) -> GrantStanding:
+    def revoke(self, grant: ModelGrant, request: RevokeGrant) -> GrantAnswer:
         wanted = request.target - grant.revoked
         taken = min(grant.remaining, wanted) if wanted > 0 else 0
         ends = request.target >= grant.amount and grant.state in ALIVE
@@ -191,14 +191,14 @@ class ModelBooks:
             self._change("revoke", grant.id)
         return self._standing(grant, taken)
 
-    def freeze(self, grant: ModelGrant, now: int) -> GrantStanding:
+    def freeze(self, grant: ModelGrant, now: int) -> GrantAnswer:
         if grant.state == "active":
             self._touch(now)
             grant.state = "frozen"
             self._change("freeze", grant.id)
         return self._standing(grant, 0)
 
-    def unfreeze(self, grant: ModelGrant, now: int) -> GrantStanding:
+    def unfreeze(self, grant: ModelGrant, now: int) -> GrantAnswer:
         if grant.state == "frozen":
             self._touch(now)
             grant.state = "active"
@@ -341,8 +341,8 @@ class ModelBooks:
         """A history never runs backwards."""
         self.last_at = max(self.last_at, now)
 
-    def _standing(self, grant: ModelGrant, taken: int) -> GrantStanding:
-        return GrantStanding(
+    def _standing(self, grant: ModelGrant, taken: int) -> GrantAnswer:
+        return GrantAnswer(
             grant_id=grant.id,
             state=GrantState(grant.state),
             taken=MilliCredits(taken),

@@ -84,7 +84,7 @@ async def test_an_end_that_cannot_be_written_is_told_at_once_and_not_told_to_be_
     hall: Hall, fault: Exception
 ) -> None:
     outcome = await answered_while(hall, fault)
-    assert (outcome.reason, "42" in outcome.text) == (Reason.UNSETTLED, True)
+    assert (outcome.reason, "42" in outcome.text) == (Reason.UNDECIDED, True)
     assert "not charged" not in outcome.sentence.lower()
 
     hall.clock.advance(6 * MINUTE)  # its lease is over, its hold is not
@@ -114,7 +114,7 @@ async def test_what_another_process_has_charged_is_not_told_to_be_free(hall: Hal
     answer.halt(Reason.STOPPED)
     outcome = await answer.outcome()
     gate.open()
-    assert outcome.reason is Reason.UNSETTLED
+    assert outcome.reason is Reason.UNDECIDED
     assert await hall.charges() == [-PRICE]
 
 

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import text
 
 from storage.books import (
+    GrantAnswer,
     Granted,
-    GrantStanding,
     HoldOpened,
     Insufficient,
     NotRefundable,
@@ -50,7 +50,7 @@ async def refunded(
 
 async def revoked(
     database: Database, shop: Shop, grant: Granted, target: int, now: int = START
-) -> GrantStanding:
+) -> GrantAnswer:
     request = RevokeGrant(
         wallet_id=shop.wallet_id,
         grant_id=grant.grant_id,
@@ -67,9 +67,7 @@ async def granted(
     return await database.run(lambda unit: unit.books.grant(request))
 
 
-async def frozen(
-    database: Database, shop: Shop, grant: Granted, now: int = START
-) -> GrantStanding:
+async def frozen(database: Database, shop: Shop, grant: Granted, now: int = START) -> GrantAnswer:
     return await database.run(
         lambda unit: unit.books.freeze(
             wallet_id=shop.wallet_id, grant_id=grant.grant_id, now=Micros(now)
@@ -79,7 +77,7 @@ async def frozen(
 
 async def unfrozen(
     database: Database, shop: Shop, grant: Granted, now: int = START
-) -> GrantStanding:
+) -> GrantAnswer:
     return await database.run(
         lambda unit: unit.books.unfreeze(
             wallet_id=shop.wallet_id, grant_id=grant.grant_id, now=Micros(now)
@@ -274,7 +272,7 @@ async def test_freezing_what_has_ended_and_freezing_twice_change_nothing(
     other = await granted(database, shop, 5_000)
     ended = await revoked(database, shop, one, 5_000)
 
-    assert await frozen(database, shop, one) == GrantStanding(
+    assert await frozen(database, shop, one) == GrantAnswer(
         grant_id=one.grant_id,
         state=GrantState.REVOKED,
         taken=MilliCredits(0),

@@ -324,7 +324,7 @@ async def test_an_end_that_could_not_be_written_in_time_is_written_by_recovery_u
     await fragile.database.refused.wait()
     hall.clock.advance(HOUR)
     outcome = await answer.outcome()
-    assert (outcome.charged, outcome.reason) == (0, Reason.UNSETTLED)
+    assert (outcome.charged, outcome.reason) == (0, Reason.UNDECIDED)
     assert (await hall.run(answer.run_id)).ended_at is None
 
     fragile.database.is_down = False

@@ -21,6 +21,7 @@ from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Database, Unit
 from storage.errors import LedgerBusy, LedgerDown
 from storage.moments import Micros
+from storage.teller_postgres import LANES
 from tests.builders import Shop, add_shop, grant_of, hold_of
 from tests.databases import SERVER
 from tests.fakes.clock import START
@@ -152,27 +153,52 @@ async def test_a_lost_connection_loses_no_verb_and_does_none_twice(
 
 
 @on_postgresql
+@pytest.mark.parametrize(
+    "then", [pytest.param([], id="at once"), pytest.param([LedgerBusy()], id="after a wait")]
+)
 async def test_a_hold_that_landed_unheard_is_opened_when_it_is_sent_again(
-    database: Database,
+    database: Database, then: list[Exception]
 ) -> None:
     """Its receipt id tells: nobody else could have written it."""
     shop = await shop_with(database, 100_000)
-    request = hold_of(shop, 5_000)
-    lane = database._door._teller._lanes[shop.wallet_id % 2]  # type: ignore[attr-defined]
-    real, calls = lane._call, []
+    requests = [hold_of(shop, 5_000), hold_of(shop, 5_000)]
+    lose_answers(database, shop, [LedgerDown("the answer was lost"), *then])
 
-    def unheard(verbs: object) -> object:
-        calls.append(verbs)
-        done = real(verbs)
-        if len(calls) == 1:
-            raise LedgerDown("the answer was lost")
+    answers = await asyncio.gather(*map(database.teller.open_hold, requests))
+
+    assert [type(answer) for answer in answers] == [HoldOpened, HoldOpened]
+    assert {a.public_id for a in answers} == {r.public_id for r in requests}  # type: ignore[union-attr]  # just checked
+    left = await database.run(
+        lambda unit: unit.books.available(shop.wallet_id, (shop.plan.plan_id,), START)
+    )
+    assert left == 90_000
+
+
+@on_postgresql
+async def test_what_may_have_landed_unheard_is_never_called_busy(database: Database) -> None:
+    """Busy promises that nothing was written."""
+    shop = await shop_with(database, 100_000)
+    lose_answers(database, shop, [LedgerDown("the answer was lost"), LedgerBusy()])
+
+    with pytest.raises(LedgerDown):
+        await database.teller.open_hold(hold_of(shop, 5_000))
+
+
+def lose_answers(database: Database, shop: Shop, losses: list[Exception]) -> None:
+    """Let calls of the wallet's lane land, the first at least, and their answers be lost so."""
+    lane = database._door._teller._lanes[shop.wallet_id % LANES]  # type: ignore[attr-defined]  # where the network is
+    real, left = lane._call, list(losses)
+
+    def unheard(batch: object) -> object:
+        loss = left.pop(0) if left else None
+        if isinstance(loss, LedgerBusy):
+            raise loss
+        done = real(batch)
+        if loss is not None:
+            raise loss
         return done
 
     lane._call = unheard
-    answer = await database.teller.open_hold(request)
-
-    assert isinstance(answer, HoldOpened)
-    assert (answer.public_id, answer.available) == (request.public_id, 95_000)
 
 
 @on_postgresql

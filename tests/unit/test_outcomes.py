@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from host.errors import ChargeUnsettled, UpstreamFailed, UpstreamTimeout
+from host.errors import ChargeUndecided, UpstreamFailed, UpstreamTimeout
 from host.proxy.ask import _error
 from host.runs.answers import LiveAnswer, Question
 from host.runs.lifecycle import Reason
@@ -74,7 +74,7 @@ def test_the_sentence_says_what_happened_and_what_it_cost(outcome: Outcome, sent
     assert outcome.sentence == sentence
 
 
-@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.STOPPED, Reason.UNSETTLED}))
+@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.STOPPED, Reason.UNDECIDED}))
 def test_every_answer_that_was_not_delivered_says_first_that_it_was_not_charged(
     reason: Reason,
 ) -> None:
@@ -82,18 +82,18 @@ def test_every_answer_that_was_not_delivered_says_first_that_it_was_not_charged(
 
 
 def test_what_is_not_settled_says_neither_that_it_was_charged_nor_that_it_was_not() -> None:
-    outcome = refused(Reason.UNSETTLED)
+    outcome = refused(Reason.UNDECIDED)
     assert outcome.sentence == (
-        "Not settled yet: your receipt will say whether it was charged (id r-1)."
+        "Not decided yet: your receipt will say whether it was charged (id r-1)."
     )
     error = outcome.error()
-    assert isinstance(error, ChargeUnsettled)
+    assert isinstance(error, ChargeUndecided)
     assert error.facts == {"receipt": "r-1"}
 
 
 @pytest.mark.parametrize(
     ("reason", "headers"),
-    [(Reason.UNSETTLED, {}), (Reason.INTERRUPTED, {"Farebox-Credits-Charged": "0"})],
+    [(Reason.UNDECIDED, {}), (Reason.INTERRUPTED, {"Farebox-Credits-Charged": "0"})],
 )
 async def test_a_program_is_told_a_charge_of_zero_only_where_that_is_settled(
     reason: Reason, headers: dict[str, str]

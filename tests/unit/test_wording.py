@@ -68,7 +68,7 @@ def test_a_stopped_answer_says_so_and_what_is_left() -> None:
 
 @pytest.mark.parametrize("text", ["391", ""])
 def test_what_is_not_settled_is_never_said_to_have_cost_nothing(text: str) -> None:
-    unsettled = outcome(text, reason=Reason.UNSETTLED, available=None)
+    unsettled = outcome(text, reason=Reason.UNDECIDED, available=None)
     said = f"{wording.answer_or_sentence(unsettled)} {wording.receipt_line(unsettled)}"
     assert f"whether it was charged (id {RECEIPT})" in said
     assert "0 credits" not in said
@@ -81,7 +81,7 @@ def test_an_answer_stopped_before_its_first_word_is_a_sentence() -> None:
     assert wording.receipt_line(stopped) == "0 credits · 95 left"
 
 
-@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.STOPPED, Reason.UNSETTLED}))
+@pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.STOPPED, Reason.UNDECIDED}))
 def test_a_failure_with_nothing_shown_is_a_sentence_that_begins_with_not_charged(
     reason: Reason,
 ) -> None:

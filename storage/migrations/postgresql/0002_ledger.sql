@@ -260,6 +260,7 @@ BEGIN
     shortfall := p_used;
   ELSIF h.state <> 'expired' AND (h.state <> p_state OR h.captured + h.shortfall <> p_used) THEN
     outcome := 'closed';
+    at_version := w.version;
   END IF;
   available := ledger_spendable(p_wallet, p_plans, w.last_at);
   RETURN NEXT;
