@@ -188,6 +188,8 @@ POSTGRESQL: Final = (
         "IN ('expired', 'revoked') THEN 0 ELSE v_back END,",
         "IN ('expired', 'revoked') THEN 0 ELSE 0 END,",
     ),
+    Fault("captured twice", "functions", "v_left := v_left - v_use;", ""),
+    Fault("no entry written", "functions", "IF v_use > 0 THEN", "IF v_use > 9 THEN"),
     Fault("silent expiry", "functions", "IF g.remaining > 0 THEN", "IF false THEN"),
     Fault(
         "expired grant counted",
@@ -285,6 +287,12 @@ POSTGRESQL: Final = (
         "functions",
         "IF v_mark > ledger_mark(",
         "IF v_mark >= ledger_mark(",
+    ),
+    Fault(
+        "low balance told for what had left it",
+        "functions",
+        "ledger_mark(b.unspent + v_charged,",
+        "ledger_mark(b.unspent + LEAST(p_used, h.amount),",
     ),
     Fault(
         "replay answered as opened",
