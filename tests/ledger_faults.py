@@ -194,8 +194,8 @@ POSTGRESQL: Final = (
     Fault(
         "expired grant counted",
         "functions",
-        "AND effective_at <= p_now AND expires_at > p_now",
-        "AND effective_at <= p_now",
+        "g.effective_at <= p_now AND g.expires_at > p_now",
+        "g.effective_at <= p_now",
     ),
     Fault(
         "expired grant spent",
@@ -235,8 +235,8 @@ POSTGRESQL: Final = (
     Fault(
         "drawn in the wrong order",
         "functions",
-        "OVER (ORDER BY c.priority, c.expires_at, c.id)",
-        "OVER (ORDER BY c.priority, c.id)",
+        "ORDER BY c.priority, c.expires_at, c.id",
+        "ORDER BY c.priority, c.id",
     ),
     Fault(
         "charged in the wrong order",
@@ -256,8 +256,8 @@ POSTGRESQL: Final = (
         "GREATEST(expires_at, p_expires)\n    WHERE",
         "p_expires\n    WHERE",
     ),
-    Fault("cap ignored", "functions", "v_spent + p_amount > w.daily_cap", "false"),
-    Fault("cap counts nothing held", "functions", "v_spent := w.held + CASE", "v_spent := CASE"),
+    Fault("cap ignored", "functions", "spent + p_amount > w.daily_cap", "false"),
+    Fault("cap counts nothing held", "functions", "spent := w.held + CASE", "spent := CASE"),
     Fault(
         "frozen grant swept",
         "functions",
@@ -291,19 +291,19 @@ POSTGRESQL: Final = (
     Fault(
         "low balance told for what had left it",
         "functions",
-        "ledger_mark(b.unspent + v_charged,",
-        "ledger_mark(b.unspent + LEAST(p_used, h.amount),",
+        "ledger_mark(v_left + v_charged,",
+        "ledger_mark(v_left + h.amount,",
     ),
     Fault(
         "replay answered as opened",
         "functions",
-        "SELECT 'replayed', h.id, h.public_id",
-        "SELECT 'opened', h.id, h.public_id",
+        "outcome := 'replayed'",
+        "outcome := 'opened'",
     ),
     Fault(
         "conflict answered as replay",
         "functions",
-        "IF h.fingerprint = p_print THEN",
-        "IF true THEN",
+        "IF FOUND AND h.fingerprint <> p_print THEN",
+        "IF false THEN",
     ),
 )
