@@ -5,9 +5,10 @@ else in the unit, or not at all. `storage.books_sqlite` and `storage.books_postg
 verbs out; `storage.credits` says what may happen to a hold and to a grant. Expected refusals are
 values.
 
-Every change of a wallet advances its `version`, and every answer carries one: of what changed, the
-version it was given, also when it is asked again; of a refusal, the version it was true at. Two
-have none: what is `available` is no event, and a sweep goes over many wallets.
+Every change of a wallet advances its `version`, and every answer carries one: of a grant, a hold,
+its end or a refund the version it was given, also when it is asked again; of what changed nothing,
+a refusal among them, the version it was true at. Two have none: what is `available` is no event,
+and a sweep goes over many wallets.
 """
 
 from dataclasses import dataclass

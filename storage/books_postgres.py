@@ -9,7 +9,6 @@ answers with statements of its own, and the same tests hold for both.
 from typing import Any, Final, NoReturn
 
 import psycopg
-from psycopg import errors
 
 from storage.books import (
     EndHold,
@@ -43,7 +42,8 @@ from storage.credits import (
     grant_after,
     next_state,
 )
-from storage.errors import LedgerBusy, LedgerDown, StatementBroke
+from storage.driver_errors import is_read_only, trouble
+from storage.errors import StatementBroke
 from storage.moments import Micros
 
 _OPEN_WALLET: Final = "SELECT ledger_open_wallet(%s)"
@@ -254,8 +254,6 @@ def hold_ended(row: tuple[Any, ...], event: HoldEvent) -> HoldEnded:
 
 def refuse(error: psycopg.Error) -> NoReturn:
     """The driver's error in our words; its text may quote values, so it is not kept."""
-    if isinstance(error, (errors.DeadlockDetected, errors.LockNotAvailable)):
-        raise LedgerBusy from None
-    if isinstance(error, (psycopg.OperationalError, errors.ReadOnlySqlTransaction)):
-        raise LedgerDown(type(error).__name__) from None
+    if isinstance(error, psycopg.OperationalError) or is_read_only(error):
+        raise trouble(error) from None
     raise StatementBroke(type(error).__name__) from None

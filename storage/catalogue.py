@@ -114,7 +114,9 @@ def cover(session: Session, *, plan_id: int, offering_id: int) -> bool:
 
 def lock_offering(session: Session, slug: str) -> Offering | None:
     """The row of an offering, for this unit alone to change."""
-    return session.exec(select(Offering).where(Offering.slug == slug).with_for_update()).first()
+    return session.exec(
+        select(Offering).where(Offering.slug == slug).with_for_update(key_share=True)
+    ).first()
 
 
 def find_card(session: Session, slug: str) -> OfferingCard | None:

@@ -149,7 +149,9 @@ def balance_mark(left: int, *, price: int, last_grant: int) -> BalanceMark:
 def crossed(left: int, *, charged: int, price: int, last_grant: int) -> BalanceMark | None:
     """The threshold that a charge of `charged` has just crossed, down to `left`; None if none.
 
-    A balance only falls between two grants, so each threshold is crossed once.
+    At one price, and between two grants, each is crossed once: a balance only falls. Who pays
+    several prices has a threshold for each. What falls because a grant ended crosses none: that is
+    told as the end of a plan.
     """
     before = balance_mark(left + charged, price=price, last_grant=last_grant)
     after = balance_mark(left, price=price, last_grant=last_grant)

@@ -16,15 +16,15 @@ from pathlib import Path
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlmodel import Session
 
 from storage.addresses import PATIENCE, begin_by, driver_url, read_only
 from storage.books import Books
 from storage.books_sqlite import SqliteBooks
-from storage.errors import LedgerBusy, LedgerDown, StatementBroke, StorageError, UnfitValue
+from storage.driver_errors import in_our_words, is_our_fault, trouble
 from storage.teller import Teller, UnitTeller
-from storage.writer import Writer, is_locked
+from storage.writer import Writer
 
 T = TypeVar("T")
 Snapshot: TypeAlias = Session
@@ -32,14 +32,8 @@ Snapshot: TypeAlias = Session
 
 READERS: Final = 4
 """Threads that read. Reads are short; more would only wait for the same cores."""
-POSTGRES_WRITERS: Final = 8
 WAITING_MAX: Final = 4096
 """Units that may wait to be written. Beyond it the honest answer is "try again"."""
-
-READ_ONLY: Final = "25006"
-"""What PostgreSQL says after a failover to a standby: the server is at fault, no statement."""
-_TRY_AGAIN: Final = frozenset({"40001", "40P01", "55P03"})
-"""PostgreSQL's codes for two who waited for each other's rows: nothing of this one was written."""
 
 
 class Unit:
@@ -84,6 +78,8 @@ class _Door(Protocol):
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T: ...
 
+    async def run_apart(self, work: Callable[[Unit], T]) -> T: ...
+
     async def close(self) -> None: ...
 
 
@@ -102,26 +98,18 @@ class Database:
         if url.get_backend_name() == "sqlite":
             path = Path(url.database or "")
             return cls(SqliteDoor(path), _sqlite_readers(path))
-        # The ledger's functions lock before they read, which needs READ COMMITTED.
-        writers = create_engine(
-            url,
-            pool_size=POSTGRES_WRITERS,
-            max_overflow=0,
-            isolation_level="READ COMMITTED",
-            hide_parameters=True,  # here and everywhere: an error's text may come to the log
-            connect_args=PATIENCE,
-        )
+        from storage.door_postgres import PostgresDoor
+
         readers = create_engine(
             url,
             pool_size=READERS,
             max_overflow=0,
             isolation_level="REPEATABLE READ",
-            hide_parameters=True,
+            hide_parameters=True,  # here and everywhere: an error's text may come to the log
             connect_args=PATIENCE,
             execution_options={"postgresql_readonly": True},
         )
-        plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return cls(PostgresDoor(writers, plain), readers)
+        return cls(PostgresDoor(url, waiting_max=WAITING_MAX), readers)
 
     @property
     def teller(self) -> Teller:
@@ -132,6 +120,13 @@ class Database:
     def is_broken(self) -> bool:
         """Whether nothing can be written until this process has been started again."""
         return self._door.is_broken
+
+    async def run_apart(self, work: Callable[[Unit], T]) -> T:
+        """Run `work` as `run` does, but behind nobody who waits for a wallet on PostgreSQL.
+
+        For what shows that this process is alive: it must not wait until it is taken for dead.
+        """
+        return await self._door.run_apart(work)
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
         """Run `work` as one unit: all of it lands, or none.
@@ -174,7 +169,7 @@ class Database:
                 session.expunge_all()
                 return result
         except DBAPIError as error:
-            raise _in_our_words(error) from None
+            raise in_our_words(error) from None
 
 
 class SqliteDoor:
@@ -205,14 +200,18 @@ class SqliteDoor:
                 result = work(unit)
                 unit.finish()
             except (OperationalError, InterfaceError) as error:
-                raise _in_our_words(error) from None
+                raise in_our_words(error) from None
             except sqlite3.OperationalError as error:  # from the ledger, which knows no SQLAlchemy
-                if _is_our_fault(error):
+                if is_our_fault(error):
                     raise
-                raise _trouble(error) from None
+                raise trouble(error) from None
             return result
 
         return await self._writer.submit(unit_of, must_land=must_land)
+
+    async def run_apart(self, work: Callable[[Unit], T]) -> T:
+        """Queue `work` like any other: nobody waits for a wallet here."""
+        return await self.run(work, must_land=True)
 
     async def _run_verb(self, verb: Callable[[Books], T], *, must_land: bool) -> T:
         return await self.run(lambda unit: verb(unit.books), must_land=must_land)
@@ -220,100 +219,6 @@ class SqliteDoor:
     async def close(self) -> None:
         """Wait for the writer to finish its queue."""
         await self._writer.close()
-
-
-class PostgresDoor:
-    """Each unit in a transaction of its own, on one of a few threads."""
-
-    def __init__(self, engine: Engine, address: str) -> None:
-        from storage.teller_postgres import PostgresTeller
-
-        self._engine = engine
-        self._teller = PostgresTeller(address, waiting_max=WAITING_MAX)
-        self._threads = ThreadPoolExecutor(POSTGRES_WRITERS, thread_name_prefix="farebox-write")
-        self._waiting = 0
-        self._is_closed = False
-
-    @property
-    def teller(self) -> Teller:
-        """Connections of its own, on which verbs travel together."""
-        return self._teller
-
-    @property
-    def is_broken(self) -> bool:
-        """Never: what became of a commit is the server's to know, and a new connection asks it."""
-        return False
-
-    async def run(self, work: Callable[[Unit], T], *, must_land: bool) -> T:
-        """Run `work` in a transaction."""
-        if self._is_closed:
-            raise LedgerDown("the database is closed")
-        if self._waiting >= WAITING_MAX and not must_land:
-            raise LedgerBusy
-        self._waiting += 1
-        loop = asyncio.get_running_loop()
-        queued = loop.run_in_executor(self._threads, partial(self._run, work))
-        queued.add_done_callback(self._count_down)
-        # A caller who is cancelled takes nothing out of the queue: as on SQLite the write stands.
-        return await asyncio.shield(queued)
-
-    def _count_down(self, _queued: object) -> None:
-        self._waiting -= 1
-
-    def _run(self, work: Callable[[Unit], T]) -> T:
-        from storage.books_postgres import PostgresBooks
-
-        try:
-            with self._engine.begin() as connection:
-                driver = connection.connection.driver_connection
-                assert driver is not None
-                unit = Unit(connection, PostgresBooks(driver))
-                result = work(unit)
-                unit.finish()
-                return result
-        except DBAPIError as error:
-            raise _in_our_words(error) from None
-
-    async def close(self) -> None:
-        """Wait for the transactions under way."""
-        self._is_closed = True
-        await self._teller.close()
-        await asyncio.to_thread(self._threads.shutdown)
-        self._engine.dispose()
-
-
-def _in_our_words(error: DBAPIError) -> Exception:
-    """What a failed statement is called outside: the driver's text may quote what was written."""
-    match error:
-        case OperationalError() | InterfaceError() if not _is_our_fault(error.orig):
-            return _trouble(error.orig)
-        case _ if getattr(error.orig, "sqlstate", None) == READ_ONLY:
-            return LedgerDown(type(error.orig).__name__)
-        case DataError():
-            return UnfitValue("a value is none that the database can hold")
-        case _:
-            return StatementBroke(
-                f"{type(error.orig).__name__} {_rule_of(error.orig)}: {error.statement}"
-            )
-
-
-def _rule_of(error: BaseException | None) -> str:
-    """The name of the rule that was broken: a name of ours, never a value."""
-    if isinstance(error, sqlite3.IntegrityError):
-        return str(error)  # SQLite names constraints and columns, and quotes no row
-    return getattr(getattr(error, "diag", None), "constraint_name", None) or ""
-
-
-def _trouble(error: BaseException | None) -> StorageError:
-    """What the driver's error means for whoever wanted to write or read."""
-    if is_locked(error) or getattr(error, "sqlstate", None) in _TRY_AGAIN:
-        return LedgerBusy()
-    return LedgerDown(type(error).__name__)
-
-
-def _is_our_fault(error: BaseException | None) -> bool:
-    """Whether SQLite could not understand the statement: it calls that operational too."""
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
 
 
 def _sqlite_readers(path: Path) -> Engine:

@@ -24,9 +24,8 @@ def hold_of_key(
     ).first()
     if hold is None:
         return None
-    version = session.get_one(Wallet, wallet_id).version
     if hold.fingerprint != fingerprint:
-        return HoldConflict(version=version)
+        return HoldConflict(version=session.get_one(Wallet, wallet_id).version)
     assert hold.id is not None, "a row that was read has an id"
     return HoldReplayed(
         hold_id=hold.id,
@@ -35,6 +34,6 @@ def hold_of_key(
         state=HoldState(hold.state),
         amount=MilliCredits(hold.amount),
         captured=MilliCredits(hold.captured),
-        version=version,
+        version=hold.opened_version,
         available=MilliCredits(0),
     )

@@ -110,7 +110,9 @@ def lock_wallet(session: Session, wallet_id: int) -> None:
     Two payments for one pass must extend it twice, and each sees the period of the other.
     """
     session.connection().execute(
-        select_columns(col(Wallet.id)).where(col(Wallet.id) == wallet_id).with_for_update()
+        select_columns(col(Wallet.id))
+        .where(col(Wallet.id) == wallet_id)
+        .with_for_update(key_share=True)
     )
 
 

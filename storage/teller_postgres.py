@@ -33,13 +33,18 @@ from storage.books import (
 )
 from storage.books_postgres import hold_answer, hold_ended, refuse
 from storage.credits import HoldClosedError, HoldEvent, HoldState, MilliCredits, next_state
+from storage.driver_errors import is_read_only
 from storage.errors import LedgerBusy, LedgerDown
 
 LANES: Final = 2
 LOCK_TIMEOUT_MS: Final = 2_000
 """How long a wallet that somebody else has locked is waited for: units of work are far shorter."""
 
-_LOCK_TIMEOUT: Final = f"SET lock_timeout = {LOCK_TIMEOUT_MS}"
+_SET_UP: Final = (
+    f"SET lock_timeout = {LOCK_TIMEOUT_MS}",
+    # The functions lock before they read, whatever this database's default is.
+    "SET default_transaction_isolation = 'read committed'",
+)
 _BATCH: Final = (
     "SELECT position, outcome, hold_id, public_id, run_id, state, amount, captured, shortfall,"
     " at_version, available, cap, spent, resets_at FROM ledger_batch(%s::text[])"
@@ -64,6 +69,12 @@ class _Sent:
 
     verb: _Verb
     item: str
+
+    @property
+    def wallet_id(self) -> int:
+        """Whose wallet it is about."""
+        verb = self.verb
+        return verb.wallet_id if isinstance(verb, OpenHold) else verb.request.wallet_id
 
 
 class PostgresTeller:
@@ -124,10 +135,23 @@ class _Lane:
         except Exception as error:  # noqa: BLE001 - of this call nothing was written, whoever's fault
             if len(batch) == 1:
                 return [Done(error=_unsure(error) if was_sent else error)]
-            return [done for sent in batch for done in self._send([sent], was_sent=was_sent)]
+            return self._send_each(batch, was_sent=was_sent)
         if not was_sent:
             return dones
         return [_own(sent.verb, done) for sent, done in zip(batch, dones, strict=True)]
+
+    def _send_each(self, batch: Sequence[_Sent], *, was_sent: bool) -> list[Done]:
+        """Each in its own call. Once one has waited for a locked wallet, others are told so."""
+        dones: list[Done] = []
+        locked: dict[int, Done] = {}
+        for sent in batch:
+            done = locked.get(sent.wallet_id)
+            if done is None:
+                done = self._send([sent], was_sent=was_sent)[0]
+            if isinstance(done.error, (LedgerBusy, LedgerDown)):
+                locked[sent.wallet_id] = done
+            dones.append(done)
+        return dones
 
     def _call(self, batch: Sequence[_Sent]) -> list[Done]:
         """One round trip.
@@ -141,6 +165,8 @@ class _Lane:
         try:
             rows = self._connected().execute(_BATCH, (items,)).fetchall()
         except psycopg.Error as error:
+            if is_read_only(error):  # perhaps another server is the right one by now
+                self._disconnect()
             if self._connection is not None and self._connection.closed:
                 self._connection = None
             refuse(error)
@@ -150,7 +176,8 @@ class _Lane:
     def _connected(self) -> "psycopg.Connection[tuple[Any, ...]]":
         if self._connection is None:
             connection = psycopg.connect(self._address, autocommit=True, **PATIENCE)
-            connection.execute(_LOCK_TIMEOUT)
+            for statement in _SET_UP:
+                connection.execute(statement)
             self._connection = connection
         return self._connection
 

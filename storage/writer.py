@@ -24,6 +24,7 @@ from sqlalchemy.pool import StaticPool
 from typing_extensions import override
 
 from storage.batches import Batches, Done
+from storage.driver_errors import is_locked
 from storage.errors import LedgerBusy, LedgerDown
 
 T = TypeVar("T")
@@ -123,12 +124,6 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
-
-
-def is_locked(error: BaseException | None) -> bool:
-    """Whether another program's lock on the file is all that was wrong."""
-    code = getattr(error, "sqlite_errorcode", None)  # extended: the low byte is the kind
-    return code is not None and code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def _under_savepoint(connection: Connection, driver: sqlite3.Connection, work: Work) -> Done:

@@ -1,10 +1,9 @@
 """May this message or call begin, and what must be held for it? Decided without I/O.
 
-The facts are read in the same unit of work that opens the hold (`host.metering.meter`). Where one
-process writes, on SQLite, what is decided here is still true when the credits are set aside. On
-PostgreSQL the wallet is locked after the facts were read: what was suspended, paused or ended by
-another unit in between lets one more message or call through, as if it had come a moment earlier.
-Whether the credits suffice is for the ledger alone to say: it counts and takes in one step.
+The facts are read on a snapshot, or in the unit that opens the hold (`host.metering.meter`): what
+is suspended, paused or ended by somebody else in between lets one more message or call through, as
+if it had come a moment earlier. Whether the credits suffice is for the ledger alone to say: it
+counts and takes in one step.
 """
 
 from dataclasses import dataclass

@@ -2,7 +2,8 @@
 
 Every few seconds the lease under which this process opens holds is renewed; holds and grants past
 their time are expired; and calls that a dead process left open are released, because nobody will
-come for them. Its unfinished runs are not touched: their provider is asked first (`host.runs`).
+come for them. After the database was away nobody is judged until everybody could renew. A dead
+process's unfinished runs are not touched: their provider is asked first (`host.runs`).
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from storage.books import Swept
 from storage.database import Database, Unit
 from storage.errors import StorageError
 from storage.ledger import open_holds_of_dead_owners
-from storage.moments import SECOND, Micros
+from storage.moments import NEVER, SECOND, Micros
 
 PAUSE_S: Final = 5.0
 LEASE: Final = 30 * SECOND
@@ -42,6 +43,10 @@ class Sweeper:
         self._stopping = asyncio.Event()
         self._one_round = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._lives_until = NEVER
+        """When the lease ends, as it was last written."""
+        self._judges_from = Micros(0)
+        """From when on a lease that ran out means that its process is dead."""
 
     async def start(self) -> None:
         """Take the lease, then sweep in the background. Before this no hold may be opened."""
@@ -63,8 +68,9 @@ class Sweeper:
     async def sweep(self) -> Swept:
         """One round, now."""
         async with self._one_round:
-            await self._database.run(self._renew_lease)
-            await self._release_abandoned_calls()
+            await self._database.run_apart(self._renew_lease)
+            if self._clock.now() >= self._judges_from:
+                await self._release_abandoned_calls()
             swept = await self._sweep_all()
         if swept.holds or swept.grants:
             log.info("ledger.swept", holds=swept.holds, grants=swept.grants)
@@ -91,11 +97,19 @@ class Sweeper:
 
     def _take_lease(self, unit: Unit) -> None:
         now = self._clock.now()
-        leases.take(unit.session, self._owner, now=now, expires_at=Micros(now + LEASE))
+        self._lives_until = Micros(now + LEASE)
+        leases.take(unit.session, self._owner, now=now, expires_at=self._lives_until)
 
     def _renew_lease(self, unit: Unit) -> None:
-        expires_at = Micros(self._clock.now() + LEASE)
-        if not leases.renew(unit.session, self._owner, expires_at=expires_at):
+        now = self._clock.now()
+        if now >= self._lives_until:
+            # The database was away: others have lapsed like us, and must be able to say so first.
+            self._judges_from = Micros(now + LEASE)
+            log.warning("lease.lapsed", owner=self._owner)
+        expires_at = Micros(now + LEASE)
+        if leases.renew(unit.session, self._owner, expires_at=expires_at):
+            self._lives_until = expires_at
+        else:
             log.warning("lease.lost", owner=self._owner)
             self._take_lease(unit)
 

@@ -22,7 +22,8 @@ from storage import chat_history, writer
 from storage import database as module
 from storage.accounts import find_account_by_email
 from storage.addresses import sqlite_address, sqlite_path
-from storage.database import POSTGRES_WRITERS, Database, Unit
+from storage.database import Database, Unit
+from storage.door_postgres import WRITERS
 from storage.errors import LedgerBusy, LedgerDown
 from storage.migrate import check_is_current, current, newest, upgrade
 from storage.models.conversations import Element, Feedback, Step
@@ -36,7 +37,7 @@ NO_POSTGRESQL = "postgresql://root@127.0.0.1:1/nowhere"
 @pytest.fixture
 def writers(database_kind: str) -> int:
     """How many units are carried out at the same time."""
-    return 1 if database_kind == "sqlite" else POSTGRES_WRITERS
+    return 1 if database_kind == "sqlite" else WRITERS
 
 
 @pytest.fixture
@@ -104,9 +105,9 @@ async def test_a_write_stands_although_its_caller_left(database: Database, write
 async def test_callers_who_left_do_not_use_up_the_queue(
     database: Database, writers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WAITING_MAX", POSTGRES_WRITERS + 1)
+    monkeypatch.setattr(module, "WAITING_MAX", WRITERS + 1)
     async with asyncio.timeout(60):
-        for number in range(POSTGRES_WRITERS + 2):
+        for number in range(WRITERS + 2):
             await leave(database, writers, f"{number}@example.com")
         await all_at_once(database, writers, lambda unit: None)
 
