@@ -167,7 +167,11 @@ RULES: Final[Mapping[str, str]] = {
         LEFT JOIN entry e ON e.wallet_id = w.id AND e.kind = 'charge'
           AND e.created_at >= w.spent_day * 86400000000
           AND e.created_at < (w.spent_day + 1) * 86400000000
-        GROUP BY w.id HAVING w.spent <> COALESCE(-SUM(e.amount), 0)""",
+        GROUP BY w.id HAVING w.spent <> COALESCE(-SUM(e.amount), 0)
+        UNION ALL SELECT 'wallet', w.id FROM wallet w JOIN (
+          SELECT wallet_id, MAX(created_at) AS last_at FROM entry
+          WHERE kind = 'charge' AND amount < 0 GROUP BY wallet_id) e ON e.wallet_id = w.id
+        WHERE w.spent_day <> e.last_at / 86400000000""",
     "7 refunds stay within their charge": """
         SELECT 'wallet', c.wallet_id, 'entry', c.seq FROM entry c
         JOIN entry r ON r.wallet_id = c.wallet_id AND r.reverses = c.seq

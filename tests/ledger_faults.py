@@ -307,3 +307,20 @@ POSTGRESQL: Final = (
         "IF false THEN",
     ),
 )
+
+FOUND_LATE: Final = frozenset(
+    {
+        "captured twice",
+        "any plan pays",
+        "revoked in addition, not in all",
+        "swept early",
+        "low balance told for what had left it",
+        "cap counts nothing held",
+        "revoked credits return",
+        "frozen grant swept",
+    }
+)
+"""What the machine takes longest to notice on PostgreSQL: left to the long profile there.
+
+All of them are made on SQLite as well, every time.
+"""

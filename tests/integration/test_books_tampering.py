@@ -182,6 +182,10 @@ async def test_the_chain_finds_what_was_changed(tampered: str, statement: str) -
             "UPDATE wallet SET spent_day = spent_day - 1",
             "6 what a wallet spent in a day is its charges",
         ),
+        (
+            "UPDATE wallet SET spent_day = spent_day + 1, spent = 0",
+            "6 what a wallet spent in a day is its charges",
+        ),
         ("UPDATE refund SET amount = amount - 1", "7 a refund is its entries"),
         ("DELETE FROM refund", "7 a refund is its entries"),
         ("UPDATE refund SET hold_id = 2 WHERE wallet_id = 1", "7 a refund is its entries"),

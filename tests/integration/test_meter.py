@@ -29,7 +29,7 @@ from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Database
 from storage.models.accounts import AccountState, Role
 from storage.models.money import GrantSource, Operation
-from storage.moments import DAY, MINUTE
+from storage.moments import DAY, MINUTE, Micros
 from tests.builders import add_account
 from tests.fakes.clock import START, ManualClock
 
@@ -335,6 +335,34 @@ async def test_the_sweeper_keeps_its_lease_and_gives_it_back(
     await sweeping.stop()
     clock.advance(LEASE)
     assert await database.read(lambda s: leases.dead_owners(s, clock.now())) == ()
+
+
+async def test_after_the_database_was_away_nobody_is_judged_until_everybody_could_renew(
+    shop: Shop, database: Database, clock: ManualClock
+) -> None:
+    await shop.give()
+    other = Meter(database, clock, SETTINGS, owner="other process")
+    await database.run(
+        lambda unit: leases.take(
+            unit.session, "other process", now=START, expires_at=Micros(START + LEASE)
+        )
+    )
+    call = await opened(other, shop.work("call"))
+    first_back = sweeper(database, clock)
+    await first_back.start()
+    await first_back.sweep()
+
+    async def state_after(time: int) -> HoldState:
+        clock.advance(time)
+        await first_back.sweep()
+        receipt = await database.read(lambda s: ledger.receipt(s, call.receipt_id))
+        assert receipt is not None
+        return receipt.state
+
+    assert await state_after(2 * LEASE) is HoldState.OPEN
+    assert await state_after(LEASE // 2) is HoldState.OPEN
+    assert await state_after(LEASE // 2) is HoldState.RELEASED
+    await first_back.stop()
 
 
 async def test_a_lost_lease_is_taken_again(database: Database, clock: ManualClock) -> None:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from storage import door_postgres, leases
 from storage.books import (
     EndHold,
     HoldAnswer,
@@ -220,6 +221,58 @@ async def test_a_wallet_that_somebody_keeps_locked_keeps_nobody_else(
             )
 
     assert [type(answer) for answer in answers] == [LedgerBusy, HoldOpened, HoldOpened]
+
+
+@on_postgresql
+async def test_what_shows_that_we_live_waits_for_no_wallet(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And whoever waits for one is told in the end."""
+    monkeypatch.setattr(door_postgres, "LOCK_TIMEOUT_S", 2)
+    shop = await shop_with(database, 100_000)
+    impatient = Database.open(database_url)
+    address = make_url(database_url).render_as_string(hide_password=False)
+    with psycopg.connect(address) as somebody:
+        somebody.execute("SELECT 1 FROM wallet WHERE id = %s FOR UPDATE", (shop.wallet_id,))
+        waiting = asyncio.gather(
+            *(
+                impatient.run(lambda unit: unit.books.open_hold(hold_of(shop, 5_000)))
+                for _ in range(door_postgres.WRITERS)
+            ),
+            return_exceptions=True,
+        )
+        async with asyncio.timeout(60):
+            await impatient.run_apart(lambda unit: leases.drop(unit.session, "nobody"))
+            assert not waiting.done()
+            answers = await waiting
+    await impatient.close()
+
+    assert {type(answer) for answer in answers} == {LedgerBusy}
+
+
+@on_postgresql
+async def test_a_server_that_takes_no_writes_is_left_for_another(
+    database: Database, database_url: str
+) -> None:
+    """As after a failover, when the old address still led to the standby."""
+    shop = await shop_with(database, 100_000)
+    name = make_url(database_url).database
+    with psycopg.connect(SERVER, autocommit=True) as administrator:
+        administrator.execute(
+            f'ALTER DATABASE "{name}" SET default_transaction_read_only = on'.encode()
+        )
+        end_connections(database_url)
+        with pytest.raises(LedgerDown):
+            await database.teller.open_hold(hold_of(shop, 5_000))
+        with pytest.raises(LedgerDown):
+            await database.run(lambda unit: unit.books.open_hold(hold_of(shop, 5_000)))
+        administrator.execute(
+            f'ALTER DATABASE "{name}" RESET default_transaction_read_only'.encode()
+        )
+
+    assert isinstance(await database.teller.open_hold(hold_of(shop, 5_000)), HoldOpened)
+    in_a_unit = await database.run(lambda unit: unit.books.open_hold(hold_of(shop, 5_000)))
+    assert isinstance(in_a_unit, HoldOpened)
 
 
 @on_postgresql
