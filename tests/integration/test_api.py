@@ -15,7 +15,8 @@ from host.app import Host
 from host.catalogue.catalogue import Catalogue
 from host.clock import SystemClock
 from host.config import Settings
-from host.metering.corrections import RefundRequest, RevokeRequest
+from host.metering.corrections import RefundRequest
+from host.metering.revoking import RevokeRequest
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
 from storage.credits import MilliCredits
