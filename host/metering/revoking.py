@@ -16,6 +16,7 @@ from storage.books import RevokeGrant
 from storage.cards import PlanView
 from storage.credits import MilliCredits, format_credits, parse_credits
 from storage.database import Unit
+from storage.ledger import find_wallet
 
 REVOKED: Final = "plan.revoked"
 
@@ -56,7 +57,7 @@ def revoke(unit: Unit, by: By, request: RevokeRequest) -> PlanRevoked:
     """
     require_operator(unit, by)
     plan = find_plan(unit, request.plan_slug)
-    wallet_id = correctable.find_wallet(unit.session, request.account_id)
+    wallet_id = find_wallet(unit.session, request.account_id)
     if wallet_id is None or not _ever_had(unit, request, plan):
         raise InvalidInput(f"This account never had {plan.title}.")
     got.lock_wallet(unit.session, wallet_id)
