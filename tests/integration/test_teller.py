@@ -18,23 +18,14 @@ from storage.books import (
     Insufficient,
 )
 from storage.credits import HoldClosedError, HoldState, MilliCredits
-from storage.database import Database, Unit
+from storage.database import Database
 from storage.errors import LedgerBusy, LedgerDown
 from storage.moments import Micros
-from tests.builders import Shop, add_shop, grant_of, hold_of
+from tests.builders import Shop, hold_of, shop_with
 from tests.databases import SERVER
 from tests.fakes.clock import START
 
 on_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-
-
-async def shop_with(database: Database, amount: int) -> Shop:
-    def work(unit: Unit) -> Shop:
-        shop = add_shop(unit)
-        unit.books.grant(grant_of(shop, amount))
-        return shop
-
-    return await database.run(work)
 
 
 def end_of(shop: Shop, hold_id: int) -> EndHold:
@@ -158,7 +149,7 @@ async def test_a_hold_that_landed_unheard_is_opened_when_it_is_sent_again(
     """Its receipt id tells: nobody else could have written it."""
     shop = await shop_with(database, 100_000)
     request = hold_of(shop, 5_000)
-    lane = database._door._teller._lanes[shop.wallet_id % 2]  # type: ignore[attr-defined]
+    lane = database._door._teller._lanes[shop.wallet_id % 2]  # type: ignore[attr-defined]  # PostgreSQL's own
     real, calls = lane._call, []
 
     def unheard(verbs: object) -> object:
