@@ -21,7 +21,8 @@ from storage.credits import HoldEvent
 from storage.models.money import Hold
 from tests.builders import Shop, hold_of
 from tests.fakes.clock import START
-from tests.fakes.model_books import ModelBooks, ModelHold
+from tests.fakes.model_books import ModelBooks
+from tests.fakes.model_rows import ModelHold
 from tests.faults.journal import Answer, Call, Verb
 from tests.faults.worker import grant_for
 

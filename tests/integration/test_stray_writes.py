@@ -57,7 +57,8 @@ STRAYS: list[Stray] = [
 ]
 STATEMENTS = {
     "an update": update(Wallet).values(held=0),
-    "an update of the table": Wallet.__table__.update().values(held=0),  # type: ignore[attr-defined]  # untyped there
+    # SQLModel does not declare that its classes have a table.
+    "an update of the table": Wallet.__table__.update().values(held=0),  # type: ignore[attr-defined]
     "a deletion": delete(Allocation).where(col(Allocation.amount) > 0),
     "an insertion": insert(Wallet).values(subscriber_id=1),
 }
