@@ -149,7 +149,7 @@ async def test_a_hold_that_landed_unheard_is_opened_when_it_is_sent_again(
     """Its receipt id tells: nobody else could have written it."""
     shop = await shop_with(database, 100_000)
     request = hold_of(shop, 5_000)
-    lane = database._door._teller._lanes[shop.wallet_id % 2]  # type: ignore[attr-defined]  # PostgreSQL's own
+    lane = database._door._teller._lanes[shop.wallet_id % 2]  # type: ignore[attr-defined]
     real, calls = lane._call, []
 
     def unheard(verbs: object) -> object:
