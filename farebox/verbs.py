@@ -14,12 +14,8 @@ from host.catalogue.issuing import WantedToken, issue_access_token
 from host.catalogue.offering_terms import PlanTerms
 from host.catalogue.subscribing import SubscribeRequest
 from host.errors import InvalidInput
-from host.metering.corrections import (
-    PlanRevoked,
-    RefundRequest,
-    RevokeRequest,
-    credits_entered,
-)
+from host.metering.corrections import RefundRequest, credits_entered
+from host.metering.revoking import PlanRevoked, RevokeRequest
 from host.runs.outcomes import credits_written
 from storage.cards import OfferingCard, PlanView
 from storage.credits import MilliCredits, format_credits

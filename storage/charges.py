@@ -7,15 +7,15 @@ themselves.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col
 
 from storage.credits import HoldState, MilliCredits
-from storage.ledger import Receipt
+from storage.ledger import Receipt, refunded_of_hold
 from storage.models.catalogue import Offering, Plan, PlanKind, PlanOffering, PlanVersion
 from storage.models.catalogue import Subscription as Got
-from storage.models.money import Hold, Operation, Refund, Wallet
+from storage.models.money import Hold, Operation, Wallet
 from storage.moments import Micros
 
 
@@ -36,30 +36,13 @@ class ChargeLine:
 
 def recent_charges(session: Session, account_id: int, *, most: int) -> tuple[ChargeLine, ...]:
     """The account's last messages and calls that were delivered, the newest first."""
-    included = (
-        _time_plans()
-        .where(
-            col(Got.account_id) == col(Wallet.subscriber_id),
-            col(PlanOffering.offering_id) == col(Hold.offering_id),
-            col(Got.starts_at) <= col(Hold.created_at),
-            col(Got.ends_at) > col(Hold.created_at),
-            col(Hold.amount) == 0,
-        )
-        .correlate(Hold, Wallet)
-        .exists()
-    )
-    refunded = (
-        select_columns(func.coalesce(func.sum(col(Refund.amount)), 0))
-        .where(col(Refund.hold_id) == col(Hold.id))
-        .scalar_subquery()
-    )
     statement = (
         select_columns(
             col(Hold.public_id),
             col(Hold.operation),
             col(Hold.captured),
-            refunded,
-            included,
+            refunded_of_hold(),
+            _is_included(),
             col(Offering.title),
             col(Hold.created_at),
         )
@@ -100,6 +83,22 @@ def including_plans(session: Session, found: Receipt) -> tuple[str, ...]:
     )
     titles = session.connection().execute(statement).scalars().all()
     return tuple(dict.fromkeys(titles))
+
+
+def _is_included() -> ColumnElement[bool]:
+    """Whether a time plan stood for a hold, as a column for a query over holds and wallets."""
+    return (
+        _time_plans()
+        .where(
+            col(Got.account_id) == col(Wallet.subscriber_id),
+            col(PlanOffering.offering_id) == col(Hold.offering_id),
+            col(Got.starts_at) <= col(Hold.created_at),
+            col(Got.ends_at) > col(Hold.created_at),
+            col(Hold.amount) == 0,
+        )
+        .correlate(Hold, Wallet)
+        .exists()
+    )
 
 
 def _time_plans() -> Select[str]:

@@ -7,13 +7,13 @@ rows are read, so that what is read again under the wallet's lock is what is tru
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col, select
 
 from storage.catalogue import stored
 from storage.credits import GrantState, HoldState, MilliCredits
 from storage.ids import is_id
+from storage.ledger import refunded_of_hold
 from storage.models.catalogue import Plan, Subscription, SubscriptionState
 from storage.models.money import CreditGrant, Entry, EntryKind, Hold, Refund, Wallet
 from storage.moments import Micros
@@ -65,11 +65,6 @@ def find_charge(session: Session, receipt_id: str) -> Charge | None:
     """What stands under this receipt."""
     if not is_id(receipt_id):
         return None
-    refunded = (
-        select_columns(func.coalesce(func.sum(col(Refund.amount)), 0))
-        .where(col(Refund.hold_id) == col(Hold.id))
-        .scalar_subquery()
-    )
     statement = (
         select_columns(
             col(Hold.wallet_id),
@@ -77,7 +72,7 @@ def find_charge(session: Session, receipt_id: str) -> Charge | None:
             col(Wallet.subscriber_id),
             col(Hold.state),
             col(Hold.captured),
-            refunded,
+            refunded_of_hold(),
         )
         .join(Wallet, col(Wallet.id) == col(Hold.wallet_id))
         .where(col(Hold.public_id) == receipt_id)
@@ -88,7 +83,7 @@ def find_charge(session: Session, receipt_id: str) -> Charge | None:
     wallet_id, hold_id, account_id, state, captured, given_back = row
     return Charge(
         wallet_id=wallet_id,
-        hold_id=hold_id,
+        hold_id=stored(hold_id),
         account_id=account_id,
         state=HoldState(state),
         charged=MilliCredits(captured),
@@ -130,11 +125,6 @@ def plans_no_longer_had(session: Session, charge: Charge) -> tuple[str, ...]:
         .order_by(col(Plan.title))
     )
     return tuple(session.connection().execute(statement).scalars())
-
-
-def find_wallet(session: Session, account_id: int) -> int | None:
-    """The account's wallet; None when it never got anything."""
-    return session.exec(select(Wallet.id).where(Wallet.subscriber_id == account_id)).first()
 
 
 def standing_grants(

@@ -22,6 +22,7 @@ from typing import Any, Final
 from sqlalchemy import Row, insert, text
 from sqlmodel import Session, col, delete, func, select
 
+from storage.credits import day_of
 from storage.models.money import EarningsDay
 from storage.moments import DAY, Micros
 
@@ -107,7 +108,7 @@ def earnings(
 
     Whole days are read as they were rolled up; what is after the last of them, from the entries.
     """
-    live_from = max(since, _next_to_roll(session, now // DAY))
+    live_from = max(since, _next_to_roll(session, day_of(now)))
     found = dict(_kept(session, since, min(until, live_from)))
     if live_from < until:
         found |= {k: e for k, e in _derived(session, live_from).items() if k.day < until}
@@ -119,7 +120,7 @@ def earnings(
 
 def whole_days(session: Session, now: Micros) -> RolledUp:
     """What is to be rolled up: the last whole days, and any before them that never were."""
-    today = now // DAY
+    today = day_of(now)
     since = min(_next_to_roll(session, today), today - RECOMPUTED)
     earned = _derived(session, since)
     return RolledUp(since, today, {key: e for key, e in earned.items() if key.day < today})
@@ -141,7 +142,7 @@ def roll_up(session: Session, days: RolledUp) -> None:
 
 def reconcile(session: Session, now: Micros) -> tuple[str, ...]:
     """The rolled-up days older than two whole days that are not what the entries say, by name."""
-    today = now // DAY
+    today = day_of(now)
     settled = today - RECOMPUTED
     if settled <= 0:  # no clock says so; tests verify at the beginning of time
         return ()

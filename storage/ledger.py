@@ -7,7 +7,7 @@ offering are is `storage.catalogue`.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import func
+from sqlalchemy import ScalarSelect, func
 from sqlmodel import Session, col, exists, select
 
 from storage.catalogue import stored
@@ -148,6 +148,20 @@ def refund_lines(refunds: Iterable[Refund | None]) -> tuple[RefundLine, ...]:
         for refund in refunds
         if refund is not None
     )
+
+
+def refunded_of_hold() -> ScalarSelect[int]:
+    """What was given back so far of what a hold captured, as a column for a query over holds."""
+    return (
+        select(func.coalesce(func.sum(col(Refund.amount)), 0))
+        .where(col(Refund.hold_id) == col(Hold.id))
+        .scalar_subquery()
+    )
+
+
+def find_wallet(session: Session, account_id: int) -> int | None:
+    """The account's wallet; None when it never got anything."""
+    return session.exec(select(Wallet.id).where(Wallet.subscriber_id == account_id)).first()
 
 
 def daily_cap(session: Session, account_id: int, now: Micros) -> DailyCap | None:

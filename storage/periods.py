@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from storage.moments import DAY, Micros, to_datetime, to_micros
+from storage.credits import day_of
+from storage.moments import Micros, to_datetime, to_micros
 
 _WRITTEN: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _FIRST: Final = date(1970, 1, 1)
@@ -52,7 +53,7 @@ def read_dates(since: str | None, until: str | None, now: Micros) -> Dates:
 
 def day_number(day: date) -> int:
     """Days since 1970-01-01, as tables keep them."""
-    return _midnight(day) // DAY
+    return day_of(_midnight(day))
 
 
 def date_of(day: int) -> date:

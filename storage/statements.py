@@ -16,7 +16,8 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col
 
 from storage.chain import FIRST_HEAD
-from storage.models.money import CreditGrant, Entry, EntryKind, Wallet
+from storage.ledger import find_wallet
+from storage.models.money import CreditGrant, Entry, EntryKind
 from storage.moments import Micros
 from storage.usage import UsageLine, history, line_of
 
@@ -82,9 +83,7 @@ def statement(
     Raises:
         TooManyLines: the wallet has more than `most` entries in that time.
     """
-    wallet_id = session.connection().scalar(
-        select_columns(col(Wallet.id)).where(col(Wallet.subscriber_id) == account_id)
-    )
+    wallet_id = find_wallet(session, account_id)
     if wallet_id is None:
         first, last = _Mark(), _Mark()
     else:

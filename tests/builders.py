@@ -12,7 +12,7 @@ from sqlmodel import Session, SQLModel
 
 from storage.books import GrantCredits, OpenHold
 from storage.credits import MilliCredits
-from storage.database import Unit
+from storage.database import Database, Unit
 from storage.ids import new_id
 from storage.models.accounts import Account, AccountRole, Role
 from storage.models.catalogue import (
@@ -145,6 +145,18 @@ def add_shop(unit: Unit) -> Shop:
     offering_id = add_offering(unit.session, builder_id, plan)
     wallet_id = unit.books.open_wallet(subscriber_id)
     return Shop(builder_id, subscriber_id, wallet_id, offering_id, plan)
+
+
+async def shop_with(database: Database, *amounts: int) -> Shop:
+    """A shop whose subscriber was granted these amounts."""
+
+    def work(unit: Unit) -> Shop:
+        shop = add_shop(unit)
+        for amount in amounts:
+            unit.books.grant(grant_of(shop, amount))
+        return shop
+
+    return await database.run(work)
 
 
 def grant_of(

@@ -101,4 +101,5 @@ def write_json(path: Path, lines: Sequence[Line]) -> None:
 
 def _postgresql_version() -> str:
     with psycopg.connect(SERVER) as connection:
-        return connection.execute("SHOW server_version").fetchall()[0][0].split()[0]  # type: ignore[no-any-return]
+        version: str = connection.execute("SHOW server_version").fetchall()[0][0]
+    return version.split(maxsplit=1)[0]

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from sqlalchemy import BigInteger, event, func
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import registry
@@ -191,8 +192,8 @@ def _entry(wallet_id: int) -> PlainEntry:
     return PlainEntry(wallet_id=wallet_id, amount=PRICE, idempotency_key=str(uuid4()))
 
 
-def _as_durable_as_ours(connection: object, _record: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+def _as_durable_as_ours(connection: DBAPIConnection, _record: object) -> None:
+    cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.close()

@@ -1,8 +1,8 @@
 """`/api/…`: one's own account for programs and for the page's own scripts, in JSON.
 
 For whoever is signed in by a login session: there are no keys that stand for a whole account, and
-access tokens open offerings, not this. Shapes are `host.api.views`; who is asking, and how
-refusals look, is `host.api.edge`.
+access tokens open offerings, not this. Shapes are `host.api.views` and its neighbours;
+who is asking, and how refusals look, is `host.api.edge`.
 """
 
 from typing import Annotated, Final
@@ -10,7 +10,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, FastAPI, Query, Response
 from starlette.types import ASGIApp
 
-from host.api import views
+from host.api import account_views, catalogue_views, key_views
 from host.api.edge import BODY_BYTES_MAX, Edge, refuse_in_json, signed_in
 from host.api.health import health_router
 from host.api.parts import ApiHost
@@ -47,7 +47,7 @@ def api_app(host: ApiHost) -> ASGIApp:
         openapi_url="/openapi.json",
         max_body_size=BODY_BYTES_MAX,
     )
-    for routes in (_account, report_routes, _catalogue, _tokens, _drafts):
+    for routes in (_account, _history, report_routes, _catalogue, _tokens, _drafts):
         app.include_router(routes(host), prefix="/v1")
     refuse_in_json(app, host.settings.public_url)
     return Edge(app, host.settings.public_url)
@@ -58,11 +58,11 @@ def _account(host: ApiHost) -> APIRouter:
     signed = Depends(signed_in(host.login_sessions, may_change=False))
 
     @router.get("/me")
-    async def me(visitor: Annotated[Visitor, signed]) -> views.Me:
-        return views.me_view(visitor)
+    async def me(visitor: Annotated[Visitor, signed]) -> account_views.Me:
+        return account_views.me_view(visitor)
 
     @router.get("/balance")
-    async def balance(visitor: Annotated[Visitor, signed]) -> views.Balance:
+    async def balance(visitor: Annotated[Visitor, signed]) -> account_views.Balance:
         now = host.clock.now()
         account_id = visitor.account_id
         lines, cap = await host.database.read(
@@ -70,34 +70,43 @@ def _account(host: ApiHost) -> APIRouter:
         )
         plans = await host.catalogue.plans(with_archived=True)
         purchased = await host.catalogue.purchased(account_id)
-        return views.balance_view(purchased, lines, {plan.id: plan.slug for plan in plans}, cap)
+        return account_views.balance_view(
+            purchased, lines, {plan.id: plan.slug for plan in plans}, cap
+        )
 
     @router.get("/subscriptions")
     async def subscriptions(
         visitor: Annotated[Visitor, signed],
-    ) -> list[views.SubscriptionLine]:
+    ) -> list[account_views.SubscriptionLine]:
         found = await host.catalogue.subscriptions(visitor.account_id)
-        return [views.subscription_view(line) for line in found]
+        return [account_views.subscription_view(line) for line in found]
+
+    return router
+
+
+def _history(host: ApiHost) -> APIRouter:
+    router = APIRouter()
+    signed = Depends(signed_in(host.login_sessions, may_change=False))
 
     @router.get("/receipts/{receipt_id}")
     async def one_receipt(
         receipt_id: str, visitor: Annotated[Visitor, signed]
-    ) -> views.ReceiptView:
+    ) -> account_views.ReceiptView:
         found = await host.database.read(lambda s: receipt(s, receipt_id))
         if found is None or found.account_id != visitor.account_id:
             raise UnknownReceipt("There is no receipt with this number on your account.")
-        return views.receipt_view(found)
+        return account_views.receipt_view(found)
 
     @router.get("/usage")
     async def usage(
         visitor: Annotated[Visitor, signed],
         before: Annotated[int | None, Query(ge=1, le=SEQ_MAX)] = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 50,
-    ) -> views.Usage:
+    ) -> account_views.Usage:
         lines = await host.database.read(
             lambda s: usage_of(s, visitor.account_id, before=before, most=limit)
         )
-        return views.usage_view(lines, most=limit)
+        return account_views.usage_view(lines, most=limit)
 
     return router
 
@@ -106,13 +115,13 @@ def _catalogue(host: ApiHost) -> APIRouter:
     router = APIRouter(dependencies=[Depends(signed_in(host.login_sessions, may_change=False))])
 
     @router.get("/offerings")
-    async def offerings() -> list[views.OfferingOnSale]:
+    async def offerings() -> list[catalogue_views.OfferingOnSale]:
         cards = await host.catalogue.offerings(state=OfferingState.PUBLISHED)
-        return [views.offering_view(card, host.settings.public_url) for card in cards]
+        return [catalogue_views.offering_view(card, host.settings.public_url) for card in cards]
 
     @router.get("/plans")
-    async def plans() -> list[views.PlanOnSale]:
-        return [views.plan_view(plan) for plan in await host.catalogue.plans()]
+    async def plans() -> list[catalogue_views.PlanOnSale]:
+        return [catalogue_views.plan_view(plan) for plan in await host.catalogue.plans()]
 
     return router
 
@@ -123,13 +132,13 @@ def _tokens(host: ApiHost) -> APIRouter:
     changing = Depends(signed_in(host.login_sessions, may_change=True))
 
     @router.get("")
-    async def tokens(visitor: Annotated[Visitor, signed]) -> list[views.TokenEntry]:
-        return [views.token_view(t) for t in await host.access_tokens.list(visitor.account_id)]
+    async def tokens(visitor: Annotated[Visitor, signed]) -> list[key_views.TokenEntry]:
+        return [key_views.token_view(t) for t in await host.access_tokens.list(visitor.account_id)]
 
     @router.post("", status_code=201)
     async def issue(
-        wanted: views.NewToken, visitor: Annotated[Visitor, changing]
-    ) -> views.IssuedToken:
+        wanted: key_views.NewToken, visitor: Annotated[Visitor, changing]
+    ) -> key_views.IssuedToken:
         token = WantedToken(
             account_id=visitor.account_id,
             slug=wanted.offering,
@@ -140,10 +149,10 @@ def _tokens(host: ApiHost) -> APIRouter:
             host.catalogue, host.access_tokens, token, actor=visitor.account_id
         )
         slug = issued.offering.slug
-        return views.IssuedToken(
+        return key_views.IssuedToken(
             token=issued.encoded,
             offering=slug,
-            proxy_url=views.proxy_url(host.settings.public_url, slug),
+            proxy_url=catalogue_views.proxy_url(host.settings.public_url, slug),
             days=wanted.days,
         )
 
@@ -163,10 +172,12 @@ def _drafts(host: ApiHost) -> APIRouter:
 
     @router.post("/{draft_id}/key")
     async def enter_key(
-        draft_id: str, entered: views.EnteredKey, visitor: Annotated[Visitor, changing]
-    ) -> views.KeyEntered:
+        draft_id: str, entered: key_views.EnteredKey, visitor: Annotated[Visitor, changing]
+    ) -> key_views.KeyEntered:
         key = entered.key.get_secret_value()
         saved = await host.drafts.save_key(visitor.account_id, draft_id, key)
-        return views.KeyEntered(last4=saved.last4, state=saved.verdict, sentence=saved.sentence)
+        return key_views.KeyEntered(
+            last4=saved.last4, state=saved.verdict, sentence=saved.sentence
+        )
 
     return router

@@ -159,20 +159,32 @@ def _give(
         ),
     )
     if version.kind is PlanKind.CREDITS:
-        was_bought = request.source is GrantSource.ORDER
-        unit.books.grant(
-            GrantCredits(
-                wallet_id=wallet_id,
-                plan_id=plan.id,
-                plan_version_id=version.id,
-                source=request.source,
-                source_ref=request.source_ref,
-                amount=version.credits if request.credits is None else request.credits,
-                priority=priority_of(request.source, price_minor=version.price_minor),
-                effective_at=now,
-                expires_at=ends_at,
-                now=now,
-                cost_minor=version.price_minor if was_bought else None,
-                currency=version.currency if was_bought else None,
-            )
-        )
+        grant = _grant_of(request, plan, wallet_id, effective_at=now, expires_at=ends_at)
+        unit.books.grant(grant)
+
+
+def _grant_of(
+    request: SubscribeRequest,
+    plan: PlanView,
+    wallet_id: int,
+    *,
+    effective_at: Micros,
+    expires_at: Micros,
+) -> GrantCredits:
+    """The credits of a plan; what was bought tells what it cost, for its earnings."""
+    version = plan.version
+    was_bought = request.source is GrantSource.ORDER
+    return GrantCredits(
+        wallet_id=wallet_id,
+        plan_id=plan.id,
+        plan_version_id=version.id,
+        source=request.source,
+        source_ref=request.source_ref,
+        amount=version.credits if request.credits is None else request.credits,
+        priority=priority_of(request.source, price_minor=version.price_minor),
+        effective_at=effective_at,
+        expires_at=expires_at,
+        now=effective_at,
+        cost_minor=version.price_minor if was_bought else None,
+        currency=version.currency if was_bought else None,
+    )

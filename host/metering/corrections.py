@@ -2,29 +2,29 @@
 
 Nothing old is changed: what was charged comes back as credits, what was given is taken by another
 entry, and the audit says under which request, by whom and why. Each is one unit of work under the
-wallet's lock, and the same request does it once however often it comes.
+wallet's lock, and the same request does it once however often it comes. How a plan is taken back
+is `host.metering.revoking`'s.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from host.catalogue.offering_fields import refusal, shown
-from host.catalogue.registering import By, find_plan, note
+from host.catalogue.registering import By, note
 from host.clock import Clock
-from host.errors import IdempotencyConflict, InvalidInput, NotAllowed, UnknownReceipt
-from storage import accounts, audit, correctable
+from host.errors import IdempotencyConflict, InvalidInput, UnknownReceipt
+from host.metering.operators import require_operator
+from host.metering.revoking import PlanRevoked, RevokeRequest, revoke
+from storage import correctable
 from storage import subscriptions as got
-from storage.books import RefundCharge, Refunded, RevokeGrant
-from storage.cards import PlanView
+from storage.books import RefundCharge, Refunded
 from storage.correctable import Charge
 from storage.credits import HoldState, MilliCredits, format_credits, parse_credits
 from storage.database import Database, Unit
 from storage.ledger import DailyCap, daily_cap
-from storage.models.accounts import AccountState, Role
 
 REQUEST_MAX: Final = 255
 """Characters of a request's name, as of an idempotency key."""
-REVOKED: Final = "plan.revoked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,31 +50,6 @@ class ChargeRefunded:
     """What can still be refunded of the charge."""
     unusable: tuple[str, ...]
     """Titles of plans that were taken back meanwhile: what comes back there cannot be spent."""
-    is_new: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevokeRequest:
-    """Whom to take which plan back from, and why."""
-
-    account_id: int
-    plan_slug: str
-    request: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRevoked:
-    """What became of a plan's credits when it was taken back."""
-
-    plan_title: str
-    taken: MilliCredits
-    held: MilliCredits
-    """Held for work under way; what that does not use is taken back when it ends."""
-    spent: MilliCredits
-    """Spent and not given back: it stays spent."""
-    ended: int
-    """How many subscriptions to the plan this ended."""
     is_new: bool
 
 
@@ -144,7 +119,7 @@ def credits_entered(written: str) -> MilliCredits:
 
 def refund(unit: Unit, by: By, request: RefundRequest) -> ChargeRefunded:
     """Give back part or all of a charge, inside a unit of work."""
-    _authorise(unit, by)
+    require_operator(unit, by)
     got.lock_wallet(unit.session, _charge(unit, request).wallet_id)
     charge = _charge(unit, request)  # as it is now that nobody else can change it
     before = correctable.refund_of_key(unit.session, charge.wallet_id, request.request)
@@ -165,62 +140,20 @@ def refund(unit: Unit, by: By, request: RefundRequest) -> ChargeRefunded:
     )
 
 
-def revoke(unit: Unit, by: By, request: RevokeRequest) -> PlanRevoked:
-    """Take a plan back, inside a unit of work."""
-    _authorise(unit, by)
-    plan = find_plan(unit, request.plan_slug)
-    wallet_id = correctable.find_wallet(unit.session, request.account_id)
-    if wallet_id is None or not _ever_had(unit, request, plan):
-        raise InvalidInput(f"This account never had {plan.title}.")
-    got.lock_wallet(unit.session, wallet_id)
-    before = _revoked_before(unit, request, plan)
-    if before is not None:
-        return before
-    grants = correctable.standing_grants(unit.session, wallet_id, plan.id, by.now)
-    standings = [
-        unit.books.revoke(
-            RevokeGrant(
-                wallet_id=wallet_id, grant_id=grant.grant_id, target=grant.amount, now=by.now
-            )
-        )
-        for grant in grants
-        if not grant.is_empty
-    ]
-    revoked = PlanRevoked(
-        plan_title=plan.title,
-        taken=MilliCredits(sum(standing.taken for standing in standings)),
-        held=MilliCredits(sum(grant.held for grant in grants)),
-        spent=correctable.spent_in_all(grants),
-        ended=got.cancel(unit.session, account_id=request.account_id, plan_id=plan.id, now=by.now),
-        is_new=True,
-    )
-    _note_revoked(unit, by, request, plan, revoked)
-    return revoked
-
-
 def set_cap(unit: Unit, by: By, account_id: int, cap: MilliCredits | None) -> DailyCap | None:
     """Limit what an account may spend in a day, inside a unit of work."""
-    _authorise(unit, by)
+    require_operator(unit, by)
     wallet_id = unit.books.open_wallet(account_id)
     version = unit.books.set_cap(wallet_id=wallet_id, cap=cap, now=by.now)
     note(
         unit,
         by,
         "account.daily_cap_set",
-        _subject(account_id),
+        f"account:{account_id}",
         credits="none" if cap is None else format_credits(cap),
         version=str(version),
     )
     return daily_cap(unit.session, account_id, by.now)
-
-
-def _authorise(unit: Unit, by: By) -> None:
-    if by.account_id is None:
-        return
-    actor = accounts.find_account(unit.session, by.account_id)
-    is_active = actor is not None and actor.state is AccountState.ACTIVE
-    if actor is None or not is_active or Role.OPERATOR not in actor.roles:
-        raise NotAllowed("Only an operator can correct what was charged or given.")
 
 
 def _check_request(name: str) -> None:
@@ -285,48 +218,3 @@ def _give_back(
         request=request.request,
         note=request.note,
     )
-
-
-def _ever_had(unit: Unit, request: RevokeRequest, plan: PlanView) -> bool:
-    had = got.subscriptions_of(unit.session, request.account_id)
-    return any(one.plan_id == plan.id for one in had)
-
-
-def _revoked_before(unit: Unit, request: RevokeRequest, plan: PlanView) -> PlanRevoked | None:
-    """What this request did when it first came, as the audit tells."""
-    subject = _subject(request.account_id)
-    told = audit.noted(unit.session, REVOKED, subject, request=request.request)
-    if told is None:
-        return None
-    if told["plan"] != plan.slug:
-        raise IdempotencyConflict("This request has taken back another plan; use a new one.")
-    return PlanRevoked(
-        plan_title=plan.title,
-        taken=parse_credits(told["taken"]),
-        held=parse_credits(told["held"]),
-        spent=parse_credits(told["spent"]),
-        ended=int(told["ended"]),
-        is_new=False,
-    )
-
-
-def _note_revoked(
-    unit: Unit, by: By, request: RevokeRequest, plan: PlanView, revoked: PlanRevoked
-) -> None:
-    note(
-        unit,
-        by,
-        REVOKED,
-        _subject(request.account_id),
-        plan=plan.slug,
-        taken=format_credits(revoked.taken),
-        held=format_credits(revoked.held),
-        spent=format_credits(revoked.spent),
-        ended=str(revoked.ended),
-        request=request.request,
-        note=request.note,
-    )
-
-
-def _subject(account_id: int) -> str:
-    return f"account:{account_id}"

@@ -4,18 +4,19 @@ Amounts are integers of milli-credits. The totals in `wallet` and `credit_grant`
 `entry`, written in the same unit of work and checked by `storage.invariants`; entries are never
 changed, and triggers made by the migrations see to it. Written only by `storage.books`; here the
 tables are declared, for migrations and for reading, and whoever writes one of their rows through
-the ORM all the same is refused. A `version_id_col` on `wallet.version` would not do: it refuses
-only who wrote *late*, and counts the version up itself for everybody else.
+the ORM all the same is refused, because each of them is a `BooksRow`. What is not of the ledger
+but of its keeping stands last, as a plain table. It is one module, and longer than most, because
+each of these tables is read only together with the one that it refers to.
 """
 
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Text, event, text
-from sqlalchemy.orm import ORMExecuteState, Session
+from sqlalchemy import JSON, CheckConstraint, ForeignKeyConstraint, Text, text
 from sqlmodel import Field, Index, SQLModel, UniqueConstraint
 
 from storage.models.base import BigInt, CompactId
+from storage.models.books_rows import BooksRow
 
 
 class GrantSource(StrEnum):
@@ -54,7 +55,7 @@ class Operation(StrEnum):
     CALL = "call"
 
 
-class Wallet(SQLModel, table=True):
+class Wallet(BooksRow, table=True):
     """Where one subscriber's credits are."""
 
     __tablename__ = "wallet"
@@ -91,7 +92,7 @@ class Wallet(SQLModel, table=True):
     )
 
 
-class CreditGrant(SQLModel, table=True):
+class CreditGrant(BooksRow, table=True):
     """Credits put in a wallet. Named so because GRANT is a reserved word."""
 
     __tablename__ = "credit_grant"
@@ -148,7 +149,7 @@ class CreditGrant(SQLModel, table=True):
     )
 
 
-class Hold(SQLModel, table=True):
+class Hold(BooksRow, table=True):
     """The most a message or call may cost, set aside before the work."""
 
     __tablename__ = "hold"
@@ -195,7 +196,7 @@ class Hold(SQLModel, table=True):
     ended_version: int | None = Field(default=None, sa_type=BigInt)
 
 
-class Allocation(SQLModel, table=True):
+class Allocation(BooksRow, table=True):
     """The part of a hold that one grant bears."""
 
     __tablename__ = "allocation"
@@ -210,7 +211,7 @@ class Allocation(SQLModel, table=True):
     amount: int = Field(sa_type=BigInt)
 
 
-class Entry(SQLModel, table=True):
+class Entry(BooksRow, table=True):
     """One immutable line of a wallet's history, chained to the line before by its hash."""
 
     __tablename__ = "entry"
@@ -266,7 +267,7 @@ class Entry(SQLModel, table=True):
     hash: bytes
 
 
-class Refund(SQLModel, table=True):
+class Refund(BooksRow, table=True):
     """Credits of one charge given back, under a key; the entries that did it name its legs."""
 
     __tablename__ = "refund"
@@ -285,7 +286,7 @@ class Refund(SQLModel, table=True):
     created_at: int = Field(sa_type=BigInt)
 
 
-class WalletChange(SQLModel, table=True):
+class WalletChange(BooksRow, table=True):
     """A numbered change that moved no credits: a grant frozen, unfrozen, revoked; a cap set."""
 
     __tablename__ = "wallet_change"
@@ -343,30 +344,3 @@ class ProcessLease(SQLModel, table=True):
     owner: str = Field(primary_key=True)
     started_at: int = Field(sa_type=BigInt)
     expires_at: int = Field(sa_type=BigInt)
-
-
-OF_THE_BOOKS: Final = (Wallet, CreditGrant, Hold, Allocation, Entry, Refund, WalletChange)
-"""Whose rows are written by `storage.books` alone."""
-
-
-class StrayWrite(Exception):
-    """A fault of ours: the ORM was told to write a table that only the books may write."""
-
-
-def _refuse_row(_mapper: object, _connection: object, row: SQLModel) -> None:
-    raise StrayWrite(f"{row.__tablename__} is written by storage.books alone")
-
-
-def _refuse_statement(state: ORMExecuteState) -> None:
-    """The same for `update(Wallet)` and its like, which no row's event sees."""
-    if not (state.is_insert or state.is_update or state.is_delete):
-        return
-    table = getattr(getattr(state.statement, "table", None), "name", None)
-    if any(table == kind.__tablename__ for kind in OF_THE_BOOKS):
-        raise StrayWrite(f"{table} is written by storage.books alone")
-
-
-for _kind in OF_THE_BOOKS:
-    for _moment in ("before_insert", "before_update", "before_delete"):
-        event.listen(_kind, _moment, _refuse_row)
-event.listen(Session, "do_orm_execute", _refuse_statement)

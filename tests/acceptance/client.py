@@ -114,7 +114,7 @@ async def _chat(errand: Errand) -> None:
 
 @asynccontextmanager
 async def _page(errand: Errand) -> AsyncIterator["_Page"]:
-    import socketio  # type: ignore[import-untyped]
+    import socketio  # type: ignore[import-untyped]  # it has no types
 
     client = socketio.AsyncClient(reconnection=False)
     page = _Page(client, errand)

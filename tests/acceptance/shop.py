@@ -106,7 +106,7 @@ async def _furnish(
 ) -> dict[str, str]:
     """A builder's assistant and service, and a subscriber with credits; returns their bearers."""
     fields = {name.removeprefix("FAREBOX_").lower(): value for name, value in settings.items()}
-    host = await open_host(Settings(data_dir=folder / "furnishing", **fields))  # type: ignore[arg-type]
+    host = await open_host(Settings(data_dir=folder / "furnishing", **fields))  # type: ignore[arg-type]  # pydantic parses strings
     try:
         builder = await host.accounts.create("bea@example.com", "Bea", None, [Role.BUILDER])
         subscriber = await host.accounts.create(EMAIL, "Sam", WORDS, [Role.SUBSCRIBER])

@@ -2,7 +2,8 @@
 
 Slow and plain on purpose, and it shares no code with `storage` but the words: credits are drawn
 down one grant after another, a history is a list, what a day came to is summed from it again.
-`tests/integration/test_books_machine.py` runs it beside the real ones.
+`tests/integration/test_books_machine.py` runs it beside the real ones. It is one module, and
+longer than most, because only a whole ledger can be compared with one.
 """
 
 from dataclasses import dataclass, field

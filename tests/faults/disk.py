@@ -23,21 +23,21 @@ from typing import Final
 
 import pytest
 
-_SOURCE: Final = Path(__file__).with_name("disk.c")
+_SLOW_OR_FORGETFUL: Final = Path(__file__).with_name("disk.c")
 NO_COMPILER: Final = "gcc is not on this machine"
 
 
-def build_shim(directory: Path) -> Path:
-    """Compile the shim into `directory`. Without a compiler: skipped, and in CI failed."""
+def build_shim(directory: Path, source: Path = _SLOW_OR_FORGETFUL) -> Path:
+    """Compile a shim into `directory`. Without a compiler: skipped, and in CI failed."""
     compiler = shutil.which("gcc")
     if compiler is None:
         if os.environ.get("CI"):  # noqa: TID251 - where nothing may be skipped
             pytest.fail(NO_COMPILER)
         pytest.skip(NO_COMPILER)
-    shim = directory / "disk.so"
+    shim = directory / f"{source.stem}.so"
     warnings = ["-Wall", "-Wextra", "-Werror"]
     subprocess.run(
-        [compiler, "-shared", "-fPIC", "-O2", *warnings, "-o", shim, _SOURCE, "-ldl", "-pthread"],
+        [compiler, "-shared", "-fPIC", "-O2", *warnings, "-o", shim, source, "-ldl", "-pthread"],
         check=True,
     )
     return shim

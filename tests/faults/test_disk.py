@@ -7,9 +7,7 @@ the writer stops for good; only opening the file again finds out.
 
 import asyncio
 import json
-import os
 import resource
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from storage.models.money import Entry
 from tests.acceptance.servers import ServerProcess, environment, farebox
 from tests.builders import Shop, add_shop, grant_of
 from tests.databases import Databases, verify_ledger
+from tests.faults.disk import build_shim
 from tests.faults.payer import BATCH, BATCHES, GOOD
 
 END_WITHIN_S: Final = 60
@@ -37,14 +36,7 @@ SHIM: Final = Path(__file__).with_name("failing_fsync.c")
 @pytest.fixture
 def failing_fsync(tmp_path: Path) -> Path:
     """A library that refuses to sync, once it is told to."""
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        if os.environ.get("CI"):  # noqa: TID251 - where nothing may be skipped
-            pytest.fail("there is no gcc")
-        pytest.skip("there is no gcc")
-    library = tmp_path / "failing_fsync.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, SHIM, "-ldl"], check=True)
-    return library
+    return build_shim(tmp_path, SHIM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +139,11 @@ async def test_a_file_that_may_not_grow_refuses_one_by_one_and_takes_more_once_i
 async def _grant_all(database: Database, shop: Shop, refs: list[str]) -> list[object]:
     """All in one batch; what each was answered, or the error."""
 
-    def grant(ref: str) -> object:
+    async def grant(ref: str) -> object:
         request = grant_of(shop, 5, source_ref=ref)
-        return database.run(lambda unit: unit.books.grant(request))
+        return await database.run(lambda unit: unit.books.grant(request))
 
-    return await asyncio.gather(*(grant(ref) for ref in refs), return_exceptions=True)  # type: ignore[call-overload, no-any-return]
+    return await asyncio.gather(*(grant(ref) for ref in refs), return_exceptions=True)
 
 
 def _limit_pages(unit: Unit, *, more: int) -> None:

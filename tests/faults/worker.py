@@ -200,6 +200,7 @@ def main() -> None:
         if child == 0:
             signal.alarm(LIFE_S_MAX)
             life = Life(**command)
+            # Final for the program; this process lives one life, on a file of its own.
             storage.writer.PRAGMAS += tuple(life.pragmas)  # type: ignore[misc, assignment]
             asyncio.run(live(life))
             return

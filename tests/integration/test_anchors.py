@@ -129,7 +129,7 @@ def gone(wallet_id: int) -> list[str]:
         pytest.param(["UPDATE entry SET amount = amount + 1 WHERE seq = 1"], id="edited"),
         pytest.param(["DELETE FROM entry WHERE seq = 1"], id="deleted"),
         pytest.param(
-            [f"UPDATE entry SET seq = {to} WHERE seq = {of}" for of, to in SWAPPED],  # noqa: S608
+            [f"UPDATE entry SET seq = {to} WHERE seq = {of}" for of, to in SWAPPED],  # noqa: S608 - numbers of ours
             id="reordered",
         ),
     ],
@@ -144,14 +144,14 @@ async def test_the_chain_alone_finds_an_entry_that_was(
 
 async def test_only_the_anchor_finds_a_tail_that_was_rewound(ledger: Ledger) -> None:
     tables = ("wallet", *OF_A_WALLET)
-    copies = (f"CREATE TABLE old_{table} AS SELECT * FROM {table}" for table in tables)  # noqa: S608
+    copies = (f"CREATE TABLE old_{table} AS SELECT * FROM {table}" for table in tables)  # noqa: S608 - our own names
     ledger.change(*copies)
     await ledger.live()
     file = await ledger.anchored()
     put_back = [*gone(1), "DELETE FROM wallet WHERE id = 1"]
     put_back += ["INSERT INTO wallet SELECT * FROM old_wallet WHERE id = 1"]
     put_back += [
-        f"INSERT INTO {table} SELECT * FROM old_{table} WHERE wallet_id = 1"  # noqa: S608
+        f"INSERT INTO {table} SELECT * FROM old_{table} WHERE wallet_id = 1"  # noqa: S608 - our own names
         for table in OF_A_WALLET
     ]
     ledger.change(*put_back)

@@ -1,8 +1,5 @@
 """One's own account in JSON, over real sockets from end to end."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -15,32 +12,20 @@ from host.app import Host
 from host.catalogue.catalogue import Catalogue
 from host.clock import SystemClock
 from host.config import Settings
-from host.metering.corrections import RefundRequest, RevokeRequest
+from host.metering.corrections import RefundRequest
+from host.metering.revoking import RevokeRequest
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
 from storage.credits import MilliCredits
 from storage.database import Database
 from storage.models.accounts import Role
 from tests.databases import Databases
-from tests.proxy_world import UPSTREAM_KEY, World, add_draft, open_world, problem_of
+from tests.proxy_world import UPSTREAM_KEY, World, add_draft, problem_of
 
 READABLE = [
     "me", "balance", "offerings", "plans", "subscriptions", "usage", "tokens",
     "statement", "earnings",
 ]  # fmt: skip
-
-
-@pytest.fixture
-async def world(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
-    with databases.fresh("sqlite") as address:
-        async with open_world(address, tmp_path) as world:
-            yield world
-
-
-@pytest.fixture
-async def each_world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(database_url, tmp_path) as world:
-        yield world
 
 
 @pytest.mark.parametrize("path", [*READABLE, "receipts/x"])

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -13,23 +11,9 @@ import pytest
 from host.runs.naming import Naming
 from storage import chat_history
 from storage.database import Unit
-from tests.databases import Databases
-from tests.proxy_world import CREDIT, World, open_world, problem_of
+from tests.proxy_world import CREDIT, World, problem_of
 
 ASK = "/s/tutor/ask"
-
-
-@pytest.fixture
-async def world(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
-    with databases.fresh("sqlite") as address:
-        async with open_world(address, tmp_path) as world:
-            yield world
-
-
-@pytest.fixture
-async def each_world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(database_url, tmp_path) as world:
-        yield world
 
 
 async def ask(world: World, message: str, **more: str) -> httpx.Response:

@@ -18,9 +18,9 @@ from storage.books import (
 from storage.credits import GrantState, MilliCredits
 from storage.database import Database, Unit
 from storage.moments import DAY, NEVER, Micros
-from tests.builders import TOMORROW, Shop, add_shop, grant_of, hold_of
+from tests.builders import TOMORROW, Shop, add_shop, grant_of, hold_of, shop_with
 from tests.fakes.clock import START
-from tests.integration.test_books_holds import available, captured, opened, released, shop_with
+from tests.integration.test_books_holds import available, captured, opened, released
 
 
 async def charged(database: Database, shop: Shop, amount: int) -> HoldOpened:

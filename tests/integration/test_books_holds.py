@@ -14,20 +14,8 @@ from storage.books import (
 from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Database, Unit
 from storage.moments import DAY, MINUTE, SECOND, Micros
-from tests.builders import PlanIds, Shop, add_plan, add_shop, grant_of, hold_of
+from tests.builders import PlanIds, Shop, add_plan, add_shop, grant_of, hold_of, shop_with
 from tests.fakes.clock import START, ManualClock
-
-
-async def shop_with(database: Database, *amounts: int) -> Shop:
-    """A shop whose subscriber was granted these amounts."""
-
-    def work(unit: Unit) -> Shop:
-        shop = add_shop(unit)
-        for amount in amounts:
-            unit.books.grant(grant_of(shop, amount))
-        return shop
-
-    return await database.run(work)
 
 
 async def opened(database: Database, request: OpenHold) -> HoldOpened:

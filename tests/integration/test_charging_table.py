@@ -16,14 +16,13 @@ from storage.credits import HoldState
 from storage.database import Database, Unit
 from storage.models.money import Hold
 from storage.moments import MINUTE, Micros
-from tests.builders import Shop, add_plan, grant_of, hold_of
+from tests.builders import Shop, add_plan, grant_of, hold_of, shop_with
 from tests.fakes.clock import START
 from tests.integration.test_books_holds import (
     available,
     captured,
     opened,
     released,
-    shop_with,
 )
 
 PRICE = 5_000

@@ -1,4 +1,8 @@
-"""What an operator corrects: charges given back, plans taken back, a limit for the day."""
+"""What an operator corrects: charges given back, plans taken back, a limit for the day.
+
+Longer than most, because the three are told at one till: what is given back may be of a plan that
+was taken back, and what is spent counts against the limit.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -24,11 +28,10 @@ from host.errors import (
 from host.metering.corrections import (
     ChargeRefunded,
     Corrections,
-    PlanRevoked,
     RefundRequest,
-    RevokeRequest,
     credits_entered,
 )
+from host.metering.revoking import PlanRevoked, RevokeRequest
 from storage.accounts import set_state
 from storage.books import EndHold, HoldAnswer, HoldOpened
 from storage.correctable import standing_grants

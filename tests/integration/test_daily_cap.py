@@ -7,9 +7,9 @@ from storage.books import HoldAnswer, HoldOpened, OverCap
 from storage.credits import MilliCredits
 from storage.database import Database
 from storage.moments import DAY, Micros
-from tests.builders import Shop, hold_of
+from tests.builders import Shop, hold_of, shop_with
 from tests.fakes.clock import START
-from tests.integration.test_books_holds import captured, opened, released, shop_with
+from tests.integration.test_books_holds import captured, opened, released
 
 MIDNIGHT = START - START % DAY + DAY
 

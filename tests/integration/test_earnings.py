@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import text
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from storage.books import RefundCharge
 from storage.credits import MilliCredits
@@ -45,7 +45,7 @@ def by_hand(session: Session, wallet_id: int) -> dict[PlanDay, Earned]:
     }
     used: dict[int, int] = defaultdict(int)
     found: dict[PlanDay, Earned] = defaultdict(Earned)
-    entries = select(Entry).where(Entry.wallet_id == wallet_id).order_by(Entry.seq)  # type: ignore[arg-type]
+    entries = select(Entry).where(Entry.wallet_id == wallet_id).order_by(col(Entry.seq))
     for entry in session.exec(entries):
         if entry.kind in (EntryKind.GRANT, EntryKind.REVOKE) or entry.grant_id is None:
             continue

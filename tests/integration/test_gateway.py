@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,30 +11,15 @@ from hypothesis import strategies as st
 
 from storage.accounts import set_state
 from storage.models.accounts import AccountState
-from tests.databases import Databases
 from tests.proxy_world import (
     CREDIT,
     SONGS_KEY,
     World,
     add_draft,
-    open_world,
     problem_of,
 )
 
 WAIT_S = 10
-
-
-@pytest.fixture
-async def world(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
-    with databases.fresh("sqlite") as address:
-        async with open_world(address, tmp_path) as world:
-            yield world
-
-
-@pytest.fixture
-async def each_world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(database_url, tmp_path) as world:
-        yield world
 
 
 async def test_a_call_is_answered_and_charged_under_a_receipt(each_world: World) -> None:

@@ -7,9 +7,9 @@ from storage.database import Database, Unit
 from storage.ledger import Receipt, open_holds_of_dead_owners, receipt
 from storage.models.conversations import Run, Thread
 from storage.moments import HOUR, MINUTE, Micros
-from tests.builders import Shop, add_plan, add_shop, grant_of, hold_of
+from tests.builders import Shop, add_plan, add_shop, grant_of, hold_of, shop_with
 from tests.fakes.clock import START
-from tests.integration.test_books_holds import captured, opened, released, shop_with
+from tests.integration.test_books_holds import captured, opened, released
 
 
 async def read_receipt(database: Database, public_id: str) -> Receipt | None:

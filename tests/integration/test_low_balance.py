@@ -9,9 +9,9 @@ from storage.credits import MilliCredits
 from storage.database import Database, Unit
 from storage.models.money import OutboxLine
 from storage.moments import MINUTE, Micros
-from tests.builders import Shop, add_shop, grant_of, hold_of
+from tests.builders import Shop, add_shop, grant_of, hold_of, shop_with
 from tests.fakes.clock import START
-from tests.integration.test_books_holds import captured, ending, opened, shop_with
+from tests.integration.test_books_holds import captured, ending, opened
 
 PRICE = 5_000
 

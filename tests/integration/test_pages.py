@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from host.catalogue.catalogue import Catalogue
 from host.config import Settings
 from host.identity.access_tokens import AccessTokens
-from host.metering.corrections import Corrections, RefundRequest, RevokeRequest
+from host.metering.corrections import Corrections, RefundRequest
+from host.metering.revoking import RevokeRequest
 from host.pages.router import pages_router
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,24 +24,10 @@ from storage.models.accounts import Role
 from storage.models.money import EarningsDay, Entry, GrantSource, Hold
 from storage.moments import DAY, Micros, to_datetime
 from tests.builders import Shop, add_account, add_offering, add_plan, grant_of, hold_of
-from tests.databases import Databases
 from tests.integration.test_books_holds import ending
-from tests.proxy_world import MASTER_KEY, World, open_world, problem_of
+from tests.proxy_world import MASTER_KEY, World, problem_of
 
 WAIT_S = 10
-
-
-@pytest.fixture
-async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(database_url, tmp_path) as world:
-        yield world
-
-
-@pytest.fixture
-async def small_world(databases: Databases, tmp_path: Path) -> AsyncIterator[World]:
-    with databases.fresh("sqlite") as address:
-        async with open_world(address, tmp_path) as world:
-            yield world
 
 
 async def order(world: World, plan: str) -> None:
@@ -78,7 +63,8 @@ async def told(world: World, path: str, account_id: int) -> dict[str, Any]:
     return found
 
 
-async def test_who_is_signed_in_reads_their_statement(world: World) -> None:
+async def test_who_is_signed_in_reads_their_statement(each_world: World) -> None:
+    world = each_world
     await order(world, "pack")
     (receipt_id,) = await call_the_mirror(world)
 
@@ -115,22 +101,23 @@ REFUSALS = {
 }
 
 
-async def test_what_cannot_be_told_is_refused_with_its_reason(small_world: World) -> None:
-    headers = await small_world.sign_in(small_world.subscriber)
+async def test_what_cannot_be_told_is_refused_with_its_reason(world: World) -> None:
+    headers = await world.sign_in(world.subscriber)
     for query, (status, code, why) in REFUSALS.items():
-        answer = await small_world.client.get(f"/api/v1/{query}", headers=headers)
+        answer = await world.client.get(f"/api/v1/{query}", headers=headers)
         assert why in problem_of(answer, status, code)["detail"]
 
 
-async def test_the_api_says_what_its_reports_take(small_world: World) -> None:
-    described = (await small_world.client.get("/api/openapi.json")).json()
+async def test_the_api_says_what_its_reports_take(world: World) -> None:
+    described = (await world.client.get("/api/openapi.json")).json()
     taken = described["paths"]["/v1/statement"]["get"]
     assert {one["name"] for one in taken["parameters"]} == {"from", "to", "plan"}
     assert all(one["description"] for one in taken["parameters"])
     assert {"from", "to"} <= set(described["components"]["schemas"]["EarningsView"]["properties"])
 
 
-async def test_a_builder_reads_what_their_own_plans_earned_until_now(world: World) -> None:
+async def test_a_builder_reads_what_their_own_plans_earned_until_now(each_world: World) -> None:
+    world = each_world
     await order(world, "pack")
     await order(world, "week")
     other = await world.host.accounts.create("otto@example.com", "Otto", None, [])
@@ -146,7 +133,8 @@ async def test_a_builder_reads_what_their_own_plans_earned_until_now(world: Worl
     assert (await told(world, "earnings", other.id))["plans"] == []
 
 
-async def test_what_is_used_of_a_pack_is_earned_in_its_currency(world: World) -> None:
+async def test_what_is_used_of_a_pack_is_earned_in_its_currency(each_world: World) -> None:
+    world = each_world
     await order(world, "pack")
     await call_the_mirror(world, times=3)
 

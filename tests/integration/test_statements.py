@@ -12,10 +12,10 @@ from storage.database import Database, Unit
 from storage.models.money import Entry, EntryKind, GrantSource
 from storage.moments import DAY, HOUR, Micros
 from storage.statements import Statement, TooManyLines, statement
-from tests.builders import Shop, add_account, add_plan, grant_of, hold_of
+from tests.builders import Shop, add_account, add_plan, grant_of, hold_of, shop_with
 from tests.fakes.clock import START
 from tests.histories import DAYS, MIDNIGHT, Played, of_any_history
-from tests.integration.test_books_holds import captured, opened, shop_with
+from tests.integration.test_books_holds import captured, opened
 
 
 def adds_up(told: Statement) -> None:

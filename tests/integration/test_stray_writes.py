@@ -8,7 +8,9 @@ from sqlmodel import Session, col, delete, insert, select, update
 from storage.books import HoldOpened
 from storage.database import Database, Unit
 from storage.models.accounts import Account
-from storage.models.money import Allocation, CreditGrant, Entry, Hold, StrayWrite, Wallet
+from storage.models.books_rows import BooksRow, StrayWrite
+from storage.models.money import Allocation, CreditGrant, Entry, Hold, Wallet
+from tests.architecture.ledger_writes import TABLES
 from tests.builders import Shop, add_account, add_shop, grant_of, hold_of
 
 Stray = Callable[[Session], object]
@@ -55,6 +57,7 @@ STRAYS: list[Stray] = [
 ]
 STATEMENTS = {
     "an update": update(Wallet).values(held=0),
+    # SQLModel does not declare that its classes have a table.
     "an update of the table": Wallet.__table__.update().values(held=0),  # type: ignore[attr-defined]
     "a deletion": delete(Allocation).where(col(Allocation.amount) > 0),
     "an insertion": insert(Wallet).values(subscriber_id=1),
@@ -80,6 +83,10 @@ async def test_a_stray_statement_fails_and_takes_its_unit_along(
     database: Database, kind: str
 ) -> None:
     await refused_with_its_unit(database, lambda session: session.execute(STATEMENTS[kind]))
+
+
+def test_every_table_of_the_ledger_is_guarded() -> None:
+    assert {kind.__tablename__ for kind in BooksRow.__subclasses__()} == set(TABLES)
 
 
 async def refused_with_its_unit(database: Database, stray: Stray) -> None:

@@ -19,24 +19,15 @@ from storage.books import (
     Insufficient,
 )
 from storage.credits import HoldClosedError, HoldState, MilliCredits
-from storage.database import Database, Unit
+from storage.database import Database
 from storage.errors import LedgerBusy, LedgerDown
 from storage.moments import Micros
 from storage.teller_postgres import LANES
-from tests.builders import Shop, add_shop, grant_of, hold_of
+from tests.builders import Shop, hold_of, shop_with
 from tests.databases import SERVER
 from tests.fakes.clock import START
 
 on_postgresql = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
-
-
-async def shop_with(database: Database, amount: int) -> Shop:
-    def work(unit: Unit) -> Shop:
-        shop = add_shop(unit)
-        unit.books.grant(grant_of(shop, amount))
-        return shop
-
-    return await database.run(work)
 
 
 def end_of(shop: Shop, hold_id: int) -> EndHold:
@@ -240,6 +231,7 @@ async def test_what_shows_that_we_live_waits_for_no_wallet(
             )
             for _ in range(door_postgres.WRITERS)
         ]
+        await asyncio.sleep(0)  # each has been handed to its thread
         async with asyncio.timeout(60):
             await impatient.run_apart(lambda unit: leases.drop(unit.session, "nobody"))
             assert not any(waiter.done() for waiter in waiting)
