@@ -53,7 +53,7 @@ async def _measure(kind: str, sizes: Sizes, place: Place) -> list[Line]:
         short = await grow(short_address, wallets=sizes.wallets, entries=short_entries)
         long = await grow(long_address, wallets=sizes.wallets, entries=long_entries)
         lines = []
-        for command in ("verify", "export"):
+        for command in sizes.audits:
             few = await _audit(command, short, place.directory)
             many = await _audit(command, long, place.directory)
             lines += _lines(f"{_NAMES[kind]}: {command}", sizes, few, many)

@@ -22,7 +22,7 @@ from tests.databases import Databases
 MESSAGES = 7
 WALLETS = 3
 RUN_HERE = [name for name in BENCHMARKS if name != "audit-postgresql"]
-"""That one is audit-sqlite at another address, and four more processes to start."""
+"""That one is audit-sqlite at another address, and more processes to start."""
 DIFFERS = {
     *("public_id", "idempotency_key", "source_ref"),
     *("created_at", "expires_at", "ended_at", "last_at", "head", "hash"),
