@@ -52,7 +52,7 @@ _BATCH: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class Ending:
     """A hold to be ended, how, and what was used."""
 
     request: EndHold
@@ -60,7 +60,7 @@ class _End:
     used: MilliCredits
 
 
-_Verb: TypeAlias = OpenHold | _End
+_Verb: TypeAlias = OpenHold | Ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +86,24 @@ class PostgresTeller:
     async def open_hold(self, request: OpenHold) -> HoldAnswer:
         """Set credits aside."""
         lane = self._lanes[request.wallet_id % LANES]
-        answer: HoldAnswer = await lane.batches.submit(_Sent(request, _hold_item(request)))
+        answer: HoldAnswer = await lane.batches.submit(_Sent(request, hold_item(request)))
         return answer
 
     async def capture(self, request: EndHold, used: MilliCredits) -> HoldEnded:
         """Charge what was used."""
-        return await self._end(_End(request, HoldEvent.CAPTURE, used))
+        return await self._end(Ending(request, HoldEvent.CAPTURE, used))
 
     async def release(self, request: EndHold) -> HoldEnded:
         """Charge nothing."""
-        return await self._end(_End(request, HoldEvent.RELEASE, MilliCredits(0)))
+        return await self._end(Ending(request, HoldEvent.RELEASE, MilliCredits(0)))
 
     async def close(self) -> None:
         """Send what is queued and take no more, then close the connections."""
         await asyncio.gather(*(lane.close() for lane in self._lanes))
 
-    async def _end(self, end: _End) -> HoldEnded:
+    async def _end(self, end: Ending) -> HoldEnded:
         lane = self._lanes[end.request.wallet_id % LANES]
-        ended: HoldEnded = await lane.batches.submit(_Sent(end, _end_item(end)), must_land=True)
+        ended: HoldEnded = await lane.batches.submit(_Sent(end, end_item(end)), must_land=True)
         return ended
 
 
@@ -171,7 +171,7 @@ class _Lane:
                 self._connection = None
             refuse(error)
         answers = {row[0]: row[1:] for row in rows}
-        return [_done(sent.verb, answers.get(at)) for at, sent in enumerate(batch, start=1)]
+        return [answer_of(sent.verb, answers.get(at)) for at, sent in enumerate(batch, start=1)]
 
     def _connected(self) -> "psycopg.Connection[tuple[Any, ...]]":
         if self._connection is None:
@@ -186,7 +186,7 @@ class _Lane:
             self._connection.close()
 
 
-def _hold_item(request: OpenHold) -> str:
+def hold_item(request: OpenHold) -> str:
     """A hold to be opened, as `ledger_batch` reads it."""
     return json.dumps(
         {
@@ -206,7 +206,7 @@ def _hold_item(request: OpenHold) -> str:
     )
 
 
-def _end_item(end: _End) -> str:
+def end_item(end: Ending) -> str:
     """A hold to be ended, as `ledger_batch` reads it."""
     return json.dumps(
         {
@@ -246,7 +246,7 @@ def _own(verb: _Verb, done: Done) -> Done:
     )
 
 
-def _done(verb: _Verb, row: tuple[Any, ...] | None) -> Done:
+def answer_of(verb: _Verb, row: tuple[Any, ...] | None) -> Done:
     """The answer to a verb, or what it has to be refused with."""
     if row is None:
         return Done(error=LookupError("there is no such wallet, or no such hold in it"))

@@ -354,10 +354,10 @@ def _outcome(work: Callable[[], object]) -> object:
         return str(error), error.version
 
 
-def run_examples(desk: Desk, examples: int) -> int:
+def run_examples(desk: Desk, examples: int, kind: type[LedgerMachine] = LedgerMachine) -> int:
     """Run the machine, the same examples in every run. Returns how many steps were checked."""
     steps = itertools.count()
-    machine = type("Machine", (LedgerMachine,), {"desk": desk, "steps": steps})
+    machine = type("Machine", (kind,), {"desk": desk, "steps": steps})
     run_machine(
         machine,
         settings=settings(

@@ -16,10 +16,11 @@ from typing import Final
 
 from benchmarks.ledger.growth import Grown, grow
 from benchmarks.ledger.place import Place
-from benchmarks.ledger.report import Line, small_ratio_line
+from benchmarks.ledger.report import Line, limit_line, small_ratio_line
 from benchmarks.ledger.sizes import Sizes
 
 MEMORY_MOST: Final = 1.25
+SECONDS_MOST: Final = 4
 PER: Final = 200_000
 """Entries that the time is told for."""
 _NAMES: Final[Mapping[str, str]] = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
@@ -52,7 +53,7 @@ async def _measure(kind: str, sizes: Sizes, place: Place) -> list[Line]:
         short = await grow(short_address, wallets=sizes.wallets, entries=short_entries)
         long = await grow(long_address, wallets=sizes.wallets, entries=long_entries)
         lines = []
-        for command in ("verify", "export"):
+        for command in sizes.audits:
             few = await _audit(command, short, place.directory)
             many = await _audit(command, long, place.directory)
             lines += _lines(f"{_NAMES[kind]}: {command}", sizes, few, many)
@@ -69,11 +70,12 @@ def _lines(title: str, sizes: Sizes, few: Audit, many: Audit) -> list[Line]:
             ratio=many.peak_kib / few.peak_kib,
             at_most=MEMORY_MOST,
         ),
-        Line(
-            name=f"{title}, time for each {PER:,} entries",
-            ours=f"{many.seconds / long * PER:,.2f} s",
-            baseline=f"{few.seconds / short * PER:,.2f} s",
-            ratio=(many.seconds / long) / (few.seconds / short),
+        limit_line(
+            f"{title}, time for each {PER:,} entries",
+            many.seconds / long * PER,
+            "s",
+            at_most=SECONDS_MOST,
+            baseline=f"{few.seconds / short * PER:,.1f} s",
         ),
     ]
 

@@ -145,9 +145,7 @@ def _weights(kind: str, by_verbs: float, ledgers: list[Grown]) -> list[Line]:
     title = f"  {_NAMES[kind]}: bytes for each message"
     weights = [(f"{title}, the verbs' own", by_verbs)]
     weights += [(f"{title}, {_KEY.format(grown.entries)}", grown.bytes_each) for grown in ledgers]
-    if kind == "sqlite":
-        return [limit_line(name, weight, "B", at_most=BYTES_MOST) for name, weight in weights]
-    return [Line(name=name, ours=f"{weight:,.1f} B") for name, weight in weights]
+    return [limit_line(name, weight, "B", at_most=BYTES_MOST) for name, weight in weights]
 
 
 def _making(kind: str, ledgers: list[Grown], verified_s: list[float]) -> list[Line]:

@@ -66,10 +66,8 @@ async def _measure(sizes: Sizes, database: Database, plain: PlainLedger) -> list
             baseline=f"{results.cpu_us('plain many'):,.0f} µs",
         ),
         Line(
-            name="  debits lost",
+            name="  debits lost (checked: ours loses 0)",
             ours=f"0 of {hot.charged + many.charged:,}",
             baseline=f"{books.lost:,} of {books.charges:,}",
-            target="ours = 0",
-            is_met=True,
         ),
     ]

@@ -21,6 +21,8 @@ class Sizes:
     """Entries that a ledger already has, smallest first, which is what the others stand beside."""
     audited: tuple[int, int]
     """Entries of the two ledgers that are verified and exported."""
+    audits: tuple[str, ...]
+    """The commands that are run over both, each in a process of its own."""
     written: int
     """Messages by the verbs themselves, to weigh what they leave on disk."""
 
@@ -33,6 +35,7 @@ SMALLEST: Final = Sizes(
     wallets=3,
     histories=(20, 60),
     audited=(20, 60),
+    audits=("verify",),  # each is a process to start, and the tests of both are elsewhere
     written=20,
 )
 QUICK: Final = Sizes(
@@ -43,6 +46,7 @@ QUICK: Final = Sizes(
     wallets=1_000,
     histories=(10_000, 100_000),
     audited=(20_000, 100_000),
+    audits=("verify", "export"),
     written=10_000,
 )
 FULL: Final = Sizes(
@@ -53,5 +57,6 @@ FULL: Final = Sizes(
     wallets=1_000,
     histories=(10_000, 1_000_000, 10_000_000),
     audited=(20_000, 1_000_000),
+    audits=("verify", "export"),
     written=50_000,
 )

@@ -56,8 +56,8 @@ _WRITES: Final = re.compile(
     rf"|\bUPDATE(?:\s+OR\s+\w+|\s+ONLY)?\s+{_TABLE}[^;]*?(?:\bSET\b|\x00)",  # else it is prose
     re.IGNORECASE,
 )
-_FUNCTIONS: Final = re.compile(
-    r"\bledger_(?:open_wallet|grant|hold|end|renew|sweep|\x00)\s*\(", re.IGNORECASE
+_FUNCTIONS: Final = re.compile(  # whichever there are, also one that is named only when it runs
+    r"\bledger_(?:\w|\x00|%s|\{\w*\})+\s*\(", re.IGNORECASE
 )
 
 

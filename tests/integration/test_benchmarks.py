@@ -7,7 +7,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from benchmarks.ledger.__main__ import BENCHMARKS
+from benchmarks.ledger.audit import PER, SECONDS_MOST, Audit, _lines
 from benchmarks.ledger.contestants import Ours, check_charges, open_shops
+from benchmarks.ledger.growth import BYTES_MOST, _weights
 from benchmarks.ledger.history import write_history
 from benchmarks.ledger.place import Place
 from benchmarks.ledger.report import ratio_line, table
@@ -20,7 +22,7 @@ from tests.databases import Databases
 MESSAGES = 7
 WALLETS = 3
 RUN_HERE = [name for name in BENCHMARKS if name != "audit-postgresql"]
-"""That one is audit-sqlite at another address, and four more processes to start."""
+"""That one is audit-sqlite at another address, and more processes to start."""
 DIFFERS = {
     *("public_id", "idempotency_key", "source_ref"),
     *("created_at", "expires_at", "ended_at", "last_at", "head", "hash"),
@@ -81,6 +83,20 @@ def test_a_miss_is_printed_as_a_miss() -> None:
     _, first, second = table([missed, met]).splitlines()
     assert first.endswith("MISSED")
     assert second.endswith("met")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_message_that_weighs_too_much_is_a_miss_on_either_database(kind: str) -> None:
+    assert [line.is_met for line in _weights(kind, BYTES_MOST + 1, [])] == [False]
+    assert [line.is_met for line in _weights(kind, BYTES_MOST, [])] == [True]
+
+
+def test_verifying_that_takes_too_long_is_a_miss() -> None:
+    few, many = SMALLEST.audited
+    for seconds, is_met in ((SECONDS_MOST + 1, False), (SECONDS_MOST - 1, True)):
+        took = [Audit(seconds=seconds * size / PER, peak_kib=1) for size in (few, many)]
+        _memory, time = _lines("verify", SMALLEST, *took)
+        assert time.is_met is is_met
 
 
 def everything(session: Session) -> dict[str, list[dict[str, object]]]:

@@ -9,6 +9,7 @@ import pytest
 from host.catalogue.registering import By
 from host.catalogue.subscribing import SubscribeRequest, subscribe
 from storage.books import (
+    Granted,
     HoldAnswer,
     HoldEnded,
     HoldOpened,
@@ -137,23 +138,27 @@ async def test_four_sweepers_at_once_expire_everything_once(database: Database) 
     assert sum(swept.grants for swept in sweeps) == 5
 
 
-async def test_an_order_that_arrives_while_others_hold_is_not_lost(database: Database) -> None:
-    shop = await shop_with(database, 1)
+async def test_orders_that_arrive_while_others_hold_are_spent_or_still_there(
+    database: Database,
+) -> None:
+    shop = await database.run(add_shop)
 
     async with asyncio.timeout(20):
-        await asyncio.gather(
+        answers = await asyncio.gather(
             *(
                 work
                 for _ in range(CALLERS)
                 for work in (
-                    database.run(lambda unit: unit.books.grant(grant_of(shop, 1_000))),
                     database.run(lambda unit: unit.books.open_hold(hold_of(shop, 1_000))),
+                    database.run(lambda unit: unit.books.grant(grant_of(shop, 1_000))),
                 )
             )
         )
 
-    spent = await database.run(lambda unit: unit.books.open_hold(hold_of(shop, 10**9)))
-    assert isinstance(spent, Insufficient)
+    kinds = Counter(type(answer) for answer in answers)
+    assert kinds[Granted] == kinds[HoldOpened] + kinds[Insufficient] == CALLERS
+    assert all(answer.is_new for answer in answers if isinstance(answer, Granted))
+    assert 1_000 * kinds[HoldOpened] + await left_of(database, shop) == 1_000 * CALLERS
 
 
 async def test_a_failing_unit_does_not_touch_its_neighbours(database: Database) -> None:
