@@ -3,7 +3,7 @@
 Two places may write them, the books in `storage` and the migrations; neither is looked at here.
 Elsewhere in `storage` the tables are read; outside `storage` even their classes are unknown. What
 no syntax shows, such as a row that is changed under another name and flushed, is stopped at run
-time by `storage.models.money`.
+time by `storage.models.books_rows`.
 """
 
 import ast
