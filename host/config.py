@@ -7,15 +7,16 @@ setting would otherwise be silently ignored. Bare `OPENAI_*` variables are not r
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from typing_extensions import override
 
-from storage.addresses import driver_url, sqlite_address, sqlite_path
+from storage.addresses import HIDDEN, driver_url, sqlite_address, sqlite_path, without_password
 
 PREFIX: Final = "FAREBOX_"
 Addresses: TypeAlias = Annotated[tuple[str, ...], NoDecode]
@@ -85,6 +86,18 @@ class Settings(BaseSettings):
             if len(raw) != 32:  # noqa: PLR2004 - AES-256
                 raise ValueError("must be 32 bytes in base64")
         return value
+
+    def shown(self) -> Iterator[tuple[str, str]]:
+        """Every setting, by its field, as it may be printed: no secret is in it."""
+        for name, value in self:
+            if name in {"database_url", "test_database_url"}:
+                yield name, without_password(value)
+            else:
+                yield name, HIDDEN if isinstance(value, SecretStr) else str(value)
+
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str, str]]:
+        return self.shown()
 
     @property
     def database(self) -> str:

@@ -24,6 +24,8 @@ PATIENCE: Final[dict[str, Any]] = {
 Seconds, and milliseconds for the last. Left alone, the system would wait for hours.
 """
 
+HIDDEN: Final = "***"
+"""What is shown in place of a secret."""
 _KNOWN = "must be sqlite:///path or postgresql://user@host/name"
 
 
@@ -64,6 +66,16 @@ def sqlite_path(address: str) -> Path | None:
 def sqlite_address(path: Path) -> str:
     """The address of a file, whatever characters its path has."""
     return URL.create("sqlite", database=str(path)).render_as_string()
+
+
+def without_password(address: str) -> str:
+    """The address as it may be shown: none of its passwords is in it."""
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        return HIDDEN if address else ""
+    hidden = {name: "hidden" for name in url.query if "password" in name}
+    return url.update_query_dict(hidden).render_as_string() if url.password or hidden else address
 
 
 def read_only(path: Path) -> URL:

@@ -13,7 +13,7 @@ from farebox.application import compose
 from farebox.commands.console import AsJson, DataDir, refuse, settings_in_force, show
 from farebox.control import in_words
 from farebox.server import CannotStart, ServerRole, bind, run_server
-from host.config import BadSettings, Settings
+from host.config import PREFIX, BadSettings, Settings
 from storage.errors import LedgerBroken, NotMigrated, StorageError
 from storage.migrate import check_is_current
 
@@ -71,7 +71,7 @@ def check_config(as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Print the settings in force, secrets hidden; exit 2 when they cannot be used."""
     settings = settings_in_force(data_dir)
     rows = [
-        {"setting": f"FAREBOX_{name.upper()}", "value": str(value)} for name, value in settings
+        {"setting": f"{PREFIX}{name.upper()}", "value": value} for name, value in settings.shown()
     ]
     show(rows, as_json=as_json, empty="")
 
