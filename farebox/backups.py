@@ -37,7 +37,7 @@ from farebox.manifests import (
 from farebox.private_files import new_private_file, sync
 from host.config import Settings
 from host.vault.envelope import MasterKey
-from host.vault.master_key import FILE_NAME, existing_master_key
+from host.vault.master_key import FILE_NAME, existing_master_key, refuse_another_key
 from storage.anchors import BadAnchor
 from storage.copies import (
     CopyFailed,
@@ -50,6 +50,7 @@ from storage.copies import (
 )
 from storage.invariants import VerifyReport
 from storage.moments import Micros
+from storage.secrets import sealing_keys
 
 _BLOCK: Final = 1 << 20
 _OVERLAP: Final = 128
@@ -78,7 +79,7 @@ def create_backup(settings: Settings, to: Path, now: Micros) -> Made:
 
     Raises:
         BackupRefused: `to` exists or is in the data directory, or the copy cannot be made.
-        BadSettings: the master key must be given and is not.
+        BadSettings: the master key must be given and is not, or is not the database's.
         LedgerDown: the database cannot be reached.
     """
     to = to.absolute()
@@ -86,10 +87,12 @@ def create_backup(settings: Settings, to: Path, now: Micros) -> Made:
         raise BackupRefused(f"{to} exists; a backup is never written over another")
     if to.resolve().is_relative_to(settings.data_dir.resolve()):
         raise BackupRefused(f"{to} is in the data directory itself; choose another place")
+    key = existing_master_key(settings)
+    refuse_another_key(settings, key, sealing_keys(settings.database))
     unfinished = to.with_name(f".{to.name}.{secrets.token_hex(8)}")
     unfinished.mkdir(mode=0o700)
     try:
-        made = _fill(unfinished, settings, existing_master_key(settings), now)
+        made = _fill(unfinished, settings, key, now)
         unfinished.rename(to)
     except CopyFailed as error:
         raise BackupRefused(str(error)) from None

@@ -23,7 +23,7 @@ from farebox.verbs import VERBS
 from host.app import Host, open_host
 from host.config import BadSettings, Settings
 from host.errors import FareboxError
-from storage.errors import LedgerBroken, NotMigrated, StorageError
+from storage.errors import LedgerBroken, NotMigrated, StorageError, Unreachable
 
 ANSWER_WITHIN_S: Final = 60
 PATIENCE_S: Final = ANSWER_WITHIN_S + 5
@@ -53,6 +53,8 @@ def perform(settings: Settings, verb: str, **facts: Any) -> Any:
 
 def in_words(error: StorageError) -> str:
     """What the operator can do about the memory's failure."""
+    if isinstance(error, Unreachable):
+        return str(error)
     if isinstance(error, NotMigrated):
         return f"{error}; run `farebox db upgrade`"
     if isinstance(error, LedgerBroken):

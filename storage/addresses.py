@@ -39,10 +39,7 @@ def driver_url(address: str) -> URL:
     Raises:
         BadAddress: it is another kind of database, or no file's path.
     """
-    try:
-        url = make_url(address)
-    except (ArgumentError, ValueError):
-        raise BadAddress(_KNOWN) from None
+    url = _parsed(address)
     match url.get_backend_name():
         case "postgresql":
             return url.set(drivername="postgresql+psycopg")
@@ -71,8 +68,8 @@ def sqlite_address(path: Path) -> str:
 def without_password(address: str) -> str:
     """The address as it may be shown: none of its passwords is in it."""
     try:
-        url = make_url(address)
-    except (ArgumentError, ValueError):
+        url = _parsed(address)
+    except BadAddress:
         return HIDDEN if address else ""
     hidden = {name: "hidden" for name in url.query if "password" in name}
     return url.update_query_dict(hidden).render_as_string() if url.password or hidden else address
@@ -99,6 +96,16 @@ def begin_by(engine: Engine, statement: str) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
+
+
+def _parsed(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise BadAddress(_KNOWN) from None
+    if "@" in (url.host or ""):  # the rest of a password, which would be told as a place
+        raise BadAddress("must have `%40` for an `@` in the password")
+    return url
 
 
 def _opened(path: Path, how: dict[str, str]) -> URL:

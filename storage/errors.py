@@ -3,6 +3,7 @@
 StorageError
 ├── LedgerBusy      too much is waiting to be written; nothing was written; try again soon
 ├── LedgerDown      the database cannot be used (file or connection lost): fail closed
+│   ├── Unreachable   it never was: its text says where and why, in whole sentences
 │   └── LedgerBroken  the writer has stopped for good (disk full, failed fsync): restart
 ├── UnfitValue      a value that no row can hold, such as U+0000 on PostgreSQL; nothing was written
 └── NotMigrated     the tables are older or newer than this program
@@ -21,6 +22,10 @@ class LedgerBusy(StorageError):
 
 class LedgerDown(StorageError):
     """The database refuses writes. Whether the last ones landed is unknown to their callers."""
+
+
+class Unreachable(LedgerDown):
+    """There is no database to connect to; the text is for the operator, and without passwords."""
 
 
 class LedgerBroken(LedgerDown):
