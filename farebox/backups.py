@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 from farebox.demo.marks import MARK, SCRATCH
-from farebox.lease import beside, lease, make_data_dir
+from farebox.lease import beside, lease, make_places
 from farebox.manifests import (
     ANCHOR,
     FILES,
@@ -131,7 +131,7 @@ def restore_backup(backup: Path, settings: Settings) -> Restored:
     manifest = checked_manifest(backup)
     key = existing_master_key(settings)
     _refuse_another_installation(manifest, settings, key)
-    make_data_dir(settings.data_dir)
+    make_places(settings)
     with lease(settings):
         _refuse_unless_empty(manifest, settings)
         try:

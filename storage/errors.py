@@ -7,6 +7,7 @@ StorageError
 │   └── LedgerBroken  the writer has stopped for good (disk full, failed fsync): restart
 ├── UnfitValue      a value that no row can hold, such as U+0000 on PostgreSQL; nothing was written
 └── NotMigrated     the tables are older or newer than this program
+    └── NoTables      there are none at all: a new installation, or a mistyped place
 
 StatementBroke stands apart: a fault of ours, for the log.
 """
@@ -42,6 +43,10 @@ class UnfitValue(StorageError):
 
 class NotMigrated(StorageError):
     """The tables are not at the revision this program was written for."""
+
+
+class NoTables(NotMigrated):
+    """There is no database of Farebox where it was looked for; the text says where."""
 
 
 class StatementBroke(Exception):

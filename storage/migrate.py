@@ -22,8 +22,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from storage.addresses import PATIENCE, begin_by, driver_url, sqlite_path
-from storage.errors import NotMigrated
-from storage.reaching import in_words_of_place, looking
+from storage.errors import NoTables, NotMigrated
+from storage.reaching import in_words_of_place, looking, place
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 _LOCK: Final = 0x4661_7265_626F_7821
@@ -65,12 +65,24 @@ def check_is_current(address: str) -> None:
     """Make sure the tables fit this program.
 
     Raises:
+        NoTables: there are none.
         NotMigrated: they are older or newer.
         LedgerDown: the database cannot be reached.
     """
     found, wanted = current(address), newest()
+    if found is None:
+        raise NoTables(_nothing_in(address))
     if found != wanted:
-        raise NotMigrated(f"the tables are at {found or 'no revision'}, wanted is {wanted}")
+        raise NotMigrated(f"the tables are at {found}, wanted is {wanted}")
+
+
+def _nothing_in(address: str) -> str:
+    path = sqlite_path(address)
+    if path is None:
+        where, setting = place(driver_url(address)), "FAREBOX_DATABASE_URL"
+    else:
+        where, setting = str(path.parent), "--data-dir"
+    return f"There is no Farebox database in {where}. Is {setting} right?"
 
 
 def newest() -> str | None:

@@ -19,7 +19,7 @@ from storage.addresses import PATIENCE, driver_url, read_only, sqlite_path
 from storage.driver_errors import in_our_words
 from storage.errors import Unreachable
 
-_FAILED: Final = re.compile(r"failed: (?:FATAL:\s*)?([^\n]+)$", re.MULTILINE)
+_FAILED: Final = re.compile(r"^.*failed: (?:FATAL:\s*)?(.+)$", re.MULTILINE)
 """What libpq says last of each attempt, behind whom it asked."""
 
 

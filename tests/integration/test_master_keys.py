@@ -2,9 +2,12 @@
 
 import asyncio
 import base64
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from farebox.cli import app
@@ -59,6 +62,17 @@ def written(key: bytes) -> str:
 @pytest.fixture
 def restored(tmp_path: Path) -> Restored:
     return Restored(tmp_path / "data")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A server that starts sends the logs of the whole process to its own standard error."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
 
 
 COMMANDS = {
