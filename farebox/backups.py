@@ -33,6 +33,7 @@ from farebox.manifests import (
     Part,
     checked_manifest,
     measured,
+    refuse_strangers,
 )
 from farebox.private_files import new_private_file, sync
 from host.config import Settings
@@ -50,6 +51,7 @@ from storage.copies import (
 )
 from storage.invariants import VerifyReport
 from storage.moments import Micros
+from storage.reaching import place_of
 from storage.secrets import sealing_keys
 
 _BLOCK: Final = 1 << 20
@@ -67,9 +69,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back, what checking it found, and whether its master key is there already."""
+    """What was put back and where, what checking it found, and whether its key is there."""
 
     manifest: Manifest
+    place: str
     report: VerifyReport
     has_key: bool
 
@@ -85,6 +88,8 @@ def create_backup(settings: Settings, to: Path, now: Micros) -> Made:
     to = to.absolute()
     if to.exists() or to.is_symlink():
         raise BackupRefused(f"{to} exists; a backup is never written over another")
+    if not to.parent.is_dir():
+        raise BackupRefused(f"Make {to.parent} first.")
     if to.resolve().is_relative_to(settings.data_dir.resolve()):
         raise BackupRefused(f"{to} is in the data directory itself; choose another place")
     key = existing_master_key(settings)
@@ -106,9 +111,10 @@ def verify_backup(backup: Path) -> VerifyReport | None:
     """Check every part, and the ledger in the copy; None where only PostgreSQL can look into it.
 
     Raises:
-        BackupRefused: a part is missing or not as it was written.
+        BackupRefused: a part is missing, is not as it was written, or is none of its parts.
     """
     manifest = checked_manifest(backup)
+    refuse_strangers(backup, manifest)
     try:
         if manifest.database == "postgresql":
             check_dump(backup / manifest.copy_name)
@@ -140,7 +146,13 @@ def restore_backup(backup: Path, settings: Settings) -> Restored:
                 report = check_database(settings.database, anchor)
         except (CopyFailed, BadAnchor) as error:
             raise BackupRefused(str(error)) from None
-    return Restored(manifest, report, has_key=key is not None)
+    return Restored(manifest, _place(settings), report, has_key=key is not None)
+
+
+def _place(settings: Settings) -> str:
+    if settings.is_sqlite:
+        return str(settings.data_dir)
+    return f"{place_of(settings.database)}, and its files to {settings.data_dir}"
 
 
 def _put_all_back(backup: Path, manifest: Manifest, settings: Settings) -> None:
@@ -241,8 +253,8 @@ def _refuse_another_installation(
         )
     if key and manifest.master_key and key.fingerprint != manifest.master_key:
         raise BackupRefused(
-            f"this backup belongs to another master key: its fingerprint is {manifest.master_key},"
-            f" that of the key here is {key.fingerprint}"
+            "this backup belongs to another master key, the one whose fingerprint is"
+            f" {manifest.master_key}; that of the key here is {key.fingerprint}"
         )
 
 

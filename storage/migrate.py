@@ -23,7 +23,7 @@ from sqlalchemy.pool import NullPool
 
 from storage.addresses import PATIENCE, begin_by, driver_url, sqlite_path
 from storage.errors import NoTables, NotMigrated
-from storage.reaching import in_words_of_place, looking, place
+from storage.reaching import in_words_of_place, looking, place_of
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 _LOCK: Final = 0x4661_7265_626F_7821
@@ -79,7 +79,7 @@ def check_is_current(address: str) -> None:
 def _nothing_in(address: str) -> str:
     path = sqlite_path(address)
     if path is None:
-        where, setting = place(driver_url(address)), "FAREBOX_DATABASE_URL"
+        where, setting = place_of(address), "FAREBOX_DATABASE_URL"
     else:
         where, setting = str(path.parent), "--data-dir"
     return f"There is no Farebox database in {where}. Is {setting} right?"

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import Connection, create_engine
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
@@ -58,14 +57,15 @@ def in_words_of_place(error: DBAPIError, address: str) -> Exception:
             return Unreachable(f"{url.database} cannot be opened: {error.orig}.")
     elif error.statement is None:  # it failed before anything could be asked
         return Unreachable(
-            f"Cannot reach {place(url)}: {_reason(str(error.orig))}. Check FAREBOX_DATABASE_URL"
-            " and that the server runs."
+            f"Cannot reach {place_of(address)}: {_reason(str(error.orig))}."
+            " Check FAREBOX_DATABASE_URL and that the server runs."
         )
     return in_our_words(error)
 
 
-def place(url: URL) -> str:
+def place_of(address: str) -> str:
     """Where a PostgreSQL database is, without who asks for it."""
+    url = driver_url(address)
     server = f"{url.host or 'the local socket'}:{url.port or 5432}"
     return f"PostgreSQL at {server}, database {url.database or url.username}"
 
