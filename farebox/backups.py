@@ -23,7 +23,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, Literal
 
 from farebox.demo.marks import MARK, SCRATCH
-from farebox.lease import beside, lease, make_data_dir
+from farebox.lease import beside, lease, make_places
 from farebox.manifests import (
     ANCHOR,
     FILES,
@@ -33,11 +33,12 @@ from farebox.manifests import (
     Part,
     checked_manifest,
     measured,
+    refuse_strangers,
 )
 from farebox.private_files import new_private_file, sync
 from host.config import Settings
 from host.vault.envelope import MasterKey
-from host.vault.master_key import FILE_NAME, existing_master_key
+from host.vault.master_key import FILE_NAME, existing_master_key, refuse_another_key
 from storage.anchors import BadAnchor
 from storage.copies import (
     CopyFailed,
@@ -50,6 +51,8 @@ from storage.copies import (
 )
 from storage.invariants import VerifyReport
 from storage.moments import Micros
+from storage.reaching import place_of
+from storage.secrets import sealing_keys
 
 _BLOCK: Final = 1 << 20
 _OVERLAP: Final = 128
@@ -66,9 +69,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was put back, what checking it found, and whether its master key is there already."""
+    """What was put back and where, what checking it found, and whether its key is there."""
 
     manifest: Manifest
+    place: str
     report: VerifyReport
     has_key: bool
 
@@ -78,18 +82,22 @@ def create_backup(settings: Settings, to: Path, now: Micros) -> Made:
 
     Raises:
         BackupRefused: `to` exists or is in the data directory, or the copy cannot be made.
-        BadSettings: the master key must be given and is not.
+        BadSettings: the master key must be given and is not, or is not the database's.
         LedgerDown: the database cannot be reached.
     """
     to = to.absolute()
     if to.exists() or to.is_symlink():
         raise BackupRefused(f"{to} exists; a backup is never written over another")
+    if not to.parent.is_dir():
+        raise BackupRefused(f"Make {to.parent} first.")
     if to.resolve().is_relative_to(settings.data_dir.resolve()):
         raise BackupRefused(f"{to} is in the data directory itself; choose another place")
+    key = existing_master_key(settings)
+    refuse_another_key(settings, key, sealing_keys(settings.database))
     unfinished = to.with_name(f".{to.name}.{secrets.token_hex(8)}")
     unfinished.mkdir(mode=0o700)
     try:
-        made = _fill(unfinished, settings, existing_master_key(settings), now)
+        made = _fill(unfinished, settings, key, now)
         unfinished.rename(to)
     except CopyFailed as error:
         raise BackupRefused(str(error)) from None
@@ -103,9 +111,10 @@ def verify_backup(backup: Path) -> VerifyReport | None:
     """Check every part, and the ledger in the copy; None where only PostgreSQL can look into it.
 
     Raises:
-        BackupRefused: a part is missing or not as it was written.
+        BackupRefused: a part is missing, is not as it was written, or is none of its parts.
     """
     manifest = checked_manifest(backup)
+    refuse_strangers(backup, manifest)
     try:
         if manifest.database == "postgresql":
             check_dump(backup / manifest.copy_name)
@@ -128,7 +137,7 @@ def restore_backup(backup: Path, settings: Settings) -> Restored:
     manifest = checked_manifest(backup)
     key = existing_master_key(settings)
     _refuse_another_installation(manifest, settings, key)
-    make_data_dir(settings.data_dir)
+    make_places(settings)
     with lease(settings):
         _refuse_unless_empty(manifest, settings)
         try:
@@ -137,7 +146,13 @@ def restore_backup(backup: Path, settings: Settings) -> Restored:
                 report = check_database(settings.database, anchor)
         except (CopyFailed, BadAnchor) as error:
             raise BackupRefused(str(error)) from None
-    return Restored(manifest, report, has_key=key is not None)
+    return Restored(manifest, _place(settings), report, has_key=key is not None)
+
+
+def _place(settings: Settings) -> str:
+    if settings.is_sqlite:
+        return str(settings.data_dir)
+    return f"{place_of(settings.database)}, and its files to {settings.data_dir}"
 
 
 def _put_all_back(backup: Path, manifest: Manifest, settings: Settings) -> None:
@@ -238,8 +253,8 @@ def _refuse_another_installation(
         )
     if key and manifest.master_key and key.fingerprint != manifest.master_key:
         raise BackupRefused(
-            f"this backup belongs to another master key: its fingerprint is {manifest.master_key},"
-            f" that of the key here is {key.fingerprint}"
+            "this backup belongs to another master key, the one whose fingerprint is"
+            f" {manifest.master_key}; that of the key here is {key.fingerprint}"
         )
 
 

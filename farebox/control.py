@@ -4,7 +4,8 @@ On SQLite only one process may write. So a command first tries to take the lease
 if a server holds it, the command sends its verb over the server's Unix socket beside the file
 (mode 0600: whoever may open it may read the database as well). On PostgreSQL it simply connects.
 One JSON document goes each way, to the end of the stream and of any length, since both ends are
-the operator's: `{"verb", "facts"}`, then `{"result"}` or `{"refused"}`.
+the operator's: `{"verb", "facts"}`, then `{"result"}` or `{"refused"}`, `"undecided"` if
+it may have been done.
 """
 
 import asyncio
@@ -23,7 +24,16 @@ from farebox.verbs import VERBS
 from host.app import Host, open_host
 from host.config import BadSettings, Settings
 from host.errors import FareboxError
-from storage.errors import LedgerBroken, NotMigrated, StorageError
+from storage.errors import (
+    LedgerBroken,
+    LedgerBusy,
+    LedgerDown,
+    NoTables,
+    NotMigrated,
+    StorageError,
+    Unreachable,
+)
+from storage.migrate import check_is_current
 
 ANSWER_WITHIN_S: Final = 60
 PATIENCE_S: Final = ANSWER_WITHIN_S + 5
@@ -39,7 +49,11 @@ log = structlog.get_logger(__name__)
 
 
 class Refused(Exception):
-    """The verb was not carried out, or nobody can say that it was; the text says why."""
+    """The verb was not carried out; the text says why."""
+
+
+class Undecided(Refused):
+    """Nobody can say whether the verb was carried out: asking again by its name will tell."""
 
 
 def perform(settings: Settings, verb: str, **facts: Any) -> Any:
@@ -47,12 +61,17 @@ def perform(settings: Settings, verb: str, **facts: Any) -> Any:
 
     Raises:
         Refused: what was asked for is not possible.
+        Undecided: it may have been done.
     """
     return asyncio.run(_perform(settings, verb, facts))
 
 
 def in_words(error: StorageError) -> str:
     """What the operator can do about the memory's failure."""
+    if isinstance(error, Unreachable):
+        return str(error)
+    if isinstance(error, NoTables):
+        return f"{error} For a new installation run `farebox db upgrade`."
     if isinstance(error, NotMigrated):
         return f"{error}; run `farebox db upgrade`"
     if isinstance(error, LedgerBroken):
@@ -61,13 +80,21 @@ def in_words(error: StorageError) -> str:
 
 
 async def _perform(settings: Settings, verb: str, facts: dict[str, Any]) -> Any:
+    database = settings.sqlite_file
     try:
+        if database is not None and not database.exists():
+            check_is_current(settings.database)  # or the lease would be made for a mistyped place
         with lease(settings):
             return await _perform_here(settings, verb, facts)
     except LeaseTaken:
-        database = settings.sqlite_file
         assert database is not None, "only a file has a lease"
         return await _perform_there(database, verb, facts)
+    except BadSettings as error:
+        raise Refused(str(error)) from None
+    except (LedgerBusy, LedgerDown) as error:
+        raise (Refused if isinstance(error, Unreachable) else Undecided)(in_words(error)) from None
+    except StorageError as error:
+        raise Refused(in_words(error)) from None
 
 
 async def _perform_here(settings: Settings, verb: str, facts: dict[str, Any]) -> Any:
@@ -79,10 +106,6 @@ async def _perform_here(settings: Settings, verb: str, facts: dict[str, Any]) ->
             await host.close()
     except FareboxError as error:
         raise Refused(error.detail) from None
-    except BadSettings as error:
-        raise Refused(str(error)) from None
-    except StorageError as error:
-        raise Refused(in_words(error)) from None
 
 
 async def _perform_there(database: Path, verb: str, facts: dict[str, Any]) -> Any:
@@ -90,11 +113,11 @@ async def _perform_there(database: Path, verb: str, facts: dict[str, Any]) -> An
         async with asyncio.timeout(PATIENCE_S):
             answer = json.loads(await _ask(database, json.dumps({"verb": verb, "facts": facts})))
     except TimeoutError:  # first: it is an OSError too
-        raise Refused(TOO_SLOW) from None
+        raise Undecided(TOO_SLOW) from None
     except (OSError, ValueError):
-        raise Refused(f"a Farebox is running on {database}, but stopped answering") from None
+        raise Undecided(f"a Farebox is running on {database}, but stopped answering") from None
     if "refused" in answer:
-        raise Refused(answer["refused"])
+        raise (Undecided if answer.get("undecided") else Refused)(answer["refused"])
     return answer["result"]
 
 
@@ -148,7 +171,7 @@ async def _answer_in_time(host: Host, reader: asyncio.StreamReader) -> dict[str,
         async with asyncio.timeout(ANSWER_WITHIN_S):
             return await _answer(host, await reader.read())
     except TimeoutError:
-        return {"refused": TOO_SLOW}
+        return {"refused": TOO_SLOW, "undecided": True}
 
 
 async def _answer(host: Host, question: bytes) -> dict[str, Any]:
@@ -162,10 +185,13 @@ async def _answer(host: Host, question: bytes) -> dict[str, Any]:
     except FareboxError as error:
         return {"refused": error.detail}
     except StorageError as error:
-        return {"refused": in_words(error)}
+        return {
+            "refused": in_words(error),
+            "undecided": isinstance(error, LedgerBusy | LedgerDown),
+        }
     except Exception:
         log.exception("control.failed", verb=request["verb"])
-        return {"refused": "the server failed; its log says why"}
+        return {"refused": "the server failed; its log says why", "undecided": True}
 
 
 @contextmanager

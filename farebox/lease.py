@@ -11,20 +11,44 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
-from host.config import Settings
+from host.config import BadSettings, Settings
 
 
 class LeaseTaken(Exception):
     """Another process writes here."""
 
 
+def make_places(settings: Settings) -> None:
+    """The data directory, and the one that the database's file is in.
+
+    Raises:
+        BadSettings: one cannot be made.
+    """
+    make_data_dir(settings.data_dir)
+    if (database := settings.sqlite_file) is not None:
+        _make(database.resolve().parent)
+
+
 def make_data_dir(data_dir: Path) -> None:
-    """The data directory, readable by its owner alone, also when it was there before."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The data directory, readable by its owner alone, also when it was there before.
+
+    Raises:
+        BadSettings: it cannot be made.
+    """
+    _make(data_dir)
     mode = stat.S_IMODE(data_dir.stat().st_mode)
     if mode & 0o077 and not mode & stat.S_ISVTX:  # one like /tmp is everybody's
         with suppress(PermissionError):  # not ours to change; `farebox doctor` says so
             data_dir.chmod(mode & 0o700)
+
+
+def _make(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        if directory.exists():
+            raise BadSettings(f"{directory} is not a directory; choose another place") from None
+        raise BadSettings(f"{directory} cannot be made: {error.strerror}") from None
 
 
 def lease(settings: Settings) -> AbstractContextManager[None]:
@@ -32,6 +56,7 @@ def lease(settings: Settings) -> AbstractContextManager[None]:
 
     Raises:
         LeaseTaken: another process holds it.
+        BadSettings: there is no such directory, or it is not ours to write in.
     """
     database = settings.sqlite_file
     return nullcontext() if database is None else _lock(database)
@@ -46,8 +71,10 @@ def beside(database: Path, ending: str) -> Path:
 @contextmanager
 def _lock(database: Path) -> Iterator[None]:
     path = beside(database, "lease")
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be opened: {error.strerror}") from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -11,6 +11,7 @@ from storage.anchors import BadAnchor, read_anchor
 MANIFEST: Final = "manifest.json"
 ANCHOR: Final = "anchor.jsonl"
 FILES: Final = "files"
+DAMAGED: Final = "This backup is damaged; use another copy."
 
 
 class BackupRefused(Exception):
@@ -83,6 +84,18 @@ def checked_manifest(backup: Path) -> Manifest:
     return manifest
 
 
+def refuse_strangers(backup: Path, manifest: Manifest) -> None:
+    """Find what lies among the files without being a part.
+
+    Raises:
+        BackupRefused: there is such a file.
+    """
+    named = {backup / part.path for part in manifest.parts}
+    for path in sorted((backup / FILES).rglob("*")):
+        if path not in named and (path.is_symlink() or not path.is_dir()):
+            raise BackupRefused(f"{path} is no part of this backup. {DAMAGED}")
+
+
 def _compare(backup: Path, part: Part) -> None:
     path = PurePosixPath(part.path)
     is_outside = path.is_absolute() or ".." in path.parts or (backup / path).is_symlink()
@@ -90,7 +103,9 @@ def _compare(backup: Path, part: Part) -> None:
         raise BackupRefused(f"{backup / MANIFEST} names {part.path}, which is no part of a backup")
     try:
         found = measured(backup, backup / path)
+    except FileNotFoundError:
+        raise BackupRefused(f"{backup / path}: a part is missing. {DAMAGED}") from None
     except OSError as error:
         raise BackupRefused(f"{backup / path}: {error.strerror}") from None
     if found != part:
-        raise BackupRefused(f"{backup / path} is not as it was written: {found.sha256}")
+        raise BackupRefused(f"{backup / path} is not as it was written. {DAMAGED}")

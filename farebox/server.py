@@ -20,12 +20,13 @@ from starlette.types import ASGIApp
 from typing_extensions import override
 
 from farebox.http_limits import limited_http
-from farebox.lease import LeaseTaken, lease, make_data_dir
+from farebox.lease import LeaseTaken, lease, make_places
 from host.app import Host, open_host
 from host.config import Settings
 from host.logs import set_up_logs
 from storage.database import Database
 from storage.errors import LedgerBroken
+from storage.migrate import check_is_current
 
 Compose: TypeAlias = Callable[[Host], AbstractAsyncContextManager[ASGIApp]]
 """Starts a host's work, lends the application that serves it, and ends the work."""
@@ -79,10 +80,12 @@ def run_server(
         CannotStart: another process writes this database.
         LedgerBroken: it was served until the ledger could no longer be written.
         NotMigrated: the tables are not this program's.
-        BadSettings: the master key is missing, or cannot be trusted.
+        LedgerDown: the database cannot be reached.
+        BadSettings: the data directory cannot be used, or the master key.
     """
+    check_is_current(settings.database)  # first: nothing is made for a mistyped place
     set_up_logs(settings.log_format)
-    make_data_dir(settings.data_dir)
+    make_places(settings)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(lease(settings))

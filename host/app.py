@@ -41,6 +41,7 @@ from host.vault.master_key import load_master_key
 from host.vault.vault import Vault
 from storage.database import Database
 from storage.migrate import check_is_current
+from storage.secrets import sealing_keys
 
 DRAIN_S: Final = 20.0
 """What answers that are being given may take to end when the host stops."""
@@ -143,10 +144,12 @@ async def open_host(settings: Settings, clock: Clock | None = None) -> Host:
 
     Raises:
         NotMigrated: the tables are not this program's.
-        BadSettings: the master key is missing, or cannot be trusted.
+        BadSettings: the master key is missing, cannot be trusted, or is not the database's.
+        LedgerDown: the database cannot be reached.
     """
     check_is_current(settings.database)
-    return _put_together(settings, clock or SystemClock(), load_master_key(settings))
+    master_key = load_master_key(settings, sealing_keys(settings.database))
+    return _put_together(settings, clock or SystemClock(), master_key)
 
 
 def _put_together(settings: Settings, clock: Clock, master_key: MasterKey) -> Host:

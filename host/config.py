@@ -7,15 +7,17 @@ setting would otherwise be silently ignored. Bare `OPENAI_*` variables are not r
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from typing_extensions import override
 
-from storage.addresses import driver_url, sqlite_address, sqlite_path
+from storage.addresses import HIDDEN, driver_url, sqlite_address, sqlite_path, without_password
 
 PREFIX: Final = "FAREBOX_"
 Addresses: TypeAlias = Annotated[tuple[str, ...], NoDecode]
@@ -86,6 +88,18 @@ class Settings(BaseSettings):
                 raise ValueError("must be 32 bytes in base64")
         return value
 
+    def shown(self) -> Iterator[tuple[str, str]]:
+        """Every setting, by its field, as it may be printed: no secret is in it."""
+        for name, value in self:
+            if name in {"database_url", "test_database_url"}:
+                yield name, without_password(value)
+            else:
+                yield name, HIDDEN if isinstance(value, SecretStr) else str(value)
+
+    @override
+    def __repr_args__(self) -> Iterator[tuple[str, str]]:
+        return self.shown()
+
     @property
     def database(self) -> str:
         """The database's address; by default an SQLite file in the data directory."""
@@ -122,8 +136,30 @@ def read_settings(**overrides: Any) -> Settings:
     environment |= os.environ  # noqa: TID251 - this is the one place
     try:
         return Settings(**(_from_files(environment) | overrides))
-    except ValidationError as error:  # its text hides the values, its `errors()` does not
-        raise BadSettings(str(error)) from None
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise BadSettings("\n".join(map(_in_words, found))) from None
+
+
+def _in_words(error: ErrorDetails) -> str:
+    """What is wrong with one setting, which is named and never quoted."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "greater_than_equal":
+            wanted = f"must be {context['ge']} or more"
+        case "less_than_equal":
+            wanted = f"must be {context['le']} or less"
+        case "literal_error":
+            wanted = f"must be {context['expected'].replace(chr(39), '')}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            wanted = "must be a whole number"
+        case "bool_parsing" | "bool_type":
+            wanted = "must be 1 or 0"
+        case "value_error":
+            wanted = str(context["error"])
+        case _:
+            wanted = f"cannot be used: {error['msg']}"
+    return f"{PREFIX}{str(error['loc'][0]).upper()} {wanted}."
 
 
 def _from_files(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ PATIENCE: Final[dict[str, Any]] = {
 Seconds, and milliseconds for the last. Left alone, the system would wait for hours.
 """
 
+HIDDEN: Final = "***"
+"""What is shown in place of a secret."""
 _KNOWN = "must be sqlite:///path or postgresql://user@host/name"
 
 
@@ -37,10 +39,7 @@ def driver_url(address: str) -> URL:
     Raises:
         BadAddress: it is another kind of database, or no file's path.
     """
-    try:
-        url = make_url(address)
-    except (ArgumentError, ValueError):
-        raise BadAddress(_KNOWN) from None
+    url = _parsed(address)
     match url.get_backend_name():
         case "postgresql":
             return url.set(drivername="postgresql+psycopg")
@@ -66,6 +65,16 @@ def sqlite_address(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
+def without_password(address: str) -> str:
+    """The address as it may be shown: none of its passwords is in it."""
+    try:
+        url = _parsed(address)
+    except BadAddress:
+        return HIDDEN if address else ""
+    hidden = {name: "hidden" for name in url.query if "password" in name}
+    return url.update_query_dict(hidden).render_as_string() if url.password or hidden else address
+
+
 def read_only(path: Path) -> URL:
     """How the driver is asked for a file that it must neither make nor write."""
     return _opened(path, {"mode": "ro"})
@@ -87,6 +96,16 @@ def begin_by(engine: Engine, statement: str) -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
+
+
+def _parsed(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise BadAddress(_KNOWN) from None
+    if "@" in (url.host or ""):  # the rest of a password, which would be told as a place
+        raise BadAddress("must have `%40` for an `@` in the password")
+    return url
 
 
 def _opened(path: Path, how: dict[str, str]) -> URL:

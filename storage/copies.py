@@ -24,12 +24,20 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 from sqlmodel import Session
 
-from storage.addresses import at_rest, begin_by, driver_url, read_only, sqlite_path
+from storage.addresses import (
+    PATIENCE,
+    at_rest,
+    begin_by,
+    driver_url,
+    read_only,
+    sqlite_address,
+    sqlite_path,
+)
 from storage.anchors import ANCHOR, Anchor, check_anchor, read_anchor, write_anchor
-from storage.errors import LedgerDown
-from storage.invariants import VerifyReport, Violation, verify
+from storage.invariants import VerifyReport, Violation, verify, verify_chains
 from storage.migrate import newest
 from storage.moments import Micros
+from storage.reaching import in_words_of_place
 from storage.snapshots import begin_snapshot
 
 _PAGES: Final = 1000
@@ -63,7 +71,7 @@ def copy_database(address: str, to: Path, anchor_file: BinaryIO, at: Micros) -> 
         LedgerDown: the database cannot be reached.
     """
     path = sqlite_path(address)
-    with _reading(driver_url(address) if path is None else read_only(path)) as session:
+    with _reading(address) as session:
         begin_snapshot(session)
         copied = Copied(_revision(session), write_anchor(session, anchor_file, at))
         if path is None:
@@ -80,7 +88,7 @@ def check_copied_file(copy: Path, anchor_file: BinaryIO) -> VerifyReport:
         BadAnchor: the anchor is none, or of another ledger.
         LedgerDown: it is no database.
     """
-    with _reading(at_rest(copy)) as session:
+    with _reading(sqlite_address(copy), at_rest(copy)) as session:
         faults = [row[0] for row in session.execute(text("PRAGMA integrity_check"))]
         if faults != ["ok"]:
             broken = tuple(Violation("the file is sound", fault) for fault in faults)
@@ -104,14 +112,13 @@ def check_database(address: str, anchor_file: BinaryIO) -> VerifyReport:
         BadAnchor: the anchor is none, or of another ledger.
         LedgerDown: the database cannot be reached.
     """
-    path = sqlite_path(address)
-    with _reading(driver_url(address) if path is None else read_only(path)) as session:
+    with _reading(address) as session:
         return _check(session, anchor_file)
 
 
 def is_empty_server(address: str) -> bool:
     """Whether a PostgreSQL database has nothing in it."""
-    with _reading(driver_url(address)) as session:
+    with _reading(address) as session:
         objects: int = session.execute(text(_OBJECTS)).scalar_one()
     return objects == 0
 
@@ -132,12 +139,12 @@ def put_back_dump(copy: Path, address: str) -> None:
 
 
 def _check(session: Session, anchor_file: BinaryIO) -> VerifyReport:
-    """Every rule where the tables are this program's, and the anchor in any case."""
+    """Every rule where the tables are this program's; the hashes and the anchor in any case."""
     anchor = read_anchor(anchor_file)
     if _revision(session) == newest():
         report = verify(session, _OVERDUE_IS_FINE)
     else:
-        report = VerifyReport(wallets=anchor.wallets, entries=anchor.entries, violations=())
+        report = verify_chains(session)
     wrong = [*report.violations, *check_anchor(session, anchor, anchor_file)]
     with Path(os.devnull).open("wb") as nowhere:
         found = write_anchor(session, nowhere, anchor.at)
@@ -147,22 +154,24 @@ def _check(session: Session, anchor_file: BinaryIO) -> VerifyReport:
 
 
 @contextmanager
-def _reading(url: URL) -> Iterator[Session]:
+def _reading(address: str, opened_by: URL | None = None) -> Iterator[Session]:
     """One snapshot, on a connection that cannot write."""
-    is_file = url.get_backend_name() == "sqlite"
+    path = sqlite_path(address)
+    url = driver_url(address) if path is None else read_only(path)
+    server = {"isolation_level": "REPEATABLE READ", "connect_args": PATIENCE}
     engine = create_engine(
-        url,
+        opened_by or url,
         poolclass=NullPool,
         hide_parameters=True,
-        **({} if is_file else {"isolation_level": "REPEATABLE READ"}),
+        **({} if path else server),
     )
-    if is_file:
+    if path:
         begin_by(engine, "BEGIN")
     try:
         with Session(engine) as session:
             yield session
     except DBAPIError as error:
-        raise LedgerDown(type(error.orig).__name__) from None
+        raise in_words_of_place(error, address) from None
     finally:
         engine.dispose()
 

@@ -3,9 +3,11 @@
 StorageError
 ├── LedgerBusy      too much is waiting to be written; nothing was written; try again soon
 ├── LedgerDown      the database cannot be used (file or connection lost): fail closed
+│   ├── Unreachable   it never was: its text says where and why, in whole sentences
 │   └── LedgerBroken  the writer has stopped for good (disk full, failed fsync): restart
 ├── UnfitValue      a value that no row can hold, such as U+0000 on PostgreSQL; nothing was written
 └── NotMigrated     the tables are older or newer than this program
+    └── NoTables      there are none at all: a new installation, or a mistyped place
 
 StatementBroke stands apart: a fault of ours, for the log.
 """
@@ -23,6 +25,10 @@ class LedgerDown(StorageError):
     """The database refuses writes. Whether the last ones landed is unknown to their callers."""
 
 
+class Unreachable(LedgerDown):
+    """There is no database to connect to; the text is for the operator, and without passwords."""
+
+
 class LedgerBroken(LedgerDown):
     """A commit failed, and what the disk kept of it is unknown until the file is opened again.
 
@@ -37,6 +43,10 @@ class UnfitValue(StorageError):
 
 class NotMigrated(StorageError):
     """The tables are not at the revision this program was written for."""
+
+
+class NoTables(NotMigrated):
+    """There is no database of Farebox where it was looked for; the text says where."""
 
 
 class StatementBroke(Exception):

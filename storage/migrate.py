@@ -21,8 +21,9 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from storage.addresses import begin_by, driver_url, read_only, sqlite_path
-from storage.errors import LedgerDown, NotMigrated
+from storage.addresses import PATIENCE, begin_by, driver_url, sqlite_path
+from storage.errors import NoTables, NotMigrated
+from storage.reaching import in_words_of_place, looking, place_of
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 _LOCK: Final = 0x4661_7265_626F_7821
@@ -36,6 +37,7 @@ def upgrade(address: str) -> None:
 
     Raises:
         NotMigrated: its tables were made by a newer program.
+        LedgerDown: the database cannot be reached.
     """
     with _transaction(address) as connection:
         try:
@@ -55,27 +57,32 @@ def current(address: str) -> str | None:
     path = sqlite_path(address)
     if path is not None and not path.exists():
         return None
-    url = driver_url(address) if path is None else read_only(path)
-    engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
-    try:
-        with engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
-    except DBAPIError as error:
-        raise LedgerDown(type(error.orig).__name__) from None
-    finally:
-        engine.dispose()
+    with looking(address) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 def check_is_current(address: str) -> None:
     """Make sure the tables fit this program.
 
     Raises:
+        NoTables: there are none.
         NotMigrated: they are older or newer.
         LedgerDown: the database cannot be reached.
     """
     found, wanted = current(address), newest()
+    if found is None:
+        raise NoTables(_nothing_in(address))
     if found != wanted:
-        raise NotMigrated(f"the tables are at {found or 'no revision'}, wanted is {wanted}")
+        raise NotMigrated(f"the tables are at {found}, wanted is {wanted}")
+
+
+def _nothing_in(address: str) -> str:
+    path = sqlite_path(address)
+    if path is None:
+        where, setting = place_of(address), "FAREBOX_DATABASE_URL"
+    else:
+        where, setting = str(path.parent), "--data-dir"
+    return f"There is no Farebox database in {where}. Is {setting} right?"
 
 
 def newest() -> str | None:
@@ -100,6 +107,8 @@ def _transaction(address: str) -> Iterator[Connection]:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
             yield connection
+    except DBAPIError as error:
+        raise in_words_of_place(error, address) from None
     finally:
         engine.dispose()
 
@@ -107,7 +116,7 @@ def _transaction(address: str) -> Iterator[Connection]:
 def _locking_engine(address: str) -> Engine:
     url = driver_url(address)
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, poolclass=NullPool, hide_parameters=True)
+        return create_engine(url, poolclass=NullPool, hide_parameters=True, connect_args=PATIENCE)
     engine = create_engine(
         url,
         poolclass=NullPool,

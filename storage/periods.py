@@ -34,16 +34,19 @@ class Dates:
         return _midnight(self.until)
 
 
-def read_dates(since: str | None, until: str | None, now: Micros) -> Dates:
+def read_dates(
+    since: str | None, until: str | None, now: Micros, *, names: tuple[str, str] = ("from", "to")
+) -> Dates:
     """A period from two dates such as 2026-11-01, either of which may be left out.
 
     Without the second it ends with this month, without the first it begins with its last month.
+    `names` are what errors call the two.
 
     Raises:
         ValueError: one is no date, or the period would not be a day long; says which.
     """
-    ends = _read("to", until) if until else _after_month(to_datetime(now).date())
-    starts = _read("from", since) if since else (ends - timedelta(days=1)).replace(day=1)
+    ends = _read(names[1], until) if until else _after_month(to_datetime(now).date())
+    starts = _read(names[0], since) if since else (ends - timedelta(days=1)).replace(day=1)
     if starts >= ends:
         raise ValueError(
             f"the period must begin before it ends, and {starts} is not before {ends}"

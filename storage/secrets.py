@@ -1,8 +1,11 @@
 """Find and save sealed secrets. What is in them is `host.vault`'s business."""
 
+from sqlalchemy import inspect
 from sqlmodel import Session, col, delete, func, select, update
 
+from storage.addresses import sqlite_path
 from storage.models.vault import Secret
+from storage.reaching import looking
 
 
 def add_secret(session: Session, secret: Secret) -> None:
@@ -37,3 +40,18 @@ def count_secrets_of_other_keys(session: Session, master_key_id: str) -> int:
     return session.exec(
         select(func.count()).select_from(Secret).where(Secret.master_key_id != master_key_id)
     ).one()
+
+
+def sealing_keys(address: str) -> frozenset[str]:
+    """The fingerprints of the master keys under which a database's secrets were sealed.
+
+    Raises:
+        LedgerDown: the database cannot be reached.
+    """
+    path = sqlite_path(address)
+    if path is not None and not path.exists():
+        return frozenset()
+    with looking(address) as connection:
+        if not inspect(connection).has_table(Secret.__tablename__):
+            return frozenset()
+        return frozenset(connection.scalars(select(Secret.master_key_id).distinct()))

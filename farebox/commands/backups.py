@@ -14,6 +14,7 @@ from farebox.lease import LeaseTaken
 from farebox.manifests import BackupRefused
 from host.clock import SystemClock
 from host.config import BadSettings
+from host.vault.master_key import FILE_NAME
 from storage.errors import StorageError
 from storage.invariants import VerifyReport
 from storage.migrate import newest
@@ -55,14 +56,15 @@ def restore(backup: Backup, data_dir: DataDir = None) -> None:
     settings = settings_in_force(data_dir)
     with _refusals():
         restored = restore_backup(backup, settings)
-    typer.echo(f"Restored to {settings.data_dir}.")
+    typer.echo(f"Restored to {restored.place}.")
     manifest = restored.manifest
     if manifest.revision != newest():
         typer.echo(f"The tables are at {manifest.revision}: run `farebox db upgrade`.")
     if manifest.master_key and not restored.has_key:
         typer.echo(
-            f"Before the start, bring the master key {manifest.master_key} yourself: without it"
-            " no stored key can be opened, and a start may make another."
+            "Before the start, bring the master key whose fingerprint is"
+            f" {manifest.master_key} to {settings.data_dir / FILE_NAME}, mode 0600, or to"
+            " FAREBOX_MASTER_KEY: without it no stored key can be opened, and nothing starts."
         )
     _tell(restored.report, "restored")
 
@@ -73,6 +75,12 @@ def _tell(report: VerifyReport, where: str) -> None:
         typer.echo(f"VIOLATED {violation.rule}: {violation.subject}", err=True)
     if not report.ok:
         raise typer.Exit(1)
+    if not report.is_whole:
+        typer.echo(
+            f"The tables {where} are of another Farebox: only the hashes and the anchor were"
+            " checked; restore, upgrade, then verify."
+        )
+        return
     typer.echo(
         f"The ledger {where} is right and stands on its anchor: {report.wallets} wallets,"
         f" {report.entries} entries."

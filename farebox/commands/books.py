@@ -12,15 +12,17 @@ from typing import Annotated, BinaryIO
 import typer
 
 from farebox.commands.console import AsJson, DataDir, read, refuse, settings_in_force
-from farebox.lease import LeaseTaken, lease, make_data_dir
+from farebox.control import in_words
+from farebox.lease import LeaseTaken, lease, make_places
 from farebox.private_files import new_private_file
 from host.clock import SystemClock
+from host.config import BadSettings
 from storage.anchors import BadAnchor, check_anchor, read_anchor, write_anchor
 from storage.database import Snapshot
-from storage.errors import NotMigrated
+from storage.errors import NotMigrated, StorageError
 from storage.export import export_entries
 from storage.invariants import VerifyReport, verify
-from storage.migrate import current, newest, upgrade
+from storage.migrate import check_is_current, current, newest, upgrade
 
 ledger = typer.Typer(help="The ledger: verify it, anchor it, export it.", no_args_is_help=True)
 db = typer.Typer(help="The database's tables.", no_args_is_help=True)
@@ -40,7 +42,9 @@ def verify_ledger(
         file = open_files.enter_context(against.open("rb")) if against else None
         report = _verified(data_dir, file)
     if as_json:
-        typer.echo(json.dumps({"ok": report.ok, **asdict(report)}))
+        told = asdict(report)
+        del told["is_whole"]  # it always is: older tables are refused before
+        typer.echo(json.dumps({"ok": report.ok, **told}))
     elif report.ok:
         typer.echo(f"The ledger is right: {report.wallets} wallets, {report.entries} entries.")
         if against:
@@ -88,24 +92,28 @@ def export_ledger(data_dir: DataDir = None) -> None:
 def upgrade_tables(data_dir: DataDir = None) -> None:
     """Make or upgrade the tables. Back up first."""
     settings = settings_in_force(data_dir)
-    make_data_dir(settings.data_dir)
     try:
+        make_places(settings)
         with lease(settings):  # tables must not change under a server's hands
             upgrade(settings.database)
     except LeaseTaken as error:
         refuse(f"{error}; stop it first")
-    except NotMigrated as error:
+    except (NotMigrated, BadSettings) as error:
         refuse(str(error))
+    except StorageError as error:
+        refuse(in_words(error))
     typer.echo(f"The tables are at {newest()}.")
 
 
 @db.command("current")
 def current_revision(data_dir: DataDir = None) -> None:
     """Print the revision of the tables; exit 1 when this program wants another."""
-    found, wanted = current(settings_in_force(data_dir).database), newest()
-    typer.echo(found or "no tables")
-    if found != wanted:
-        refuse(f"this program wants {wanted}; run `farebox db upgrade`")
+    address = settings_in_force(data_dir).database
+    try:
+        typer.echo(current(address) or "no tables")
+        check_is_current(address)
+    except StorageError as error:
+        refuse(in_words(error))
 
 
 def _verified(data_dir: Path | None, anchor_file: BinaryIO | None) -> VerifyReport:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeAlias, TypeVar
 import typer
 from sqlmodel import Session
 
-from farebox.control import Refused, in_words, perform
+from farebox.control import Refused, Undecided, in_words, perform
 from host.config import BadSettings, Settings, read_settings
 from storage.database import Database
 from storage.errors import StorageError
@@ -27,7 +27,8 @@ DataDir: TypeAlias = Annotated[
 ]
 
 Request: TypeAlias = Annotated[
-    str, typer.Option(metavar="ID", help="Of an earlier try: it happens once, however often.")
+    str | None,
+    typer.Option(metavar="ID", help="Of an earlier try: it happens once, however often."),
 ]
 
 
@@ -66,13 +67,17 @@ def read(data_dir: Path | None, work: Callable[[Session], T]) -> T:
         refuse(in_words(error))
 
 
-def do_once(data_dir: Path | None, verb: str, *, request: str, **facts: Any) -> Any:
+def do_once(data_dir: Path | None, verb: str, *, request: str | None, **facts: Any) -> Any:
     """Carry out a verb that must not happen twice, under a name that a second try can use."""
+    if request is not None and not request.strip():  # a script's variable that was never set
+        raise typer.BadParameter("--request is empty; leave it out, or give the earlier try's")
     request = request or new_id()
     try:
         return perform(settings_in_force(data_dir), verb, request=request, **facts)
-    except Refused as refusal:
+    except Undecided as refusal:
         refuse(f"{refusal}\nTo try again without doing it twice, add --request {request}")
+    except Refused as refusal:
+        refuse(str(refusal))
 
 
 def refuse(reason: str) -> NoReturn:

@@ -14,7 +14,7 @@ def refund(
         str, typer.Option("--credits", metavar="N", help="By default all that is left of it.")
     ] = "",
     note: Annotated[str, typer.Option(help="Why; kept in the audit log.")] = "",
-    request: Request = "",
+    request: Request = None,
     data_dir: DataDir = None,
 ) -> None:
     """Give back what a message or call was charged, in part or whole."""
@@ -26,7 +26,7 @@ def revoke(
     email: Email,
     plan: Annotated[str, typer.Argument(help="The plan's slug.")],
     note: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
-    request: Request = "",
+    request: Request = None,
     data_dir: DataDir = None,
 ) -> None:
     """Take a plan back: it ends at once, and what is unspent of its credits is gone."""

@@ -136,7 +136,7 @@ def grant(
         str, typer.Option("--credits", help="By default what the plan gives.")
     ] = "",
     note: Annotated[str, typer.Option(help="Why; kept in the audit log.")] = "",
-    request: Request = "",
+    request: Request = None,
     data_dir: DataDir = None,
 ) -> None:
     """Give a plan by hand: its credits, or its time."""

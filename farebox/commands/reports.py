@@ -93,9 +93,13 @@ def _row(line: StatementLine) -> dict[str, Any]:
 
 def _dates(since: str, until: str) -> Dates:
     try:
-        return read_dates(since or None, until or None, SystemClock().now())
+        return read_dates(
+            since or None, until or None, SystemClock().now(), names=("--from", "--to")
+        )
     except ValueError as error:
-        typer.echo(str(error), err=True)
+        asked = (("--from", since), ("--to", until))
+        given = " ".join(f"{name} “{shown(date)}”" for name, date in asked if date)
+        typer.echo(f"{error}; given was {given}", err=True)
         raise typer.Exit(2) from None
 
 

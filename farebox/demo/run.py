@@ -9,6 +9,7 @@ import shutil
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from socket import socket
 from typing import Final
 
 import typer
@@ -35,8 +36,17 @@ def run_demo(*, port: int, data_dir: Path, reset: bool) -> None:
     Raises:
         CannotStart: the port is taken, the directory is not the demo's, or this is production.
     """
-    listener = bind(LOOPBACK, port)
-    upstream, songs = bind(LOOPBACK, 0), bind(LOOPBACK, 0)
+    with (
+        bind(LOOPBACK, port) as listener,
+        bind(LOOPBACK, 0) as upstream,
+        bind(LOOPBACK, 0) as songs,
+    ):
+        _run(listener, upstream, songs, data_dir=data_dir, reset=reset)
+
+
+def _run(
+    listener: socket, upstream: socket, songs: socket, *, data_dir: Path, reset: bool
+) -> None:
     settings = read_settings(
         data_dir=data_dir,
         database_url="",

@@ -1,14 +1,16 @@
 """Where the master key comes from: the settings, or a file made on the first start.
 
 The file is a convenience for one machine with one SQLite file. In production, and with PostgreSQL,
-where several processes must agree on the key, it has to be given and is never invented. Keep a
-copy elsewhere: without it every sealed secret is lost, and that is the point.
+where several processes must agree on the key, it has to be given and is never invented; nor is it
+beside a database, such as a restored one, that already holds sealed secrets. Keep a copy
+elsewhere: without it every sealed secret is lost, and that is the point.
 """
 
 import base64
 import os
 import secrets
 import stat
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -20,8 +22,27 @@ FILE_NAME: Final = "master.key"
 OWNER_ONLY: Final = 0o600
 
 
-def load_master_key(settings: Settings) -> MasterKey:
+def load_master_key(settings: Settings, sealed_under: Collection[str] = ()) -> MasterKey:
     """The master key of this installation, made if this is its first start.
+
+    `sealed_under` are the fingerprints of the keys that the database's secrets need: where there
+    is one, no other key is made or used.
+
+    Raises:
+        BadSettings: it must be given and is not, its file cannot be trusted or read, or it opens
+            nothing of what is sealed.
+    """
+    key = existing_master_key(settings)
+    refuse_another_key(settings, key, sealed_under)
+    if key is None:
+        path = settings.data_dir / FILE_NAME
+        _create(path)
+        key = _read(path)
+    return key
+
+
+def existing_master_key(settings: Settings) -> MasterKey | None:
+    """The master key of this installation; None where the first start has yet to make it.
 
     Raises:
         BadSettings: it must be given and is not, or its file cannot be trusted or read.
@@ -35,21 +56,28 @@ def load_master_key(settings: Settings) -> MasterKey:
             "FAREBOX_MASTER_KEY must be given with PostgreSQL: every process needs the same one"
         )
     path = settings.data_dir / FILE_NAME
-    if not path.exists():
-        _create(path)
-    return _read(path)
+    # A link that leads nowhere is no first start: reading it says what is wrong.
+    return _read(path) if path.exists() or path.is_symlink() else None
 
 
-def existing_master_key(settings: Settings) -> MasterKey | None:
-    """The master key of this installation; None where the first start has yet to make it.
+def refuse_another_key(
+    settings: Settings, key: MasterKey | None, sealed_under: Collection[str]
+) -> None:
+    """Make sure that the key opens something of what is sealed, if anything is.
+
+    Where two keys have sealed, either may be used: `/readyz` says that some secrets do not open.
 
     Raises:
-        BadSettings: it must be given and is not, or its file cannot be trusted or read.
+        BadSettings: it does not.
     """
-    may_be_made = settings.master_key is None and settings.env != "production"
-    if may_be_made and settings.is_sqlite and not (settings.data_dir / FILE_NAME).exists():
-        return None
-    return load_master_key(settings)
+    if not sealed_under or (key is not None and key.fingerprint in sealed_under):
+        return
+    is_by_file = settings.master_key is None and settings.env != "production"
+    file = f"{settings.data_dir / FILE_NAME} or " if is_by_file and settings.is_sqlite else ""
+    raise BadSettings(
+        "This database was sealed with another master key (fingerprint"
+        f" {', '.join(sorted(sealed_under))}). Put that key in {file}FAREBOX_MASTER_KEY."
+    )
 
 
 def _create(path: Path) -> None:

@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import alembic.command
 import psycopg
 import pytest
 from sqlmodel import col, select
@@ -25,11 +26,13 @@ from farebox.cli import app
 from farebox.lease import lease
 from farebox.manifests import ANCHOR, MANIFEST
 from host.config import Settings
+from host.vault.envelope import MasterKey
 from storage.addresses import sqlite_address, sqlite_path
 from storage.books import HoldOpened
 from storage.copies import copy_database, put_back_dump
 from storage.credits import MilliCredits
 from storage.database import Database, Unit
+from storage.migrate import _config, _transaction
 from storage.models.money import Hold
 from tests.acceptance.servers import environment
 from tests.builders import Shop, add_shop, grant_of, hold_of
@@ -162,6 +165,8 @@ def test_a_backup_comes_back_whole(places: Places, here: Installation) -> None:
     assert created.stdout.split()[-1] == root
     assert "stands on its anchor: 2 wallets, 4 entries" in restored.stdout
     assert "bring the master key" not in restored.stdout
+    place = "Restored to PostgreSQL at " if there.kind == "postgresql" else "Restored to /"
+    assert (place in restored.stdout, str(there.data_dir) in restored.stdout) == (True, True)
     modes = {path.stat().st_mode & 0o777 for path in places.backup.rglob("*") if path.is_file()}
     assert (places.backup.stat().st_mode & 0o777, modes) == (0o700, {0o600})
 
@@ -209,9 +214,8 @@ def test_the_operator_is_told_to_bring_the_master_key(places: Places, here: Inst
     there = places.empty()
     (there.data_dir / "master.key").unlink()
 
-    assert (
-        "bring the master key" in done(there.run("backup", "restore", str(places.backup))).stdout
-    )
+    told = done(there.run("backup", "restore", str(places.backup))).stdout
+    assert f"bring the master key whose fingerprint is {MasterKey(KEY).fingerprint}" in told
     assert not (there.data_dir / "master.key").exists()
 
 
@@ -316,7 +320,7 @@ def rewritten(backup: Path, **changes: Any) -> None:
         (lambda backup: flip(copy_in(backup)), "database."),
         (lambda backup: flip(backup / ANCHOR), ANCHOR),
         (lambda backup: flip(backup / "files" / "pictures" / "a cat"), "a cat"),
-        (lambda backup: copy_in(backup).unlink(), "No such file"),
+        (lambda backup: copy_in(backup).unlink(), "a part is missing"),
         (lambda backup: (backup / MANIFEST).unlink(), MANIFEST),
         (lambda backup: (backup / MANIFEST).write_text("{"), "no manifest"),
         (lambda backup: rewritten(backup, anchor="0" * 64), "anchor"),
@@ -337,6 +341,42 @@ def test_a_damaged_backup_is_found_out_and_not_restored(
         assert refused.exit_code == 1
         assert told in refused.stderr
     assert not (there.data_dir / "farebox.db").exists()
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_a_file_that_is_no_part_is_found(places: Places, here: Installation) -> None:
+    done(here.run("backup", "create", str(places.backup)))
+    (places.backup / "files" / "pictures" / "a dog").write_bytes(b"not ours")
+    found = here.run("backup", "verify", str(places.backup))
+
+    assert (found.exit_code, "a dog is no part of this backup" in found.stderr) == (1, True)
+    assert "use another copy" in found.stderr
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_of_older_tables_only_what_was_checked_is_said_to_be_right(
+    places: Places, here: Installation
+) -> None:
+    tamper(here.address, "UPDATE alembic_version SET version_num = '0001'")
+    done(here.run("backup", "create", str(places.backup)))
+    told = done(here.run("backup", "verify", str(places.backup)))
+    assert "only the hashes and the anchor were checked; restore, upgrade" in told.stdout
+    assert "is right" not in told.stdout
+
+    tamper(here.address, "UPDATE entry SET amount = amount - 1 WHERE wallet_id = 1 AND seq = 1")
+    broken = places.backup.with_name("broken")
+    done(here.run("backup", "create", str(broken)))
+    found = here.run("backup", "verify", str(broken))
+    assert (found.exit_code, "VIOLATED 10 the hash chain verifies" in found.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"])
+def test_tables_that_really_are_older_are_backed_up_and_walked(places: Places) -> None:
+    here = places.empty()
+    with _transaction(here.address) as connection:
+        alembic.command.upgrade(_config(connection), "0001")
+    done(here.run("backup", "create", str(places.backup)))
+    assert "only the hashes" in done(here.run("backup", "verify", str(places.backup))).stdout
 
 
 def copy_in(backup: Path) -> Path:
@@ -412,6 +452,7 @@ def test_a_backup_has_a_place_of_its_own(places: Places, here: Installation) -> 
     refused = [here.run("backup", "create", str(to)) for to in (places.backup, inside, missing)]
 
     assert [result.exit_code for result in refused] == [1, 1, 1]
+    assert f"Make {missing.parent} first." in refused[2].stderr
     assert list(places.backup.iterdir()) == []
     assert not inside.exists()
 

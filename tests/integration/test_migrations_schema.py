@@ -122,7 +122,7 @@ def test_processes_that_start_together_take_turns(
 
 def test_tables_of_another_program_are_refused(databases: Databases, database_kind: str) -> None:
     with databases.fresh(database_kind, is_migrated=False) as address:
-        with pytest.raises(NotMigrated, match="no revision"):
+        with pytest.raises(NotMigrated, match="no Farebox database"):
             check_is_current(address)
         upgrade(address)
         with connected(address) as engine, engine.begin() as connection:

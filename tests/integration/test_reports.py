@@ -249,8 +249,14 @@ def test_the_command_prints_what_plans_earned(data_dir: Path) -> None:
 
 
 UNANSWERABLE = {
-    "ledger statement sam@example.com --from soon": (2, "`from` must be a date such as"),
-    "ledger statement sam@example.com --to 1.12.2026": (2, "`to` must be a date such as"),
+    "ledger statement sam@example.com --from soon": (
+        2,
+        "`--from` must be a date such as 2026-11-01; given was --from “soon”",
+    ),
+    "ledger statement sam@example.com --to 1.12.2026": (
+        2,
+        "`--to` must be a date such as 2026-11-01; given was --to “1.12.2026”",
+    ),
     "plan earnings --from 2026-11-05 --to 2026-11-04": (2, "must begin before it ends"),
     "ledger statement nobody@example.com": (1, "no account with the address nobody@"),
     "ledger statement sam@example.com --plan no-such": (1, "There is no plan no-such."),

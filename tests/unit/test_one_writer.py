@@ -12,6 +12,7 @@ from farebox.cli import app
 from farebox.one_writer import doubts, file_system, report
 from farebox.server import ServerRole
 from host.config import Settings
+from storage.migrate import upgrade
 
 MOUNTS = r"""22 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw
 31 22 0:27 / /srv rw,relatime - nfs4 files:/export rw,vers=4.2
@@ -118,3 +119,11 @@ def test_the_doctor_says_the_same_and_names_an_old_sqlite(mounts: Path, tmp_path
     (doubt,) = doubts(Settings(data_dir=tmp_path))
     assert doubt in told.output
     assert "older than 3.51.3: never let a second program write" in told.output
+
+
+@pytest.mark.usefixtures("old")
+def test_an_old_sqlite_alone_is_a_warning(mounts: Path, tmp_path: Path) -> None:
+    upgrade(Settings(data_dir=tmp_path).database)
+    told = CliRunner().invoke(app, ["doctor", "--data-dir", str(tmp_path)])
+    assert (told.exit_code, "Nothing is wrong." in told.stdout) == (0, True)
+    assert "Warning: SQLite" in told.stderr
