@@ -119,7 +119,7 @@ def test_the_doctor_names_the_key_in_use(restored: Restored) -> None:
     assert (told.exit_code, written(SEALED) in told.output) == (0, False)
 
 
-@pytest.mark.parametrize("database_kind", ["postgresql"])
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 def test_on_postgresql_the_key_that_is_given_is_compared_too(
     databases: Databases, database_kind: str, tmp_path: Path
 ) -> None:

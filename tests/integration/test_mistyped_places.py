@@ -39,7 +39,7 @@ def test_a_postgresql_that_does_not_answer_is_named(
     )
 
 
-@pytest.mark.parametrize("database_kind", ["postgresql"])
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("arguments", [UPGRADE, CURRENT, SERVE], ids=" ".join)
 def test_a_postgresql_database_that_is_missing_is_named(
     arguments: tuple[str, ...], database_kind: str, tmp_path: Path
