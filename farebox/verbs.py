@@ -116,8 +116,11 @@ async def refund(host: Host, *, receipt: str, credits_: str, note: str, request:
     if not done.is_new:
         return f"This request had refunded {amount} to {email}; nothing was added."
     said = f"Refunded {amount} to {email}; of {format_credits(done.charged)} charged, {left} left."
-    if done.unusable:
-        said += f" To be spent they need a plan that was taken back: {', '.join(done.unusable)}."
+    for plan in done.unusable:
+        said += (
+            f" {email} cannot spend them until you give {plan.title} again"
+            f" (`farebox grant {email} {plan.slug} --credits N`)."
+        )
     return said
 
 

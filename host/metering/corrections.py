@@ -16,7 +16,7 @@ from storage import accounts, audit, correctable
 from storage import subscriptions as got
 from storage.books import RefundCharge, Refunded, RevokeGrant
 from storage.cards import PlanView
-from storage.correctable import Charge
+from storage.correctable import Charge, LostPlan
 from storage.credits import HoldState, MilliCredits, format_credits, parse_credits
 from storage.database import Database, Unit
 from storage.ledger import DailyCap, daily_cap
@@ -48,8 +48,8 @@ class ChargeRefunded:
     charged: MilliCredits
     left: MilliCredits
     """What can still be refunded of the charge."""
-    unusable: tuple[str, ...]
-    """Titles of plans that were taken back meanwhile: what comes back there cannot be spent."""
+    unusable: tuple[LostPlan, ...]
+    """Plans that were taken back meanwhile: what comes back there cannot be spent."""
     is_new: bool
 
 

@@ -62,7 +62,7 @@ class BuyPages:
             gives=gives(plan),
             terms=terms(plan),
             covers=[cover_line(card, plan.version.kind) for card in covered],
-            has_had_trial=any(one.source is GrantSource.TRIAL for one in of_this),
+            was_had=bool(of_this),
             is_running=any(
                 not one.is_cancelled and one.starts_at <= now < one.ends_at for one in of_this
             ),

@@ -19,6 +19,7 @@ from host.errors import (
     PlanEnded,
     UnknownOffering,
 )
+from host.metering.corrections import Corrections, RefundRequest, RevokeRequest
 from host.metering.meter import Meter
 from host.metering.sweeper import LEASE, Sweeper
 from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
@@ -166,6 +167,29 @@ async def test_whose_plan_ended_is_refused(shop: Shop, meter: Meter, clock: Manu
     clock.advance(30 * DAY)
     with pytest.raises(PlanEnded):
         await meter.open(shop.work())
+
+
+async def test_whose_plan_was_taken_back_is_refused_as_one_that_had_it_and_pays_with_nothing(
+    shop: Shop, meter: Meter, database: Database, clock: ManualClock
+) -> None:
+    corrections, someone = Corrections(database, clock), shop.subscriber
+    await shop.give()
+    tab = await opened(meter, shop.work())
+    await meter.capture(tab, PRICE)
+    clock.advance(DAY)
+    revoked = RevokeRequest(account_id=someone, plan_slug="pack", request="1", note="a mistake")
+    await corrections.revoke(None, revoked)
+    await corrections.refund(None, RefundRequest(receipt_id=tab.receipt_id, request="2"))
+
+    clock.advance(DAY)
+    with pytest.raises(PlanEnded, match="Pack was taken back by the operator on 19 November 2026"):
+        await meter.open(shop.work("message-2"))
+    await shop.give("pass", "another plan")
+    clock.advance(7 * DAY)  # which ran out, so that credits are asked for again
+    with pytest.raises(PlanEnded, match="ended on 27 November 2026"):
+        await meter.open(shop.work("message-2"))
+    await shop.give("pack", "given again")
+    assert (await opened(meter, shop.work("message-2"))).available == 39_999
 
 
 async def test_a_time_plan_includes_the_message_and_records_it_at_zero(
