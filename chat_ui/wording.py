@@ -11,9 +11,9 @@ from typing import Final
 
 from host.errors import FareboxError
 from host.runs.lifecycle import Reason
-from host.runs.outcomes import Outcome, credits_written, refunds_written
+from host.runs.outcomes import Outcome, refunds_written
 from storage.cards import PlanView, SubscriptionView
-from storage.credits import MilliCredits, format_credits
+from storage.credits import MilliCredits, credits_written, format_credits
 from storage.ledger import RefundLine
 from storage.moments import Micros, to_datetime
 

@@ -17,7 +17,7 @@ from storage import subscriptions as got
 from storage.books import RefundCharge, Refunded, RevokeGrant
 from storage.cards import PlanView
 from storage.correctable import Charge, LostPlan
-from storage.credits import HoldState, MilliCredits, format_credits, parse_credits
+from storage.credits import HoldState, MilliCredits, credits_written, format_credits, parse_credits
 from storage.database import Database, Unit
 from storage.ledger import DailyCap, daily_cap
 from storage.models.accounts import AccountState, Role
@@ -242,21 +242,21 @@ def _charge(unit: Unit, request: RefundRequest) -> Charge:
 
 def _refundable(charge: Charge, request: RefundRequest) -> MilliCredits:
     """How much to give back, if that much can be."""
-    charged, refunded = format_credits(charge.charged), format_credits(charge.refunded)
+    charged, refunded = credits_written(charge.charged), format_credits(charge.refunded)
     if charge.state is HoldState.OPEN:
         raise InvalidInput("This is still being answered; nothing has been charged for it yet.")
     if not charge.charged:
         raise InvalidInput("Nothing was charged under this receipt; there is nothing to refund.")
     if not charge.left:
         raise InvalidInput(
-            f"Nothing is left to refund: of {charged} credits charged, {refunded} were refunded."
+            f"Nothing is left to refund: of {charged} charged, {refunded} were refunded."
         )
     amount = charge.left if request.credits is None else request.credits
     if amount == 0:
         raise refusal("credits", "Nothing is no refund.", "Refund more than 0 credits", "0.5")
     if amount > charge.left:
         raise InvalidInput(
-            f"{format_credits(amount)} credits are more than can be refunded: of {charged}"
+            f"More than can be refunded is {credits_written(amount)}: of {charged}"
             f" charged, {refunded} were refunded, so {format_credits(charge.left)} are left."
         )
     return amount

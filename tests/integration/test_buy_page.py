@@ -230,7 +230,7 @@ async def test_a_receipt_under_a_time_plan_says_included_and_by_which_plan(
     page = (await browser.get(f"/receipts/{receipt_id}")).text
     assert '<p class="amount">Included</p>' in page
     assert "<dt>Paid from</dt><dd>A week</dd>" in page
-    assert "Left afterwards" not in page
+    assert "Left after" not in page
     assert "0 credits" not in page
 
 
