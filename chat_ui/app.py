@@ -23,7 +23,7 @@ from starlette.datastructures import Headers
 from chat_ui import subscriber, wording
 from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.data_layer import DataLayer
-from chat_ui.profiles import assistants_of, plans_on_sale, profiles_of
+from chat_ui.profiles import assistants_of, profiles_of, ways_in
 from chat_ui.setup_bot import builder
 from chat_ui.wiring import wiring
 from host.errors import FareboxError, NotAllowed, NotSignedIn
@@ -120,10 +120,11 @@ async def on_message(message: cl.Message) -> None:
         case profile if profile == SETUP_BOT:
             await builder.hear(wiring.host, await builder_here(), message)
         case profile if profile in {None, HOME}:
-            here = await assistants_of((await visitor()).account_id)
+            account_id = (await visitor()).account_id
+            here = await assistants_of(account_id)
             titles = [one.offering.title for one in here]
-            plans = [] if here else await plans_on_sale()
-            await subscriber.say(wording.home_text(titles, plans))
+            ways = None if here else await ways_in(account_id)
+            await subscriber.say(wording.home_text(titles, ways))
         case _:
             await subscriber.answer(await visitor(), message)
 

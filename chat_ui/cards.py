@@ -15,7 +15,7 @@ from chainlit.types import ChatProfile, Starter
 
 from chat_ui import wording
 from host.runs.outcomes import Outcome
-from storage.cards import PlanView, PurchasedOffering
+from storage.cards import PurchasedOffering
 from storage.ledger import RefundLine
 
 HOME: Final = "home"
@@ -85,12 +85,12 @@ def assistant_profile(purchased: PurchasedOffering, *, is_default: bool) -> Chat
     )
 
 
-def home_profile(plans: Sequence[PlanView] | None, *, is_default: bool) -> ChatProfile:
-    """Where people land who have not chosen; with `plans` for who has nothing to choose from."""
+def home_profile(ways: wording.WaysIn | None, *, is_default: bool) -> ChatProfile:
+    """Where people land who have not chosen; with `ways` for who has nothing to choose from."""
     return ChatProfile(
         name=HOME,
         display_name="Home",
-        markdown_description=wording.HOME if plans is None else wording.home_empty(plans),
+        markdown_description=wording.HOME if ways is None else wording.home_empty(ways),
         icon="/avatars/home",
         default=is_default,
     )

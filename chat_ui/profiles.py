@@ -10,8 +10,9 @@ from chainlit.types import ChatProfile
 
 from chat_ui import cards
 from chat_ui.wiring import wiring
+from chat_ui.wording import WaysIn
 from storage import chat_history
-from storage.cards import PlanView, PurchasedOffering
+from storage.cards import PurchasedOffering
 from storage.models.accounts import Role
 from storage.models.catalogue import OfferingKind, OfferingState
 
@@ -35,15 +36,20 @@ async def assistants_of(account_id: int) -> list[PurchasedOffering]:
     return [one for one in purchased if one.offering.kind is OfferingKind.ASSISTANT]
 
 
-async def plans_on_sale() -> list[PlanView]:
-    """The plans by which somebody can come by an assistant: trials first, then the cheapest."""
+async def ways_in(account_id: int) -> WaysIn:
+    """How somebody can come by an assistant: plans, trials first, then the cheapest.
+
+    Without the trials they have had: there is no second one.
+    """
+    got = await wiring.host.catalogue.subscriptions(account_id)
+    had = {one.plan_id for one in got}
     offerings = await wiring.host.catalogue.offerings(state=OfferingState.PUBLISHED)
     assistants = [one for one in offerings if one.kind is OfferingKind.ASSISTANT]
     plans = {plan.id: plan for one in assistants for plan in one.plans if plan.is_sold}
-    return sorted(
-        plans.values(),
-        key=lambda plan: (not plan.version.is_trial, plan.version.price_minor, plan.title),
-    )
+    open_to_them = [p for p in plans.values() if not (p.version.is_trial and p.id in had)]
+    open_to_them.sort(key=lambda p: (not p.version.is_trial, p.version.price_minor, p.title))
+    lost = [one for one in got if one.is_cancelled]
+    return WaysIn(open_to_them, max(lost, key=lambda one: one.ends_at, default=None))
 
 
 async def profiles_of(account_id: int, roles: frozenset[Role]) -> list[ChatProfile]:
@@ -56,8 +62,8 @@ async def profiles_of(account_id: int, roles: frozenset[Role]) -> list[ChatProfi
         cards.assistant_profile(one, is_default=one.offering.slug == first) for one in assistants
     ]
     is_builder, has_none = Role.BUILDER in roles, not assistants
-    plans = await plans_on_sale() if has_none else None
-    profiles.append(cards.home_profile(plans, is_default=has_none and not is_builder))
+    ways = await ways_in(account_id) if has_none else None
+    profiles.append(cards.home_profile(ways, is_default=has_none and not is_builder))
     if is_builder:
         profiles.append(cards.setup_profile(is_default=has_none))
     return profiles

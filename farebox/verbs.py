@@ -16,10 +16,9 @@ from host.catalogue.subscribing import SubscribeRequest
 from host.errors import InvalidInput
 from host.metering.corrections import RefundRequest, credits_entered
 from host.metering.revoking import PlanRevoked, RevokeRequest
-from host.runs.outcomes import credits_written
 from storage.cards import OfferingCard, PlanView
-from storage.credits import MilliCredits, format_credits
-from storage.ledger import DailyCap, daily_cap
+from storage.credits import MilliCredits, credits_written, format_credits
+from storage.ledger import DailyCap, balances, daily_cap
 from storage.models.accounts import Role
 from storage.models.catalogue import OfferingKind, PlanKind
 from storage.models.money import GrantSource
@@ -89,11 +88,17 @@ async def grant(
     if not given.is_new:
         title = given.subscription.plan_title
         return {"sentence": f"{account.email} had got {title} by this request; nothing was added."}
+    got, now = given.subscription, host.clock.now()
+    if got.kind is PlanKind.TIME:
+        until = _date(got.ends_at)
+        return {"sentence": f"{account.email} has {got.plan_title} until {until}."}
     terms = (await host.catalogue.find_plan(plan)).version
-    what = f"until {_date(given.subscription.ends_at)}"
-    if given.subscription.kind is PlanKind.CREDITS:
-        what = f"with {format_credits(amount or terms.credits)} credits"
-    return {"sentence": f"{account.email} has {given.subscription.plan_title} {what}."}
+    lines = await host.database.read(lambda s: balances(s, account.id, now))
+    left = sum(line.available for line in lines if line.plan_id == got.plan_id)
+    return {
+        "sentence": f"Added {credits_written(amount or terms.credits)} of {got.plan_title} to"
+        f" {account.email}; {format_credits(left)} now."
+    }
 
 
 async def refund(host: Host, *, receipt: str, credits_: str, note: str, request: str) -> str:
@@ -112,8 +117,14 @@ async def refund(host: Host, *, receipt: str, credits_: str, note: str, request:
     if not done.is_new:
         return f"This request had refunded {amount} to {email}; nothing was added."
     said = f"Refunded {amount} to {email}; of {format_credits(done.charged)} charged, {left} left."
-    if done.unusable:
-        said += f" To be spent they need a plan that was taken back: {', '.join(done.unusable)}."
+    for plan in done.unusable:
+        said += (
+            f" {email} cannot spend them until you give {plan.title} again"
+            f" (`farebox grant {email} {plan.slug} --credits N`)."
+        )
+    now = host.clock.now()
+    if await host.database.read(lambda s: daily_cap(s, done.account_id, now)) is not None:
+        said += " It makes no room under their daily limit: what is spent today stays counted."
     return said
 
 
@@ -153,6 +164,12 @@ async def create_plan(
 ) -> dict[str, Any]:
     """A plan, for sale at once."""
     builder = await host.accounts.find(owner)
+    if Role.BUILDER not in builder.roles:
+        raise InvalidInput(
+            f"{builder.email} is no builder, and only builders have plans. No command gives that"
+            " role to an account that exists; `farebox account create EMAIL --role builder` makes"
+            " a new one with it."
+        )
     is_free = price.strip().lower() == "free"
     terms = PlanTerms(
         title=title,
@@ -237,7 +254,7 @@ def _cap(email: str, cap: DailyCap | None) -> str:
         return f"{email} has no daily limit."
     return (
         f"{email} may spend {credits_written(cap.cap)} a day (UTC);"
-        f" {format_credits(cap.spent)} spent or held today."
+        f" {format_credits(cap.spent)} spent or set aside today."
     )
 
 

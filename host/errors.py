@@ -32,7 +32,7 @@ for `ChargeUndecided`: there it is not known yet.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from storage.credits import format_credits
+from storage.credits import credits_written, format_credits
 from storage.errors import StorageError, UnfitValue
 
 
@@ -87,7 +87,7 @@ class CreditsExhausted(FareboxError):
 
     def __init__(self, *, offering: str, required: int, available: int, topup_url: str) -> None:
         super().__init__(
-            f"You have {format_credits(available)} credits left for {offering}; this needs"
+            f"You have {credits_written(available)} left for {offering}; this needs"
             f" {format_credits(required)}. Top up at {topup_url} and try again.",
             headers={"Link": f'<{topup_url}>; rel="payment"'},
             facts={
@@ -222,7 +222,7 @@ class RateLimited(FareboxError):
 class SpendCapReached(FareboxError):
     """The subscriber's own limit for the day would be passed."""
 
-    status, code, title = 429, "spend_cap_reached", "Your daily limit is reached"
+    status, code, title = 429, "spend_cap_reached", "This would pass your daily limit"
 
     def __init__(self, *, required: int, cap: int, spent: int, retry_after_s: int) -> None:
         if required > cap:  # no day has room for it
@@ -233,7 +233,7 @@ class SpendCapReached(FareboxError):
             why = f"and your daily limit of {format_credits(cap)} has {left} left"
             then = "wait until midnight UTC, or ask the operator to raise the limit"
         super().__init__(
-            f"Not charged: this needs {format_credits(required)} credits, {why}; {then}.",
+            f"Not charged: this needs {credits_written(required)}, {why}; {then}.",
             headers={"Retry-After": str(retry_after_s)},
             facts={
                 "required": credits_number(required),

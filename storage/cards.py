@@ -4,6 +4,7 @@ Runs, the proxy and the pages work from these; the rows they were read from stay
 `storage.catalogue` and `storage.subscriptions`.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from storage.credits import MilliCredits
@@ -95,9 +96,12 @@ class OfferingCard:
     service: ServiceConfig | None
     plans: tuple[PlanView, ...]
 
-    def plan_to_buy(self) -> PlanView | None:
-        """The plan to send somebody to who needs one: for sale, no trial, the cheapest first."""
-        sold = [plan for plan in self.plans if plan.is_sold]
+    def plan_to_buy(self, *, had: Collection[int] = ()) -> PlanView | None:
+        """The plan to send somebody to who needs one: for sale, no trial, the cheapest first.
+
+        `had`: plans they ever had, by id, whose trials are not for them any more.
+        """
+        sold = [p for p in self.plans if p.is_sold and not (p.version.is_trial and p.id in had)]
         return min(sold, key=lambda p: (p.version.is_trial, p.version.price_minor), default=None)
 
 

@@ -101,8 +101,16 @@ def refund_of_key(session: Session, wallet_id: int, key: str) -> tuple[int, Mill
     return None if row is None else (row[0], MilliCredits(row[1]))
 
 
-def plans_no_longer_had(session: Session, charge: Charge) -> tuple[str, ...]:
-    """Titles of the plans that paid and were taken away since: what comes back cannot be spent."""
+@dataclass(frozen=True, slots=True)
+class LostPlan:
+    """A plan that somebody has no longer."""
+
+    slug: str
+    title: str
+
+
+def plans_no_longer_had(session: Session, charge: Charge) -> tuple[LostPlan, ...]:
+    """The plans that paid and were taken away since: what comes back cannot be spent."""
     is_had = (
         select_columns(col(Subscription.id))
         .where(
@@ -113,7 +121,7 @@ def plans_no_longer_had(session: Session, charge: Charge) -> tuple[str, ...]:
         .exists()
     )
     statement = (
-        select_columns(col(Plan.title))
+        select_columns(col(Plan.slug), col(Plan.title))
         .join(CreditGrant, col(CreditGrant.plan_id) == col(Plan.id))
         .join(Entry, col(Entry.grant_id) == col(CreditGrant.id))
         .where(
@@ -124,7 +132,7 @@ def plans_no_longer_had(session: Session, charge: Charge) -> tuple[str, ...]:
         .distinct()
         .order_by(col(Plan.title))
     )
-    return tuple(session.connection().execute(statement).scalars())
+    return tuple(LostPlan(*row) for row in session.connection().execute(statement))
 
 
 def standing_grants(

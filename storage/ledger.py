@@ -68,6 +68,11 @@ class Receipt:
         """What was given back in all."""
         return MilliCredits(sum(refund.amount for refund in self.refunds))
 
+    @property
+    def kept(self) -> MilliCredits:
+        """What was charged in the end."""
+        return MilliCredits(self.captured - self.refunded)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenHoldLine:
@@ -98,7 +103,12 @@ class DailyCap:
 
     cap: MilliCredits
     spent: MilliCredits
-    """The day's charges and all open holds, as when a hold is opened."""
+    """The day's charges and all open holds, as when a hold is opened; refunds change nothing."""
+
+    @property
+    def left(self) -> MilliCredits:
+        """What may still be spent today; a limit can be set below what is spent already."""
+        return MilliCredits(max(0, self.cap - self.spent))
 
 
 def receipt(session: Session, public_id: str) -> Receipt | None:

@@ -1,8 +1,8 @@
 """Find and save who got which plan, and what that entitles them to.
 
-Each time somebody gets a plan there is one row: its period never changes afterwards, and a time
-plan got again begins where the one before ends. What is taken back is cancelled: it entitles to
-nothing any more.
+Each time somebody gets a plan there is one row: a time plan got again begins where the one before
+ends. What is taken back is cancelled: its period ends at that moment, and it pays for nothing any
+more. Otherwise a period never changes.
 """
 
 from collections.abc import Mapping
@@ -37,12 +37,12 @@ _COVERING: Final = (
         col(PlanVersion.kind).label("kind"),
         col(Subscription.starts_at).label("starts_at"),
         col(Subscription.ends_at).label("ends_at"),
+        col(Subscription.state).label("state"),
     )
     .join(PlanOffering, col(PlanOffering.plan_id) == col(Subscription.plan_id))
     .join(PlanVersion, col(PlanVersion.id) == col(Subscription.plan_version_id))
     .where(
         col(Subscription.account_id) == bindparam("account_id"),
-        col(Subscription.state) != SubscriptionState.CANCELLED.value,
         col(PlanOffering.offering_id) == bindparam("offering_id"),
     )
     .subquery()
@@ -56,6 +56,7 @@ _ADMISSION_FACTS: Final = (
         _COVERING.c.kind,
         _COVERING.c.starts_at,
         _COVERING.c.ends_at,
+        _COVERING.c.state,
     )
     .select_from(Account)
     .join(Offering, col(Offering.id) == bindparam("offering_id"))
@@ -97,8 +98,9 @@ def admission_facts(
                 is_time=kind == PlanKind.TIME,
                 starts_at=Micros(starts_at),
                 ends_at=Micros(ends_at),
+                is_taken_back=state == SubscriptionState.CANCELLED,
             )
-            for *_, plan_id, kind, starts_at, ends_at in rows
+            for *_, plan_id, kind, starts_at, ends_at, state in rows
             if plan_id is not None
         ),
     )
@@ -127,6 +129,13 @@ def find_by_source(
         col(Subscription.source_ref) == source_ref,
     )
     return found[0] if found else None
+
+
+def last_of_plan(session: Session, *, account_id: int, plan_id: int) -> SubscriptionView | None:
+    """What the account last got of a plan, also when it was taken back since."""
+    of_plan = col(Subscription.plan_id) == plan_id
+    found = _views(session, col(Subscription.account_id) == account_id, of_plan)
+    return found[-1] if found else None
 
 
 def subscriptions_of(session: Session, account_id: int) -> tuple[SubscriptionView, ...]:
@@ -158,7 +167,7 @@ def add_subscription(session: Session, subscription: Subscription) -> int:
 
 
 def cancel(session: Session, *, account_id: int, plan_id: int, now: Micros) -> int:
-    """End at once what the account has of this plan; its period stays, as what was once got.
+    """End at once what the account has of this plan.
 
     Returns how many subscriptions that ended.
     """
@@ -172,7 +181,7 @@ def cancel(session: Session, *, account_id: int, plan_id: int, now: Micros) -> i
                 col(Subscription.state) != SubscriptionState.CANCELLED.value,
                 col(Subscription.ends_at) > now,
             )
-            .values(state=SubscriptionState.CANCELLED.value)
+            .values(state=SubscriptionState.CANCELLED.value, ends_at=now)
         )
         .rowcount
     )
@@ -181,7 +190,10 @@ def cancel(session: Session, *, account_id: int, plan_id: int, now: Micros) -> i
 def periods_by_offering(
     session: Session, account_id: int
 ) -> Mapping[int, tuple[tuple[Period, str], ...]]:
-    """For each offering that the account's plans cover: the periods, and the plans' titles."""
+    """For each offering that the account's plans cover: the periods, and the plans' titles.
+
+    Without what was taken back: that is not among what somebody has or had.
+    """
     rows = session.connection().execute(
         select_columns(
             col(PlanOffering.offering_id),

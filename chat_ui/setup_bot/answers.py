@@ -16,7 +16,7 @@ from host.catalogue import offering_fields
 from host.catalogue.currencies import format_money
 from host.drafts.state import FIELDS, Answers, DraftState, KeyNote, NewPlan, Question
 from host.errors import InvalidInput
-from storage.credits import PER_CREDIT, format_credits
+from storage.credits import PER_CREDIT, credits_written, format_credits
 from storage.moments import DAY, HOUR, SECOND, to_datetime
 
 LINE_MAX: Final = 160
@@ -98,7 +98,7 @@ def show_key(key: KeyNote) -> str:
 
 def show_gives(plan: NewPlan) -> str:
     """What a new plan gives: `100 credits for 30 days`, `7 days`."""
-    credits = f"{format_credits(plan.credits)} credits" if plan.credits else ""  # noqa: A001
+    credits = credits_written(plan.credits) if plan.credits else ""  # noqa: A001
     lasting = "" if plan.duration_s is None else _show_duration(plan.duration_s)
     return " for ".join(part for part in (credits, lasting) if part)
 

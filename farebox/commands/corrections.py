@@ -22,10 +22,17 @@ def refund(
     typer.echo(do_once(data_dir, "refund", request=request, **facts))
 
 
+def _said(note: str) -> str:
+    """Why, in words: it takes what somebody has, so the audit log must be able to tell."""
+    if not note.strip():
+        raise typer.BadParameter("say why; it is kept in the audit log")
+    return note
+
+
 def revoke(
     email: Email,
     plan: Annotated[str, typer.Argument(help="The plan's slug.")],
-    note: Annotated[str, typer.Option(help="Why; kept in the audit log.")],
+    note: Annotated[str, typer.Option(help="Why; kept in the audit log.", callback=_said)],
     request: Request = None,
     data_dir: DataDir = None,
 ) -> None:

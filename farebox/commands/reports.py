@@ -17,7 +17,8 @@ from host.catalogue.offering_fields import shown
 from host.clock import SystemClock
 from host.errors import FareboxError, InvalidInput
 from host.identity.rules import clean_email
-from storage.accounts import find_account_by_email
+from storage.accounts import AccountRecord, find_account_by_email
+from storage.models.accounts import Role
 from storage.periods import Dates, read_dates
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ def tell_statement(
     dates = _dates(since, until)
 
     def tell(session: Session) -> StatementView:
-        return statement_of(session, _account(session, email), dates, plan_slug=plan or None)
+        return statement_of(session, _account(session, email).id, dates, plan_slug=plan or None)
 
     told = _read(data_dir, tell)
     if as_json:
@@ -68,12 +69,15 @@ def tell_earnings(
     dates, now = _dates(since, until), SystemClock().now()
 
     def tell(session: Session) -> list[dict[str, Any]]:
-        owner_id = _account(session, owner) if owner else None
-        return [
+        of = _account(session, owner) if owner else None
+        rows = [
             {"plan": plan.plan, **line.model_dump()}
-            for plan in earnings_of(session, now, dates, owner_id=owner_id).plans
+            for plan in earnings_of(session, now, dates, owner_id=of.id if of else None).plans
             for line in plan.totals
         ]
+        if of is not None and not rows and Role.BUILDER not in of.roles:
+            raise InvalidInput(f"{of.email} is no builder: only builders have plans that earn.")
+        return rows
 
     show(_read(data_dir, tell), as_json=as_json, empty="Nothing was earned.")
 
@@ -103,11 +107,11 @@ def _dates(since: str, until: str) -> Dates:
         raise typer.Exit(2) from None
 
 
-def _account(session: Session, email: str) -> int:
+def _account(session: Session, email: str) -> AccountRecord:
     found = find_account_by_email(session, clean_email(email))
     if found is None:
         raise InvalidInput(f"There is no account with the address {shown(email)}.")
-    return found.id
+    return found
 
 
 def _read(data_dir: DataDir, work: Callable[[Session], T]) -> T:

@@ -1,8 +1,8 @@
 """Giving somebody what a plan gives, once: credits in their wallet, or time.
 
 The subscription and the grant are one unit of work, under the wallet's lock. The same order,
-voucher use, trial or request gives once however often it comes; a trial is once for each person
-and plan.
+voucher use, trial or request gives once however often it comes. Nobody takes a trial who ever had
+its plan, in whatever way, also when it was taken back.
 """
 
 from dataclasses import dataclass, replace
@@ -67,7 +67,7 @@ def subscribe(unit: Unit, by: By, request: SubscribeRequest) -> Subscribed:
         request = replace(request, source_ref=plan.slug)  # so there is no second one
     wallet_id = unit.books.open_wallet(request.account_id)
     got.lock_wallet(unit.session, wallet_id)
-    before = _found(unit, request)
+    before = _found(unit, request, plan)
     if before is not None:
         if before.plan_id != plan.id:
             raise IdempotencyConflict(f"This was already used for {before.plan_title}.")
@@ -84,7 +84,7 @@ def subscribe(unit: Unit, by: By, request: SubscribeRequest) -> Subscribed:
         credits="" if request.credits is None else format_credits(request.credits),
         note=request.note,
     )
-    opened = _found(unit, request)
+    opened = _found(unit, request, plan)
     assert opened is not None, "it has just been written"
     return Subscribed(subscription=opened, is_new=True)
 
@@ -98,7 +98,9 @@ def priority_of(source: GrantSource, *, price_minor: int) -> int:
     return PAID_AFTER if source in PAID and price_minor > 0 else FREE_FIRST
 
 
-def _found(unit: Unit, request: SubscribeRequest) -> SubscriptionView | None:
+def _found(unit: Unit, request: SubscribeRequest, plan: PlanView) -> SubscriptionView | None:
+    if request.source is GrantSource.TRIAL:
+        return got.last_of_plan(unit.session, account_id=request.account_id, plan_id=plan.id)
     return got.find_by_source(
         unit.session,
         account_id=request.account_id,

@@ -39,6 +39,8 @@ class Asked:
     price: MilliCredits
     """The most it may cost."""
     entitlement: Entitlement
+    ended_plan: str | None
+    """The title of the plan that ended last, where none runs."""
     buy_url: str | None
     """Where a plan can be got; None when no plan that covers the offering is for sale."""
 
@@ -122,11 +124,13 @@ def _not_in_plan(asked: Asked) -> NotInPlan:
 
 
 def _plan_ended(asked: Asked) -> PlanEnded:
-    ended_at = asked.entitlement.ended_at
-    assert ended_at is not None, "a plan that was had and does not run has ended"
-    ended = to_datetime(ended_at)
+    last = asked.entitlement.ended
+    assert last is not None, "a plan that was had and does not run has ended"
+    ended = to_datetime(last.ends_at)
+    plan = asked.ended_plan or f"Your plan for {asked.title}"
+    how = "was taken back by the operator" if last.is_taken_back else "ended"
     return PlanEnded(
-        f"Your plan for {asked.title} ended on {ended.day} {ended:%B %Y}. {_where(asked)}",
+        f"{plan} {how} on {ended.day} {ended:%B %Y}. {_where(asked)}",
         headers=_link(asked),
         facts={
             "balance": credits_number(NOTHING),

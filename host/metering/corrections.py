@@ -18,8 +18,8 @@ from host.metering.revoking import PlanRevoked, RevokeRequest, revoke
 from storage import correctable
 from storage import subscriptions as got
 from storage.books import RefundCharge, Refunded
-from storage.correctable import Charge
-from storage.credits import HoldState, MilliCredits, format_credits, parse_credits
+from storage.correctable import Charge, LostPlan
+from storage.credits import HoldState, MilliCredits, credits_written, format_credits, parse_credits
 from storage.database import Database, Unit
 from storage.ledger import DailyCap, daily_cap
 
@@ -48,8 +48,8 @@ class ChargeRefunded:
     charged: MilliCredits
     left: MilliCredits
     """What can still be refunded of the charge."""
-    unusable: tuple[str, ...]
-    """Titles of plans that were taken back meanwhile: what comes back there cannot be spent."""
+    unusable: tuple[LostPlan, ...]
+    """Plans that were taken back meanwhile: what comes back there cannot be spent."""
     is_new: bool
 
 
@@ -175,21 +175,21 @@ def _charge(unit: Unit, request: RefundRequest) -> Charge:
 
 def _refundable(charge: Charge, request: RefundRequest) -> MilliCredits:
     """How much to give back, if that much can be."""
-    charged, refunded = format_credits(charge.charged), format_credits(charge.refunded)
+    charged, refunded = credits_written(charge.charged), format_credits(charge.refunded)
     if charge.state is HoldState.OPEN:
         raise InvalidInput("This is still being answered; nothing has been charged for it yet.")
     if not charge.charged:
         raise InvalidInput("Nothing was charged under this receipt; there is nothing to refund.")
     if not charge.left:
         raise InvalidInput(
-            f"Nothing is left to refund: of {charged} credits charged, {refunded} were refunded."
+            f"Nothing is left to refund: of {charged} charged, {refunded} were refunded."
         )
     amount = charge.left if request.credits is None else request.credits
     if amount == 0:
         raise refusal("credits", "Nothing is no refund.", "Refund more than 0 credits", "0.5")
     if amount > charge.left:
         raise InvalidInput(
-            f"{format_credits(amount)} credits are more than can be refunded: of {charged}"
+            f"More than can be refunded is {credits_written(amount)}: of {charged}"
             f" charged, {refunded} were refunded, so {format_credits(charge.left)} are left."
         )
     return amount

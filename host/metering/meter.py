@@ -8,7 +8,7 @@ unit of work.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, repeat
@@ -218,7 +218,8 @@ class Meter:
         raise refused.error
 
     def _asked(self, work: MeteredWork, facts: AdmissionFacts, now: Micros) -> Asked:
-        state = facts.offering_state
+        state, entitled = facts.offering_state, entitlement(facts.periods, now=now)
+        titles = {plan.id: plan.title for plan in work.offering.plans}
         return Asked(
             title=work.offering.title,
             is_draft=state == OfferingState.DRAFT,
@@ -227,8 +228,9 @@ class Meter:
             is_owner=work.offering.owner_id == work.account_id,
             is_suspended=facts.is_suspended,
             price=work.price,
-            entitlement=entitlement(facts.periods, now=now),
-            buy_url=self._buy_url(work.offering),
+            entitlement=entitled,
+            ended_plan=titles.get(entitled.ended.plan_id) if entitled.ended else None,
+            buy_url=self._buy_url(work.offering, had={p.plan_id for p in facts.periods}),
         )
 
     def _hold(
@@ -263,7 +265,8 @@ class Meter:
                     offering=work.offering.title,
                     required=answer.required,
                     available=answer.available,
-                    topup_url=self._buy_url(work.offering) or self._settings.public_url,
+                    topup_url=self._buy_url(work.offering, had=wanted.admitted.plan_ids)
+                    or self._settings.public_url,
                 )
             case OverCap():
                 raise SpendCapReached(
@@ -273,8 +276,8 @@ class Meter:
                     retry_after_s=(answer.resets_at - wanted.hold.now) // SECOND + 1,
                 )
 
-    def _buy_url(self, offering: OfferingCard) -> str | None:
-        plan = offering.plan_to_buy()
+    def _buy_url(self, offering: OfferingCard, *, had: Collection[int]) -> str | None:
+        plan = offering.plan_to_buy(had=had)
         return None if plan is None else f"{self._settings.public_url}/buy/{plan.slug}"
 
     def _deadline(self, now: Micros) -> Micros:

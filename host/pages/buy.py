@@ -21,7 +21,7 @@ from host.pages.parts import PageHost
 from host.pages.rendering import Renderer, go
 from host.pages.requests import HOME
 from storage.cards import OfferingCard, PlanView
-from storage.credits import PER_CREDIT, MilliCredits, format_credits
+from storage.credits import MilliCredits, credits_written, format_credits
 from storage.models.catalogue import OfferingKind, OfferingState, PlanKind
 from storage.models.money import GrantSource
 
@@ -62,7 +62,7 @@ class BuyPages:
             gives=gives(plan),
             terms=terms(plan),
             covers=[cover_line(card, plan.version.kind) for card in covered],
-            has_had_trial=any(one.source is GrantSource.TRIAL for one in of_this),
+            was_had=bool(of_this),
             is_running=any(
                 not one.is_cancelled and one.starts_at <= now < one.ends_at for one in of_this
             ),
@@ -111,7 +111,7 @@ def gives(plan: PlanView) -> str:
     version = plan.version
     if version.kind is PlanKind.TIME:
         return span(version.duration_s or 0)
-    return _credits(version.credits)
+    return credits_written(version.credits)
 
 
 def terms(plan: PlanView) -> str:
@@ -151,12 +151,8 @@ def _price(prices: list[MilliCredits], unit: str) -> str:
     if not prices or not prices[-1]:
         return "Free"
     if prices[0] == prices[-1]:
-        return f"{_credits(prices[0])} per {unit}"
-    return f"{format_credits(prices[0])}–{_credits(prices[-1])} per {unit}"
-
-
-def _credits(amount: MilliCredits) -> str:
-    return f"{format_credits(amount)} {'credit' if amount == PER_CREDIT else 'credits'}"
+        return f"{credits_written(prices[0])} per {unit}"
+    return f"{format_credits(prices[0])}–{credits_written(prices[-1])} per {unit}"
 
 
 def _first_assistant(covered: Iterable[OfferingCard]) -> OfferingCard | None:

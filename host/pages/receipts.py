@@ -14,7 +14,7 @@ from host.pages.parts import PageHost
 from host.pages.rendering import Renderer, moment
 from host.runs.outcomes import refunds_written
 from storage.charges import including_plans
-from storage.credits import HoldState, format_credits
+from storage.credits import HoldState, credits_written
 from storage.ledger import Receipt, receipt
 from storage.models.money import Operation
 
@@ -65,19 +65,21 @@ def verdict(found: Receipt, *, is_included: bool = False) -> Verdict:
     match found.state:
         case HoldState.RELEASED | HoldState.EXPIRED:
             sentence = f"Not charged. This {noun} was not completed, so it cost nothing."
-            return Verdict(amount=_credits(0), sentence=sentence)
+            return Verdict(amount=credits_written(0), sentence=sentence)
         case _ if is_included:
             return Verdict(amount=INCLUDED, sentence=_inclusion(found, noun))
         case HoldState.OPEN:
             sentence = f"This {noun} is still being answered; up to this much is set aside for it."
-            return Verdict(amount=_credits(found.held), sentence=sentence)
+            return Verdict(amount=credits_written(found.held), sentence=sentence)
         case HoldState.CAPTURED if found.captured:
             # Not "for its answer": a message stopped after its first words is paid as well.
             refunded = f"; {refunds_written(found.refunds)}" if found.refunds else ""
             sentence = f"Charged once, for one {noun}{refunded}."
-            return Verdict(amount=f"−{_credits(found.captured)}", sentence=sentence)
+            in_the_end = credits_written(found.kept)
+            amount = f"−{in_the_end}" if found.kept else in_the_end
+            return Verdict(amount=amount, sentence=sentence)
         case HoldState.CAPTURED:
-            return Verdict(amount=_credits(0), sentence=f"This {noun} is free.")
+            return Verdict(amount=credits_written(0), sentence=f"This {noun} is free.")
 
 
 def _inclusion(found: Receipt, noun: str) -> str:
@@ -87,7 +89,3 @@ def _inclusion(found: Receipt, noun: str) -> str:
     if found.included_until is None:
         return f"Your plan includes this {noun}."
     return f"Your plan includes every {noun} until {moment(found.included_until)}."
-
-
-def _credits(amount: int) -> str:
-    return f"{format_credits(amount)} {'credit' if amount == 1000 else 'credits'}"  # noqa: PLR2004

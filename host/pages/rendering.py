@@ -16,7 +16,7 @@ from host.errors import FareboxError, NotSignedIn, broken, from_storage
 from host.identity.login_sessions import Visitor
 from host.pages.browsers import browser_name
 from host.pages.requests import check_same_origin, local_path
-from storage.credits import format_credits
+from storage.credits import credits_written, format_credits
 from storage.errors import StorageError
 from storage.models.accounts import Role
 from storage.moments import NEVER, Micros, to_datetime
@@ -37,6 +37,8 @@ HEADERS: Final = {
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
 
+NBSP: Final = "\N{NO-BREAK SPACE}"
+
 log = structlog.get_logger(__name__)
 
 
@@ -52,7 +54,13 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._templates.filters.update(
-            credits=format_credits, moment=moment, day=day, iso=iso, browser=browser_name
+            credits=format_credits,
+            written=credits_written,
+            moment=moment,
+            date=date,
+            day=day,
+            iso=iso,
+            browser=browser_name,
         )
         styles = (STATIC / "pages.css").read_bytes()
         self._templates.globals.update(
@@ -116,9 +124,15 @@ def to_login(request: Request) -> Response:
 
 
 def moment(at: int) -> str:
-    """A moment as people read it: `18 Nov 2026, 11:06 UTC`."""
+    """A moment as people read it: `18 Nov 2026, 11:06 UTC`, broken after the comma if at all."""
     when = to_datetime(Micros(at))
-    return f"{when.day} {when:%b %Y, %H:%M} UTC"
+    return f"{date(at)}, {when:%H:%M}{NBSP}UTC"
+
+
+def date(at: int) -> str:
+    """A day as it stands in a row, in one piece: `18 Nov 2026`."""
+    when = to_datetime(Micros(at))
+    return f"{when.day}{NBSP}{when:%b}{NBSP}{when:%Y}"
 
 
 def day(at: int) -> str:

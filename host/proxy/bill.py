@@ -74,3 +74,7 @@ class Bill:
             # The answer is out or about to be; the sweeper ends the hold, and nobody is charged.
             log.warning("call.hold_left", receipt_id=tab.receipt_id, error=type(error).__name__)
             return None
+        except Exception:
+            # A fault of ours is for the log: it may not take the place of what the caller is told.
+            log.exception("call.hold_left", receipt_id=tab.receipt_id)
+            return None

@@ -42,7 +42,7 @@ from host.proxy.upload import Upload
 from host.vault.envelope import SecretUnreadable
 from host.vault.vault import Vault
 from storage.cards import EndpointCard, OfferingCard, ServiceConfig
-from storage.credits import HoldState, format_credits
+from storage.credits import HoldState, credits_written
 from storage.ids import new_id
 from storage.models.catalogue import OfferingState
 from storage.models.money import Operation
@@ -275,9 +275,9 @@ def _replayed(before: ReplayedTab) -> FareboxError:
             headers={"Retry-After": "1"},
         )
     if before.state is HoldState.CAPTURED:
-        paid = format_credits(before.captured)
+        paid = credits_written(before.captured)
         return IdempotencyConflict(
-            f"This call was answered before and charged {paid} credits once; its answer is not"
+            f"This call was answered before and charged {paid} once; its answer is not"
             " kept. Use a new idempotency key to call again.",
             headers={"Farebox-Receipt": before.receipt_id, "Farebox-Credits-Charged": "0"},
             facts={"receipt": before.receipt_id},

@@ -115,6 +115,11 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
     if card is None or card.assistant is None:
         raise UnknownOffering("There is no published assistant of that name.")
     thread = _thread(unit, asking, card)
+    # Again, now that the thread is ours: a twin in another process may have been answered while
+    # this one waited.
+    before = saved.find_said(session, question.message_id)
+    if before is not None:
+        return _answered_before(unit, question, before)
     if saved.has_unfinished_run(session, thread.id):
         raise in_progress()
     tab = _tab(unit, asking, card, meter=meter)

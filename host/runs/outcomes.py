@@ -10,7 +10,7 @@ from typing import Final
 
 from host.errors import ChargeUndecided, FareboxError, UpstreamFailed, UpstreamTimeout
 from host.runs.lifecycle import Reason
-from storage.credits import PER_CREDIT, MilliCredits, format_credits
+from storage.credits import MilliCredits, credits_written, format_credits
 from storage.ledger import RefundLine
 from storage.models.conversations import Run
 from storage.moments import SECOND, Micros, to_datetime
@@ -96,11 +96,6 @@ class Outcome:
             return "Free"
         left = "" if self.available is None else f" · {format_credits(self.available)} left"
         return f"−{credits_written(self.charged)}{left}"
-
-
-def credits_written(amount: MilliCredits) -> str:
-    """An amount with its unit: `5 credits`, `1 credit`."""
-    return f"{format_credits(amount)} credit{'' if amount == PER_CREDIT else 's'}"
 
 
 def refunds_written(refunds: Sequence[RefundLine]) -> str:

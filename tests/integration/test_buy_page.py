@@ -8,7 +8,10 @@ import pytest
 import pytest_asyncio
 from sqlmodel import select
 
+from host.catalogue.subscribing import SubscribeRequest
 from host.config import Settings
+from host.metering.corrections import Corrections
+from host.metering.revoking import RevokeRequest
 from storage.books import EndHold, HoldOpened
 from storage.credits import MilliCredits
 from storage.database import Database, Unit
@@ -169,6 +172,25 @@ async def test_a_trial_starts_at_the_press_of_its_button_and_only_once(
     assert 'href="/buy/trial"' not in (await browser.get("/buy/pack")).text
 
 
+async def test_a_trial_given_by_the_operator_and_taken_back_is_not_offered_again(
+    host: PagesHost, browser: httpx.AsyncClient
+) -> None:
+    await stock(host)
+    sam = await account_of(host)
+    given = SubscribeRequest(
+        account_id=sam, plan_slug="trial", source=GrantSource.OPERATOR, source_ref="1"
+    )
+    await host.catalogue.subscribe(None, given)
+    revoked = RevokeRequest(account_id=sam, plan_slug="trial", request="2", note="a mistake")
+    await Corrections(host.database, host.clock).revoke(None, revoked)
+    assert (await browser.post("/buy/trial")).headers["location"] == "/buy/trial"
+    page = (await browser.get("/buy/trial")).text
+    assert "You have already had this trial." in page
+    assert "Start free trial" not in page
+    assert 'href="/buy/trial"' not in (await browser.get("/buy/pack")).text
+    assert await host.catalogue.purchased(sam) == ()
+
+
 async def test_the_button_of_a_paid_plan_cannot_be_made_up(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -209,7 +231,7 @@ async def test_a_receipt_under_a_time_plan_says_included_and_by_which_plan(
     page = (await browser.get(f"/receipts/{receipt_id}")).text
     assert '<p class="amount">Included</p>' in page
     assert "<dt>Paid from</dt><dd>A week</dd>" in page
-    assert "Left afterwards" not in page
+    assert "Left after" not in page
     assert "0 credits" not in page
 
 

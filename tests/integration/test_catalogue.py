@@ -24,7 +24,8 @@ from storage.models.accounts import AccountState, AuditLine, Role
 from storage.models.catalogue import OfferingKind, OfferingState, PlanKind
 from storage.models.money import CreditGrant, GrantSource
 from storage.models.vault import Secret
-from storage.moments import DAY, NEVER
+from storage.moments import DAY, NEVER, Micros
+from storage.subscriptions import cancel
 from tests.builders import add_account
 from tests.fakes.clock import START, ManualClock
 
@@ -347,6 +348,15 @@ async def test_people_are_sent_to_a_plan_that_is_no_trial_and_to_the_cheapest(
     assert chosen.slug == "pack-100"
 
 
+async def test_nobody_is_sent_to_a_trial_they_have_had(
+    catalogue: Catalogue, database: Database, builder: int
+) -> None:
+    plan = await catalogue.create_plan(builder, TRIAL)
+    card = await catalogue.find_offering(await published(catalogue, database, builder, plan))
+    assert card.plan_to_buy() == plan
+    assert card.plan_to_buy(had={plan.id}) is None
+
+
 async def test_what_another_process_changed_is_seen_after_half_a_second(
     catalogue: Catalogue, database: Database, builder: int, clock: ManualClock
 ) -> None:
@@ -452,6 +462,30 @@ async def test_a_trial_is_taken_once_by_oneself_whatever_it_is_called(
     ]
     assert (first.is_new, second.is_new) == (True, False)
     assert [grant.amount for grant in await grants(database)] == [20_000]
+
+
+@pytest.mark.parametrize("source", [GrantSource.OPERATOR, GrantSource.VOUCHER, GrantSource.TRIAL])
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "taken back"])
+async def test_who_ever_had_a_trial_plan_cannot_take_it(
+    catalogue: Catalogue,
+    database: Database,
+    builder: int,
+    subscriber: int,
+    source: GrantSource,
+    is_kept: bool,
+) -> None:
+    plan = await catalogue.create_plan(builder, TRIAL)
+    had = await catalogue.subscribe(None, request(subscriber, plan.slug, source=source))
+    if not is_kept:
+        await database.run(
+            lambda unit: cancel(
+                unit.session, account_id=subscriber, plan_id=plan.id, now=Micros(START + 1)
+            )
+        )
+    own = request(subscriber, plan.slug, "another", source=GrantSource.TRIAL)
+    taken = await catalogue.subscribe(subscriber, own)
+    assert (taken.is_new, taken.subscription.id) == (False, had.subscription.id)
+    assert len(await grants(database)) == 1
 
 
 async def test_two_payments_for_a_pass_at_once_extend_it_twice(

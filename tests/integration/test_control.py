@@ -267,7 +267,7 @@ def test_a_grant_that_failed_is_given_once_when_tried_again(
     asyncio.run(furnish(settings))
     again = [run("grant", "sam@example.com", "pack", "--request", found[1]) for _ in range(2)]
     assert [done.exit_code for done in again] == [0, 0]
-    assert "with 100 credits" in again[0].output
+    assert again[0].output == "Added 100 credits of Pack to sam@example.com; 100 now.\n"
     assert "nothing was added" in again[1].output
     assert asyncio.run(balance(settings)) == 100_000
 
@@ -334,7 +334,7 @@ def test_a_daily_limit_is_set_told_and_lifted_by_command(settings: Settings) -> 
         command = ["account", "cap", "sam@example.com", *arguments]
         return CliRunner().invoke(app, [*command, "--data-dir", str(settings.data_dir)])
 
-    told = "sam@example.com may spend 2.5 credits a day (UTC); 0 spent or held today.\n"
+    told = "sam@example.com may spend 2.5 credits a day (UTC); 0 spent or set aside today.\n"
     assert cap("--credits", "2.5").output == told
     assert cap().output == told
     assert cap("--credits", "5", "--none").exit_code == 2
@@ -342,6 +342,78 @@ def test_a_daily_limit_is_set_told_and_lifted_by_command(settings: Settings) -> 
         refused = cap("--credits", wrong)
         assert (refused.exit_code, "is not a number of credits" in refused.output) == (1, True)
     assert cap("--none").output == cap().output == "sam@example.com has no daily limit.\n"
+
+
+def test_what_was_added_is_told_beside_what_is_there_now(settings: Settings) -> None:
+    asyncio.run(furnish(settings))
+    for added, told in (
+        ("1", "Added 1 credit of Pack to sam@example.com; 1 now.\n"),
+        ("1.5", "Added 1.5 credits of Pack to sam@example.com; 2.5 now.\n"),
+    ):
+        done = run(settings, "grant", "sam@example.com", "pack", "--credits", added)
+        assert done.output == told
+
+
+def test_a_plan_is_not_taken_back_without_a_word(settings: Settings) -> None:
+    asyncio.run(furnish(settings))
+    run(settings, "grant", "sam@example.com", "pack")
+    for blank in ("", "  "):
+        refused = run(settings, "revoke", "sam@example.com", "pack", "--note", blank)
+        assert (refused.exit_code, "say why" in refused.output) == (2, True)
+    assert asyncio.run(balance(settings)) == 100_000
+
+
+def test_who_is_no_builder_has_no_plans_and_no_earnings(settings: Settings) -> None:
+    asyncio.run(furnish(settings))
+    one = ["sub@example.com", "--role", "subscriber"]
+    assert run(settings, "account", "create", *one).exit_code == 0
+    made = run(settings, "plan", "create", "sub@example.com", "Mine", "--price", "free")
+    earned = run(settings, "plan", "earnings", "--owner", "sub@example.com")
+    for refused in (made, earned):
+        assert (refused.exit_code, "sub@example.com is no builder" in refused.output) == (1, True)
+
+
+async def test_a_refund_says_what_cannot_be_spent_and_that_a_limit_stays_as_full(
+    host: Host,
+) -> None:
+    receipt = await charged(host, 1_000)
+    sam = "sam@example.com"
+    part: dict[str, Any] = {"receipt": receipt, "note": ""}
+    said = await VERBS["refund"](host, **part, credits_="0.4", request="1")
+    assert said == f"Refunded 0.4 credits to {sam}; of 1 charged, 0.6 left."
+    await VERBS["revoke"](host, email=sam, plan="pack", note="a mistake", request="2")
+    await VERBS["set_cap"](host, email=sam, credits_="5")
+    said = await VERBS["refund"](host, **part, credits_="", request="3")
+    assert said == (
+        f"Refunded 0.6 credits to {sam}; of 1 charged, 0 left. {sam} cannot spend them until you"
+        f" give Pack again (`farebox grant {sam} pack --credits N`). It makes no room under their"
+        " daily limit: what is spent today stays counted."
+    )
+
+
+async def charged(host: Host, amount: int) -> str:
+    """A charge on a pack of Sam's. Returns its receipt."""
+    await furnish_in(host)
+    sam, plan = await host.accounts.find("sam@example.com"), await host.catalogue.find_plan("pack")
+    got = {"email": sam.email, "plan": "pack", "note": "", "credits_": "", "request": "first"}
+    await VERBS["grant"](host, **got)
+
+    def work(unit: Unit) -> str:
+        now, wallet_id = host.clock.now(), unit.books.open_wallet(sam.id)
+        offering_id, ids = add_offering(unit.session, sam.id), PlanIds(plan.id, plan.version.id)
+        shop = Shop(sam.id, sam.id, wallet_id, offering_id, ids)
+        hold = unit.books.open_hold(hold_of(shop, amount, now=now))
+        assert isinstance(hold, HoldOpened)
+        end = EndHold(wallet_id=wallet_id, hold_id=hold.hold_id, plan_ids=(plan.id,), now=now)
+        unit.books.capture(end, MilliCredits(amount))
+        return hold.public_id
+
+    return await host.database.run(work)
+
+
+def run(settings: Settings, *arguments: str) -> Any:
+    """A command, as typed."""
+    return CliRunner().invoke(app, [*arguments, "--data-dir", str(settings.data_dir)])
 
 
 def names(directory: Path) -> list[str]:

@@ -34,9 +34,10 @@ from host.metering.corrections import (
 from host.metering.revoking import PlanRevoked, RevokeRequest
 from storage.accounts import set_state
 from storage.books import EndHold, HoldAnswer, HoldOpened
-from storage.correctable import standing_grants
+from storage.correctable import LostPlan, standing_grants
 from storage.credits import MilliCredits
 from storage.database import Database
+from storage.entitlement import entitlement
 from storage.ids import new_id
 from storage.ledger import balances, daily_cap, receipt
 from storage.models.accounts import AccountState, AuditLine, Role
@@ -128,7 +129,7 @@ class Till:
         return sum(line.available for line in lines)
 
     async def has_plan(self) -> bool:
-        """Whether any plan of the subscriber covers the offering."""
+        """Whether any plan that the subscriber kept covers the offering."""
         shop = self.shop
         facts = await self.database.read(
             lambda s: admission_facts(
@@ -136,7 +137,7 @@ class Till:
             )
         )
         assert facts is not None
-        return bool(facts.periods)
+        return bool(entitlement(facts.periods, now=self.clock.now()).plan_ids)
 
     async def audit(self, action: str) -> list[AuditLine]:
         """What the audit has of an action."""
@@ -413,7 +414,7 @@ async def test_a_refund_on_a_plan_taken_back_says_that_it_cannot_be_spent(each_t
     kept, lost = await till.charge(), await till.charge()
     assert (await till.refund(kept)).unusable == ()
     await till.revoke()
-    assert (await till.refund(lost)).unusable == ("Pack",)
+    assert (await till.refund(lost)).unusable == (LostPlan("pack", "Pack"),)
 
 
 async def test_a_cap_is_set_told_and_lifted(each_till: Till) -> None:

@@ -3,6 +3,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from host.catalogue.catalogue import Catalogue
 from host.catalogue.currencies import Money
@@ -19,19 +20,25 @@ from host.errors import (
     PlanEnded,
     UnknownOffering,
 )
+from host.metering.corrections import Corrections, RefundRequest
 from host.metering.meter import Meter
+from host.metering.revoking import RevokeRequest
 from host.metering.sweeper import LEASE, Sweeper
 from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
+from host.proxy.answers import Charge
+from host.proxy.bill import Bill
 from storage import leases, ledger
 from storage.accounts import set_state
 from storage.cards import OfferingCard
 from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Database
+from storage.errors import StatementBroke
 from storage.models.accounts import AccountState, Role
 from storage.models.money import GrantSource, Operation
 from storage.moments import DAY, MINUTE, Micros
 from tests.builders import add_account
 from tests.fakes.clock import START, ManualClock
+from tests.fakes.fragile_database import FragileDatabase
 
 PRICE = MilliCredits(5_000)
 SETTINGS = Settings(_env_file=None, public_url="https://farebox.example")
@@ -166,6 +173,43 @@ async def test_whose_plan_ended_is_refused(shop: Shop, meter: Meter, clock: Manu
     clock.advance(30 * DAY)
     with pytest.raises(PlanEnded):
         await meter.open(shop.work())
+
+
+async def test_whose_plan_was_taken_back_is_refused_as_one_that_had_it_and_pays_with_nothing(
+    shop: Shop, meter: Meter, database: Database, clock: ManualClock
+) -> None:
+    corrections, someone = Corrections(database, clock), shop.subscriber
+    await shop.give()
+    tab = await opened(meter, shop.work())
+    await meter.capture(tab, PRICE)
+    clock.advance(DAY)
+    revoked = RevokeRequest(account_id=someone, plan_slug="pack", request="1", note="a mistake")
+    await corrections.revoke(None, revoked)
+    await corrections.refund(None, RefundRequest(receipt_id=tab.receipt_id, request="2"))
+
+    clock.advance(DAY)
+    with pytest.raises(PlanEnded, match="Pack was taken back by the operator on 19 November 2026"):
+        await meter.open(shop.work("message-2"))
+    await shop.give("pass", "another plan")
+    clock.advance(7 * DAY)  # which ran out, so that credits are asked for again
+    with pytest.raises(PlanEnded, match="ended on 27 November 2026"):
+        await meter.open(shop.work("message-2"))
+    await shop.give("pack", "given again")
+    assert (await opened(meter, shop.work("message-2"))).available == 39_999
+
+
+async def test_a_fault_of_ours_in_ending_a_call_takes_the_place_of_no_answer(
+    shop: Shop, database: Database, clock: ManualClock
+) -> None:
+    await shop.give()
+    fragile = FragileDatabase(database)
+    meter = Meter(fragile, clock, SETTINGS, owner="this process")
+    bill = Bill(meter, await opened(meter, shop.work()), set())
+    fragile.is_down, fragile.fault = True, StatementBroke("DataError")
+    with capture_logs() as logs:
+        await bill.end()
+    assert bill.charge() == Charge(charged=0)
+    assert [(line["event"], line["log_level"]) for line in logs] == [("call.hold_left", "error")]
 
 
 async def test_a_time_plan_includes_the_message_and_records_it_at_zero(

@@ -13,6 +13,7 @@ from host.config import Settings
 from host.identity.access_tokens import AccessTokens
 from host.metering.corrections import Corrections, RefundRequest
 from host.metering.revoking import RevokeRequest
+from host.pages.rendering import date
 from host.pages.router import pages_router
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
@@ -433,7 +434,7 @@ async def test_a_receipt_says_what_was_charged_when_for_what_and_from_which_plan
     receipt_id = await paid_message(host, await add(host, "Sam"))
     await sign_in(browser, "sam")
     page = (await browser.get(f"/receipts/{receipt_id}")).text
-    for fact in ("−5 credits", "Math &lt;Tutor&gt;", "Pack 100", "18 Nov 2026", receipt_id):
+    for fact in ("−5 credits", "Math &lt;Tutor&gt;", "Pack 100", date(START), receipt_id):
         assert fact in page
 
 
@@ -448,11 +449,21 @@ async def test_a_refund_a_daily_limit_and_a_plan_taken_back_are_told(
     await corrections.set_cap(None, account_id, MilliCredits(20_000))
     await sign_in(browser, "sam")
     page = (await browser.get(f"/receipts/{receipt_id}")).text
-    assert "−5 credits" in page
+    assert '<p class="amount">−3 credits</p>' in page
+    rows = re.findall(r"<dt>([^<]+)</dt><dd>(.*?)</dd>", page)
+    row = {name: re.sub("<[^>]+>", "", value) for name, value in rows}
+    assert row["Charged at first"] == "−5 credits"
+    assert row["Refunded"] == f"+2 credits, {date(START)}"
+    assert row["Charged in the end"] == "3 credits"
     assert "Charged once, for one message; 2 refunded on 18 November 2026." in page
     page = (await browser.get("/account")).text
     assert "2 refunded · <a href" in page
-    assert "Daily limit: 5 of 20 credits spent or set aside today." in page
+    told = "5 spent or set aside today, so 15 more until midnight UTC."
+    assert f"Daily limit: 20 credits. {told}" in page
+    await corrections.set_cap(None, account_id, MilliCredits(1_000))
+    page = (await browser.get("/account")).text
+    told = "5 spent or set aside today, so nothing more until midnight UTC."
+    assert f"Daily limit: 1 credit. {told}" in page
 
     (plan,) = await host.catalogue.plans()
     taken = RevokeRequest(account_id=account_id, plan_slug=plan.slug, request="ticket-2")

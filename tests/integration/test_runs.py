@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+import threading
+import time
 import traceback
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text as sql
 from sqlmodel import Session, select
 
 from farebox.demo.upstream import refusals
@@ -26,13 +29,13 @@ from host.errors import (
     UnknownThread,
 )
 from host.providers.base import TextDelta
-from host.runs.answers import LiveAnswer
+from host.runs.answers import LiveAnswer, Question
 from host.runs.lifecycle import Reason
-from host.runs.opening import TEXT_MAX
+from host.runs.opening import TEXT_MAX, Asking, Opened, open_run
 from host.runs.runner import Runs
 from storage.accounts import set_state
 from storage.credits import HoldState, MilliCredits
-from storage.database import Database
+from storage.database import Database, Unit
 from storage.models.accounts import AccountState
 from storage.models.catalogue import Offering, OfferingState
 from storage.models.conversations import Message, Run, Thread
@@ -508,6 +511,47 @@ async def test_another_process_sees_that_the_thread_is_busy(hall: Hall) -> None:
     again = await begin_at(elsewhere, hall, message_id="m1")
     assert (await again.outcome()).charged == PRICE
     assert await hall.charges() == [-PRICE]
+
+
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)  # two units at once
+async def test_a_twin_answered_elsewhere_meanwhile_is_found(hall: Hall) -> None:
+    question = Question(
+        account_id=hall.shop.subscriber_id,
+        thread_id=THREAD,
+        offering_slug=SLUG,
+        text="What is 6 * 7?",
+        message_id="m1",
+        answer_id="a1",
+    )
+    is_in_thread = threading.Event()
+
+    def twin(unit: Unit) -> str:
+        """Begin and end a run in one unit, once somebody waits for the thread it has locked."""
+        now, meter = hall.clock.now(), hall.means.meter
+        asking = Asking(question=question, run_id="r1", only_existing=False, now=now)
+        opened = open_run(unit, asking, meter=meter)
+        assert isinstance(opened, Opened)
+        unit.session.flush()
+        is_in_thread.set()
+        until = time.monotonic() + 20
+        while not unit.session.connection().execute(SOMEBODY_WAITS).scalar_one():
+            assert time.monotonic() < until, "nobody came to the thread"
+        ended = meter.capture_in(unit, opened.tab, MilliCredits(PRICE))
+        run = unit.session.get_one(Run, "r1")
+        run.state, run.charged, run.ended_at = RunState.COMPLETED, ended.captured, now
+        return opened.tab.receipt_id
+
+    elsewhere = asyncio.create_task(hall.database.run(twin))
+    await asyncio.to_thread(is_in_thread.wait, 20)
+    again = await hall.begin(question.text, message_id="m1")
+    assert (await again.outcome()).receipt_id == await elsewhere
+    assert await hall.charges() == [-PRICE]
+
+
+SOMEBODY_WAITS = sql(
+    "SELECT count(*) FROM pg_locks"
+    " WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))"
+)
 
 
 async def begin_at(runs: Runs, hall: Hall, *, message_id: str) -> LiveAnswer:

@@ -22,8 +22,16 @@ PRICE = MilliCredits(5_000)
 WEEK = 7 * DAY
 
 
-def period(start: int, end: int, *, plan_id: int = 1, is_time: bool = False) -> Period:
-    return Period(plan_id=plan_id, is_time=is_time, starts_at=Micros(start), ends_at=Micros(end))
+def period(
+    start: int, end: int, *, plan_id: int = 1, is_time: bool = False, is_taken_back: bool = False
+) -> Period:
+    return Period(
+        plan_id=plan_id,
+        is_time=is_time,
+        starts_at=Micros(start),
+        ends_at=Micros(end),
+        is_taken_back=is_taken_back,
+    )
 
 
 def entitled(*periods: Period, at: int = START) -> Entitlement:
@@ -41,6 +49,7 @@ SUBSCRIBER = Asked(
     is_suspended=False,
     price=PRICE,
     entitlement=entitled(PACK),
+    ended_plan=None,
     buy_url="https://farebox.example/buy/pack-100",
 )
 OWNER = replace(SUBSCRIBER, is_owner=True, entitlement=entitled())
@@ -114,6 +123,15 @@ def test_whose_plan_ended_is_told_when_and_where_to_get_it_again() -> None:
     assert error.facts == {"balance": 0, "required": 5, "topup_url": SUBSCRIBER.buy_url}
 
 
+def test_whose_plan_was_taken_back_is_told_which_when_and_where_to_get_it_again() -> None:
+    lost = replace(PACK, ends_at=Micros(START), is_taken_back=True)
+    asked = replace(SUBSCRIBER, entitlement=entitled(lost), ended_plan="Pack 100")
+    error = refusal(asked)
+    assert isinstance(error, PlanEnded)
+    told = "Pack 100 was taken back by the operator on 18 November 2026. Get a plan at "
+    assert error.detail.startswith(told)
+
+
 def test_a_refusal_stands_alone_when_no_plan_is_for_sale() -> None:
     error = refusal(replace(SUBSCRIBER, entitlement=entitled(), buy_url=None))
     assert "No plan that covers it is for sale" in error.detail
@@ -133,10 +151,11 @@ def test_a_period_includes_its_first_moment_and_not_its_end() -> None:
 
 
 periods = st.builds(
-    lambda plan_id, is_time, start, length: period(
-        start, start + length, plan_id=plan_id, is_time=is_time
+    lambda plan_id, is_time, is_taken_back, start, length: period(
+        start, start + length, plan_id=plan_id, is_time=is_time, is_taken_back=is_taken_back
     ),
     st.integers(1, 3),
+    st.booleans(),
     st.booleans(),
     st.integers(0, 20),
     st.integers(1, 20),
@@ -148,8 +167,9 @@ def test_an_entitlement_never_contradicts_itself(known: list[Period], now: int) 
     found = entitled(*known, at=now)
     assert found.had_plan == bool(known)
     assert found.is_running == any(one.runs(Micros(now)) for one in known)
-    assert (found.ended_at is None) == (found.is_running or not known)
-    assert found.ended_at is None or found.ended_at <= max(one.ends_at for one in known)
+    assert (found.ended is None) == (found.is_running or not known)
+    assert found.ended is None or found.ended.ends_at == max(one.ends_at for one in known)
+    assert set(found.plan_ids) == {one.plan_id for one in known if not one.is_taken_back}
     if found.included_until is not None:
         assert found.is_running
         assert found.included_until > now

@@ -166,8 +166,9 @@ def test_what_a_builder_wrote_becomes_no_link_and_no_picture() -> None:
 
 
 def test_home_names_the_assistants_or_says_what_to_do() -> None:
-    assert wording.home_text([]) == wording.NOTHING_BOUGHT
-    assert wording.home_empty([]) == wording.HOME_EMPTY
+    nothing = wording.home_text([])
+    assert nothing == f"You have no assistants yet.\n\n{wording.ASK_THE_OPERATOR}"
+    assert wording.ASK_THE_OPERATOR in wording.home_empty(wording.WaysIn())
     assert wording.home_text(["A"]).endswith("You have A.")
     assert wording.home_text(["A", "B", "C"]).endswith("You have A, B and C.")
 
@@ -196,7 +197,8 @@ def plan_of(title: str, *, is_trial: bool) -> PlanView:
 
 def test_who_has_nothing_is_offered_the_trial_and_then_the_other_plans() -> None:
     trial, pack = plan_of("Trial 20", is_trial=True), plan_of("Pack 100", is_trial=False)
-    for said in (wording.home_empty([trial, pack]), wording.home_text([], [trial, pack])):
+    both = wording.WaysIn([trial, pack])
+    for said in (wording.home_empty(both), wording.home_text([], both)):
         assert "[Start the free trial: Trial 20](/buy/trial-20)\n\nOther plans: [Pack 100]" in said
         assert "ask the operator" not in said
-    assert "\n\nPlans: [Pack 100](/buy/pack-100)\n\n" in wording.home_empty([pack])
+    assert "\n\nPlans: [Pack 100](/buy/pack-100)\n\n" in wording.home_empty(wording.WaysIn([pack]))
