@@ -126,7 +126,7 @@ async def test_a_plan_taken_back_is_said_to_be_and_opens_nothing(world: World) -
     (line,) = (await world.client.get("/api/v1/subscriptions", headers=headers)).json()
     assert line["is_cancelled"] is True
     refused = await world.client.get("/s/mirror/status/200", headers=call)
-    problem_of(refused, 403, "not_in_plan")
+    problem_of(refused, 402, "plan_ended")
 
 
 async def test_a_receipt_is_its_owners_alone(world: World) -> None:

@@ -246,7 +246,7 @@ async def test_what_cannot_be_refunded_says_what_was_charged_and_given_back(till
     await till.get()
     receipt_id = await till.charge()
     await till.refund(receipt_id, 2_000)
-    with pytest.raises(InvalidInput, match="of 5 charged, 2 were refunded, so 3 are left"):
+    with pytest.raises(InvalidInput, match="of 5 credits charged, 2 were refunded, so 3 are left"):
         await till.refund(receipt_id, 3_001)
     with pytest.raises(InvalidInput, match="Nothing is no refund"):
         await till.refund(receipt_id, 0)
