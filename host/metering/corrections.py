@@ -189,7 +189,7 @@ def _refundable(charge: Charge, request: RefundRequest) -> MilliCredits:
         raise refusal("credits", "Nothing is no refund.", "Refund more than 0 credits", "0.5")
     if amount > charge.left:
         raise InvalidInput(
-            f"More than can be refunded is {credits_written(amount)}: of {charged}"
+            f"{credits_written(amount)} would be more than can be refunded: of {charged}"
             f" charged, {refunded} were refunded, so {format_credits(charge.left)} are left."
         )
     return amount
