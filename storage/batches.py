@@ -33,10 +33,17 @@ class Batches(Generic[Item]):
     """Queues items for one thread, which does many at once."""
 
     def __init__(
-        self, work: Callable[[Sequence[Item]], list[Done]], *, waiting_max: int, name: str
+        self,
+        work: Callable[[Sequence[Item]], list[Done]],
+        *,
+        waiting_max: int,
+        name: str,
+        batch_max: int | None = None,
     ) -> None:
+        """`batch_max`: fewer than `BATCH_MAX`, where many at once are slow."""
         self._work = work
         self._waiting_max = waiting_max
+        self._batch_max = batch_max
         self._queue: list[tuple[Item, asyncio.Future[Any]]] = []
         self._running = False
         self._refusal: LedgerDown | None = None
@@ -78,7 +85,8 @@ class Batches(Generic[Item]):
         self._thread.shutdown()
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch, self._queue = self._queue[:BATCH_MAX], self._queue[BATCH_MAX:]
+        most = self._batch_max or BATCH_MAX
+        batch, self._queue = self._queue[:most], self._queue[most:]
         done = loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
         done.add_done_callback(lambda finished: self._answer(loop, batch, finished))
 

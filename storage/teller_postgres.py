@@ -37,6 +37,8 @@ from storage.driver_errors import is_read_only
 from storage.errors import LedgerBusy, LedgerDown
 
 LANES: Final = 2
+LANE_BATCH_MAX: Final = 16
+"""Verbs to a call: each leaves a dead version of the wallet's row for the next to walk past."""
 LOCK_TIMEOUT_MS: Final = 2_000
 """How long a wallet that somebody else has locked is waited for: units of work are far shorter."""
 
@@ -114,7 +116,7 @@ class _Lane:
         self._address = address
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self.batches: Batches[_Sent] = Batches(
-            self._send, waiting_max=waiting_max, name="farebox-teller"
+            self._send, waiting_max=waiting_max, name="farebox-teller", batch_max=LANE_BATCH_MAX
         )
 
     async def close(self) -> None:

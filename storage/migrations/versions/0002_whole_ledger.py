@@ -34,7 +34,8 @@ def upgrade() -> None:
         op.execute(
             sa.text("ALTER TABLE hold ALTER COLUMN public_id TYPE uuid USING public_id::uuid")
         )
-        op.execute(sa.text("ALTER TABLE credit_grant SET (fillfactor = 50)"))
+        for table in ("wallet", "credit_grant"):  # the emptier, the sooner dead versions are pruned
+            op.execute(sa.text(f"ALTER TABLE {table} SET (fillfactor = 20)"))
         op.get_bind().exec_driver_sql(FUNCTIONS.read_text(encoding="utf-8"))
         guard_on_postgresql()
     else:
