@@ -7,6 +7,9 @@
 -- all means that there is no such wallet, hold or grant.
 -- A verb changes its copy of the wallet's row and saves it once, at the end.
 -- All are PL/pgSQL: it keeps its plans, where a function in SQL is planned anew at every call.
+-- A plan may be made while a table is still empty and kept when it no longer is, so no statement
+-- leaves a choice: rows are looked for by their whole key, and joined one by one (OFFSET 0 keeps a
+-- subquery apart). Otherwise ending a hold would read all holds of its wallet.
 
 DROP FUNCTION ledger_sweep(bigint, int);
 DROP FUNCTION ledger_renew(bigint, bigint, bigint);
@@ -188,7 +191,8 @@ DECLARE
   v_day bigint := w.last_at / 86400000000;
 BEGIN
   FOR leg IN
-    SELECT a.grant_id, a.amount, g.state FROM allocation a JOIN credit_grant g ON g.id = a.grant_id
+    SELECT a.grant_id, a.amount, g.state FROM allocation a CROSS JOIN LATERAL
+        (SELECT * FROM credit_grant c WHERE c.id = a.grant_id OFFSET 0) AS g
       WHERE a.hold_id = h.id ORDER BY g.priority, g.expires_at, g.id
   LOOP
     v_use := LEAST(leg.amount, v_left);
@@ -242,8 +246,8 @@ BEGIN
   SELECT * INTO w FROM wallet x WHERE x.id = p_wallet FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN; END IF;
   w.last_at := GREATEST(w.last_at, p_now);
-  SELECT * INTO h FROM hold x WHERE x.id = p_hold AND x.wallet_id = p_wallet;
-  IF NOT FOUND THEN RETURN; END IF;
+  SELECT * INTO h FROM hold x WHERE x.id = p_hold;  -- by its id alone, see below
+  IF NOT FOUND OR h.wallet_id <> p_wallet THEN RETURN; END IF;
   outcome := 'ended';
   public_id := h.public_id; state := h.state; captured := h.captured; shortfall := h.shortfall;
   at_version := h.ended_version;
