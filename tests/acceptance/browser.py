@@ -20,7 +20,7 @@ NOTE_SOCKETS: Final = """
         constructor(...all) { super(...all); window.lastSocketAt = performance.now(); }
     };
 """
-CONNECTED: Final = "window.lastSocketAt && performance.now() - window.lastSocketAt > 700"
+CONNECTED: Final = "window.lastSocketAt && performance.now() - window.lastSocketAt > 1500"
 ARGUMENTS: Final = (
     "--no-sandbox",  # CI runs as root
     "--disable-gpu",
