@@ -13,14 +13,22 @@ CHROMIUM: Final = which("chromium")
 NO_CHROMIUM: Final = "Chromium is not installed (apt-get install chromium)"
 PATIENCE_MS: Final = 20_000
 PASSWORD: Final = "farebox-demo"
-# A page opens its socket again within a fraction of a second of loading, once it knows who it is
-# for; what is drawn in between is drawn over.
+# A page opens its socket again once it knows whose conversation it is in, and draws that anew;
+# what is drawn in between is drawn over. So people wait until what belongs to opening is over: the
+# last socket was answered, and for a while nothing more of that kind has come.
 NOTE_SOCKETS: Final = """
+    const OPENING = /^42\\["(task_end|clear_ask|clear_call_fn|first_interaction|resume_thread)"/;
     window.WebSocket = class extends window.WebSocket {
-        constructor(...all) { super(...all); window.lastSocketAt = performance.now(); }
+        constructor(...all) {
+            super(...all);
+            window.openedAt = null;
+            this.addEventListener("message", ({ data }) => {
+                if (OPENING.test(data)) window.openedAt = performance.now();
+            });
+        }
     };
 """
-CONNECTED: Final = "window.lastSocketAt && performance.now() - window.lastSocketAt > 1500"
+CONNECTED: Final = "window.openedAt && performance.now() - window.openedAt > 1200"
 ARGUMENTS: Final = (
     "--no-sandbox",  # CI runs as root
     "--disable-gpu",
