@@ -46,6 +46,7 @@ async def test_work_in_the_background_goes_on_whatever_one_round_raised() -> Non
     async with asyncio.timeout(WAIT_S):
         await enough.wait()
     again.cancel()
+    assert rounds == 3
 
 
 # On one kind of database only: one process serves an SQLite file.

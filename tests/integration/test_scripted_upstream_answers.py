@@ -260,14 +260,16 @@ async def test_a_caller_who_leaves_stops_the_answer_and_frees_the_conversation(
 async def test_the_conversation_is_free_once_the_terminal_event_is_read(
     client: AsyncOpenAI,
 ) -> None:
-    conversation = (await client.conversations.create()).id
+    conversation, completed = (await client.conversations.create()).id, 0
     for _ in range(5):
         stream = await client.responses.create(
             model=MODEL, input="hello", conversation=conversation, stream=True
         )
         async for event in stream:
             if event.type == "response.completed":
+                completed += 1
                 break
+    assert completed == 5
 
 
 async def test_conversations_kept_in_a_directory_are_found_after_a_restart(

@@ -50,6 +50,8 @@ def test_refused_attempts_do_not_make_the_wait_longer(
 
 def test_one_name_does_not_count_for_another(throttle: Throttle) -> None:
     spend(throttle, "sam", 3)
+    with pytest.raises(RateLimited):
+        throttle.spend("sam")
     spend(throttle, "bea", 3)
 
 
@@ -62,6 +64,8 @@ def test_what_turned_out_well_does_not_count(throttle: Throttle) -> None:
     spend(throttle, "sam", 3)
     throttle.give_back("nobody")
     throttle.forget("nobody")
+    with pytest.raises(RateLimited):
+        throttle.spend("sam")
 
 
 def test_the_crowd_it_remembers_is_bounded(
