@@ -1,0 +1,157 @@
+"""What is on offer, as the catalogue in the chat draws it: every price and word decided here."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from host.api.catalogue_views import proxy_url
+from host.api.views import View
+from host.catalogue.currencies import format_money
+from host.catalogue.showing import Shown, day_words, shown_to
+from host.pages.buy import gives, terms
+from storage.cards import PlanView
+from storage.models.catalogue import PlanKind
+from storage.moments import Micros
+from storage.shelf import Possessions, Shelf
+
+TAGS_MAX = 12
+"""Tags to choose from above the cards: more of them than cards would help nobody."""
+
+
+class Way(StrEnum):
+    """How somebody gets a plan."""
+
+    TRY = "try"
+    FREE = "free"
+    PAY = "pay"
+    HAD = "had"
+
+
+class BadgeView(View):
+    """A few words on the corner of a card."""
+
+    tone: str
+    text: str
+
+
+class ShownOffering(View):
+    """One card."""
+
+    slug: str
+    kind: str
+    title: str
+    description: str
+    tags: list[str]
+    price: str
+    buys: str
+    badge: BadgeView | None
+    is_mine: bool
+    is_paused: bool
+    plans: list[str]
+    """Plans that would bring it, by slug, the free ones first."""
+    proxy_url: str | None
+    """Where programs call it; only of a service that is theirs."""
+
+
+class ShownPlan(View):
+    """One way to come by offerings."""
+
+    slug: str
+    title: str
+    description: str
+    gives: str
+    price: str
+    terms: str
+    way: Way
+    note: str
+    """What somebody who has it, or had it, is to know."""
+    covers: list[str]
+    """Offerings, by slug."""
+
+
+class CatalogueView(View):
+    """Everything on offer, to one person."""
+
+    offerings: list[ShownOffering]
+    plans: list[ShownPlan]
+    tags: list[str]
+
+
+def catalogue_view(
+    shelf: Shelf, mine: Possessions, account_id: int, public_url: str
+) -> CatalogueView:
+    """The catalogue as this person sees it."""
+    shown = shown_to(shelf, mine, account_id)
+    covers: dict[int, list[str]] = {}
+    for one in shown:
+        for plan_id in one.item.plan_ids:
+            covers.setdefault(plan_id, []).append(one.item.slug)
+    return CatalogueView(
+        offerings=[_offering(one, public_url) for one in shown],
+        plans=[
+            _plan(plan, covers[plan.id], mine)
+            for plan in shelf.plans.values()
+            if plan.id in covers
+        ],
+        tags=_tags(shown),
+    )
+
+
+def _offering(shown: Shown, public_url: str) -> ShownOffering:
+    item, badge = shown.item, shown.badge
+    is_service = item.kind == "service"
+    return ShownOffering(
+        slug=item.slug,
+        kind=item.kind,
+        title=item.title,
+        description=item.description,
+        tags=list(item.tags),
+        price=shown.price,
+        buys=shown.buys,
+        badge=None if badge is None else BadgeView(tone=badge.tone, text=badge.text),
+        is_mine=shown.is_mine,
+        is_paused=item.is_paused,
+        plans=[plan.slug for plan in shown.plans],
+        proxy_url=proxy_url(public_url, item.slug) if is_service and shown.is_mine else None,
+    )
+
+
+def _plan(plan: PlanView, covers: Sequence[str], mine: Possessions) -> ShownPlan:
+    return ShownPlan(
+        slug=plan.slug,
+        title=plan.title,
+        description=plan.description,
+        gives=gives(plan),
+        price=price_of(plan),
+        terms=terms(plan),
+        way=_way(plan, mine),
+        note=_note(plan, mine.runs_until),
+        covers=list(covers),
+    )
+
+
+def price_of(plan: PlanView) -> str:
+    """`5.00 USD`, or `Free`."""
+    version = plan.version
+    return format_money(version.price_minor, version.currency) if version.price_minor else "Free"
+
+
+def _way(plan: PlanView, mine: Possessions) -> Way:
+    if plan.version.is_trial:
+        return Way.HAD if plan.id in mine.had else Way.TRY
+    return Way.PAY if plan.version.price_minor else Way.FREE
+
+
+def _note(plan: PlanView, runs_until: Mapping[int, Micros]) -> str:
+    until = runs_until.get(plan.id)
+    if until is None:
+        return ""
+    if plan.version.kind is PlanKind.TIME:
+        return f"Yours until {day_words(until)}; getting it again adds {gives(plan)}."
+    return f"You have this; getting it again adds {gives(plan)}."
+
+
+def _tags(shown: Sequence[Shown]) -> list[str]:
+    """The tags that most offerings have, those first."""
+    counted = Counter(tag for one in shown for tag in one.item.tags)
+    return [tag for tag, _ in sorted(counted.items(), key=lambda t: (-t[1], t[0]))[:TAGS_MAX]]
