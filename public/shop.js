@@ -86,7 +86,7 @@
   }
 
   // A double click finds the first one under way; an attempt that may have arrived keeps its name.
-  async function buy(plan, returnTo) {
+  async function buy(plan) {
     const before = orders.get(plan.slug) || {};
     if (BUSY.has(before.phase)) return;
     // Opened here, inside the click: later a browser would take it for a pop-up.
@@ -95,8 +95,7 @@
     orders.set(plan.slug, { phase: 'asking', words: WORDS.asking, key: name });
     tell();
     try {
-      const body = { plan: plan.slug, key: name, return_to: returnTo || '/' };
-      const answer = await ask('/api/v1/orders', body);
+      const answer = await ask('/api/v1/orders', { plan: plan.slug, key: name });
       const order = await answer.json();
       if (answer.ok) return take(plan.slug, order, pane);
       note(plan.slug, { phase: 'failed', words: order.detail || WORDS.broken });

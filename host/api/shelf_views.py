@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from host.api.catalogue_views import proxy_url
 from host.api.views import View
-from host.catalogue.currencies import format_money
+from host.catalogue.currencies import format_price
 from host.catalogue.showing import Shown, day_words, shown_to
 from host.pages.buy import gives, terms
 from storage.cards import PlanView
@@ -122,18 +122,12 @@ def _plan(plan: PlanView, covers: Sequence[str], mine: Possessions) -> ShownPlan
         title=plan.title,
         description=plan.description,
         gives=gives(plan),
-        price=price_of(plan),
+        price=format_price(plan.version.price_minor, plan.version.currency),
         terms=terms(plan),
         way=_way(plan, mine),
         note=_note(plan, mine.runs_until),
         covers=list(covers),
     )
-
-
-def price_of(plan: PlanView) -> str:
-    """`5.00 USD`, or `Free`."""
-    version = plan.version
-    return format_money(version.price_minor, version.currency) if version.price_minor else "Free"
 
 
 def _way(plan: PlanView, mine: Possessions) -> Way:

@@ -64,7 +64,7 @@ function Plan({ plan, titles }) {
           <Button
             disabled={isBusy || plan.way === 'had'}
             aria-describedby={order ? `${id}-state` : undefined}
-            onClick={() => shop.buy(plan, '/')}
+            onClick={() => shop.buy(plan)}
           >
             {isBusy ? <Loader2 className="h-4 w-4 animate-spin" aria-hidden="true" /> : null}
             {label}
