@@ -14,7 +14,7 @@
     asking: 'One moment…',
     waiting: 'Waiting for your payment in the other window.',
     settling: 'Paid. Adding it to your account…',
-    fulfilled: 'Done. It is yours.',
+    fulfilled: 'It is yours.',
     cancelled: 'The payment was declined or cancelled, and nothing was charged. You can try again.',
     expired: 'The payment page has expired, and nothing was charged. You can start again.',
     refunded: 'This order was refunded.',
@@ -110,7 +110,7 @@
     const needsPaying = state === 'created' && order.pay_url;
     if (needsPaying && pane) pane.location.replace(order.pay_url);
     else if (pane) pane.close();
-    note(plan, { order: order.id, payUrl: order.pay_url, since: Date.now() });
+    note(plan, { order: order.id, title: order.title, payUrl: order.pay_url, since: Date.now() });
     settle(plan, state);
   }
 
@@ -119,10 +119,16 @@
     note(plan, { phase, words: WORDS[phase] || WORDS.broken });
     if (BUSY.has(phase)) return later(plan);
     if (phase === 'fulfilled') {
-      window.dispatchEvent(new CustomEvent('farebox:receipt')); // the badge asks for the balance
-      window.dispatchEvent(new CustomEvent('farebox:bought'));
+      announce(orders.get(plan).title);
       refresh().catch(() => {});
     }
+  }
+
+  const yours = (title) => `Done: ${title} is yours.`;
+
+  function announce(title) {
+    window.dispatchEvent(new CustomEvent('farebox:receipt')); // the badge asks for the balance
+    window.dispatchEvent(new CustomEvent('farebox:bought', { detail: yours(title) }));
   }
 
   function later(plan) {
@@ -156,10 +162,9 @@
       const answer = await ask('/api/v1/vouchers/redeem', { code: code.trim() });
       const told = await answer.json();
       if (!answer.ok) return { words: told.detail || WORDS.broken };
-      window.dispatchEvent(new CustomEvent('farebox:receipt'));
-      window.dispatchEvent(new CustomEvent('farebox:bought'));
+      announce(told.title);
       await refresh();
-      return { isDone: true, words: `Redeemed: ${told.title} is yours.` };
+      return { isDone: true, words: yours(told.title) };
     } catch {
       return { words: WORDS.offline };
     }
@@ -181,12 +186,24 @@
     return sources.get(name).text;
   }
 
-  // The assistants in the picker, as Chainlit's page is told of them when it opens.
-  async function settings(profile) {
-    const query = new URLSearchParams({ language: navigator.language || 'en-US' });
-    if (profile) query.set('chat_profile', profile);
-    const answer = await ask(`/project/settings?${query}`);
-    return answer.ok ? answer.json() : null;
+  // A hook for cards: what brings the picker up to date with what was bought. Chainlit keeps the
+  // assistants in `configState`, and in a cache from which it fills that again. Its picker cannot
+  // go from one entry, where it is not drawn, to two: then its page is drawn anew from the cache.
+  function usePicker({ configState, useApi, useChatSession }, { useRecoilState }) {
+    const [config, setConfig] = useRecoilState(configState);
+    const { chatProfile } = useChatSession();
+    const profile = chatProfile ? `&chat_profile=${encodeURIComponent(chatProfile)}` : '';
+    const path = `/project/settings?language=${navigator.language || 'en-US'}${profile}`;
+    const quiet = { revalidateOnMount: false, revalidateOnFocus: false, revalidateIfStale: false };
+    const { mutate } = useApi(path, quiet);
+    return async () => {
+      const answer = await ask(path);
+      if (!answer.ok) return;
+      const told = await answer.json();
+      await mutate(told, { revalidate: false });
+      const isFirst = config && config.chatProfiles.length < 2 && told.chatProfiles.length > 1;
+      setConfig(isFirst ? undefined : told);
+    };
   }
 
   if ('BroadcastChannel' in window) new BroadcastChannel('farebox').onmessage = lookAtAll;
@@ -200,12 +217,11 @@
     buy,
     redeem,
     refresh,
-    settings,
+    usePicker,
     source,
     known: () => shelf,
     order: (plan) => orders.get(plan) || null,
     isBusy: (plan) => BUSY.has((orders.get(plan) || {}).phase),
-    forget: (plan) => orders.delete(plan) && tell(),
     view: (id, first) => views.get(id) || views.set(id, first).get(id),
     listen: (listener) => {
       listeners.add(listener);

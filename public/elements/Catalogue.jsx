@@ -1,8 +1,8 @@
 // The catalogue: everything on offer as cards, and one of them opened with its plans. What it shows
 // is asked for when it is drawn; `props` only says which card or cards this one is about.
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { useSetRecoilState } from 'recoil';
-import { configState, useChatInteract, useChatSession } from '@chainlit/react-client';
+import * as recoil from 'recoil';
+import * as client from '@chainlit/react-client';
 import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
 import { Renderer } from '@/components/renderer';
@@ -24,9 +24,9 @@ function address(slug) {
 
 export default function Catalogue() {
   const shop = window.farebox;
-  const setConfig = useSetRecoilState(configState);
-  const { setChatProfile, chatProfile } = useChatSession();
-  const { clear } = useChatInteract();
+  const renewPicker = shop.usePicker(client, recoil);
+  const { setChatProfile } = client.useChatSession();
+  const { clear } = client.useChatInteract();
   const isWhole = !props.slugs;
   const view = shop.view(props.view, { text: '', tag: '', slug: isWhole ? inAddress() : null });
   const place = useRef(null);
@@ -36,9 +36,11 @@ export default function Catalogue() {
   useEffect(() => {
     shop.source('PlanCards');
     shop.refresh().catch(() => setFailed(true));
-    const bought = async () => {
-      const told = await shop.settings(chatProfile);
-      if (told) setConfig(told); // the picker has what was bought, and nothing else is lost
+    const bought = async ({ detail }) => {
+      show({ done: detail });
+      await renewPicker().catch(() => {}); // at the latest it is there when the page is reopened
+      // Drawn anew, the page gives the composer the focus: wait until it has.
+      setTimeout(() => show({ isBought: true }), 150);
     };
     window.addEventListener('farebox:bought', bought);
     const leave = shop.listen(() => draw((number) => number + 1));
@@ -54,7 +56,7 @@ export default function Catalogue() {
   }
 
   function look(slug, back) {
-    show({ slug, back });
+    show({ slug, back, done: '' });
     if (isWhole) address(slug);
     setTimeout(() => {
       const wanted = slug ? '[data-farebox-title]' : `[data-look="${back}"]`;
@@ -78,7 +80,13 @@ export default function Catalogue() {
   return (
     <div className="farebox-shop" data-farebox="catalogue" ref={place}>
       {chosen ? (
-        <Opened one={chosen} place={props.view} back={() => look(null, chosen.slug)} open={open} />
+        <Opened
+          one={chosen}
+          place={props.view}
+          view={view}
+          back={() => look(null, chosen.slug)}
+          open={open}
+        />
       ) : (
         <Shelf known={known} view={view} show={show} look={look} open={open} />
       )}
@@ -248,10 +256,16 @@ function Card({ one, look, open }) {
   );
 }
 
-function Opened({ one, place, back, open }) {
+function Opened({ one, place, view, back, open }) {
+  const opens = useRef(null);
   const source = window.farebox.source('PlanCards');
   const inner = useMemo(() => ({ plans: one.plans, place }), [one.plans.join(' '), place]);
   const canOpen = one.is_mine && !one.is_paused && one.kind === 'assistant';
+  useEffect(() => {
+    if (!view.isBought || !opens.current) return;
+    view.isBought = false;
+    opens.current.focus(); // what was just bought is one key away
+  });
   return (
     <section className="farebox-opened" aria-label={one.title} data-opened={one.slug}>
       <Button variant="ghost" size="sm" onClick={back}>
@@ -263,8 +277,11 @@ function Opened({ one, place, back, open }) {
         <strong>{one.price}</strong>
         {one.buys ? <span>{one.buys}</span> : null}
       </p>
+      <p role="status" className="farebox-done">
+        {view.done ? <Check className="h-4 w-4 shrink-0" aria-hidden="true" /> : null} {view.done}
+      </p>
       {canOpen ? (
-        <Button onClick={() => open(one)}>
+        <Button ref={opens} onClick={() => open(one)}>
           Open {one.title} <ArrowRight className="h-4 w-4" aria-hidden="true" />
         </Button>
       ) : null}

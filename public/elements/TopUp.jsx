@@ -2,16 +2,15 @@
 // one button that sends it. The server keeps the message; `props` names the refusal and nothing
 // else. Whether it may be sent, and whether it was, is asked each time this is drawn.
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { useSetRecoilState } from 'recoil';
-import { configState, useChatSession } from '@chainlit/react-client';
+import * as recoil from 'recoil';
+import * as client from '@chainlit/react-client';
 import { Button } from '@/components/ui/button';
 import { Renderer } from '@/components/renderer';
 import { Check, Loader2, SendHorizontal } from 'lucide-react';
 
 export default function TopUp() {
   const shop = window.farebox;
-  const setConfig = useSetRecoilState(configState);
-  const { chatProfile } = useChatSession();
+  const renewPicker = shop.usePicker(client, recoil);
   const view = shop.view(props.refusal, { kept: null, isSending: false, words: '' });
   const [, draw] = useState(0);
   const button = useRef(null);
@@ -41,9 +40,8 @@ export default function TopUp() {
     look();
     const bought = async () => {
       await look();
-      if (button.current) button.current.focus();
-      const told = await shop.settings(chatProfile);
-      if (told) setConfig(told);
+      setTimeout(() => button.current && button.current.focus()); // it is drawn by then
+      renewPicker().catch(() => {}); // at the latest it is there when the page is opened again
     };
     const seen = () => document.hidden || look();
     window.addEventListener('farebox:bought', bought);
