@@ -125,9 +125,7 @@ def read_possessions(session: Session, account_id: int, now: Micros) -> Possessi
     spendable = {line.plan_id: line.available for line in lines}
     periods = periods_by_offering(session, account_id)
     had = session.connection().execute(
-        select_columns(col(Subscription.plan_id).distinct()).where(
-            col(Subscription.account_id) == account_id
-        )
+        select_columns(col(Subscription.plan_id)).where(col(Subscription.account_id) == account_id)
     )
     return Possessions(
         standings={

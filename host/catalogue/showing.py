@@ -17,6 +17,8 @@ from storage.shelf import Possessions, Shelf, ShelfItem
 
 EXAMPLE: Final = 100
 """Credits in `100 credits = 20 messages`: a round number that most packs have."""
+TIME_ALONE: Final = "Included while its plan runs"
+"""Where a price in credits would say nothing, because no plan for it gives any."""
 
 
 class Tone(StrEnum):
@@ -51,12 +53,13 @@ class Shown:
 
 
 def shown_to(shelf: Shelf, mine: Possessions, account_id: int) -> tuple[Shown, ...]:
-    """What this person sees, by title; what is paused only where they have it."""
-    return tuple(
+    """What this person sees, theirs first; what is paused, only if they have or had it."""
+    shown = [
         _shown(item, shelf, mine, account_id)
         for item in shelf.items
         if not item.is_paused or item.id in mine.standings
-    )
+    ]
+    return tuple(sorted(shown, key=lambda one: not one.is_mine))
 
 
 def plans_for(item: ShelfItem, shelf: Shelf, mine: Possessions) -> tuple[PlanView, ...]:
@@ -111,20 +114,21 @@ def day_words(moment: Micros) -> str:
 def _shown(item: ShelfItem, shelf: Shelf, mine: Possessions, account_id: int) -> Shown:
     plans = plans_for(item, shelf, mine)
     standing = mine.standings.get(item.id)
+    takes_credits = _takes_credits(item, plans, standing)
     return Shown(
         item=item,
-        price=price_words(item),
-        buys=buys_words(item) if _credits_buy(item, plans, standing) else "",
+        price=price_words(item) if takes_credits else TIME_ALONE,
+        buys=buys_words(item) if takes_credits else "",
         badge=_badge(item, plans, standing, account_id),
         is_mine=standing is not None and standing.entitlement.is_running,
         plans=plans,
     )
 
 
-def _credits_buy(item: ShelfItem, plans: Sequence[PlanView], standing: Standing | None) -> bool:
+def _takes_credits(item: ShelfItem, plans: Sequence[PlanView], standing: Standing | None) -> bool:
     """Whether somebody can have credits for it at all: some things come with a pass alone."""
     has_some = standing is not None and bool(standing.available)
-    return bool(item.most) and (has_some or any(plan.version.credits for plan in plans))
+    return not plans or has_some or not item.most or any(plan.version.credits for plan in plans)
 
 
 def _badge(

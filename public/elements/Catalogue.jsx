@@ -158,7 +158,7 @@ function Find({ known, view, show, number }) {
           <Input
             type="search"
             aria-label="Search assistants and services"
-            placeholder="Search assistants and services"
+            placeholder="Search"
             value={view.text}
             onChange={(event) => show({ text: event.target.value })}
           />
