@@ -74,7 +74,7 @@ async def grant(
     """Give a plan by hand: what it gives, or another number of credits; once for each request."""
     account = await host.accounts.find(email)
     amount = offering_fields.plan_credits(credits_) if credits_ else None
-    given = await host.catalogue.subscribe(
+    given = await host.purchases.give(
         None,
         SubscribeRequest(
             account_id=account.id,
