@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from host.catalogue.currencies import format_price
 from storage.cards import OfferingCard, PlanView
 from storage.credits import MilliCredits, credits_written, format_credits
 from storage.models.catalogue import OfferingKind, PlanKind
@@ -34,17 +33,16 @@ def plan_gives(plan: PlanView) -> str:
 
 
 def terms(plan: PlanView) -> str:
-    """What it costs, and how long what it gives may be used."""
+    """How long what it gives may be used, and how often it may be got."""
     version = plan.version
-    price = format_price(version.price_minor, version.currency)
-    once = ", once for each person" if plan.is_free else ""
+    once = "Once for each person. " if plan.is_free else ""
     if version.kind is PlanKind.TIME:
         lasts = "What it covers is included for that time."
     elif version.duration_s is None:
         lasts = "The credits do not expire."
     else:
         lasts = f"The credits can be used for {span(version.duration_s)}."
-    return f"{price}{once}. {lasts}"
+    return f"{once}{lasts}"
 
 
 def span(seconds: int) -> str:
