@@ -17,8 +17,8 @@ from storage.ids import is_id
 from storage.models.catalogue import Plan, PlanKind, PlanVersion, Subscription
 from storage.models.money import CreditGrant, Wallet
 from storage.models.purchase import OrderRefund, PurchaseOrder
-from storage.order_states import OrderState, ProviderName
 from storage.moments import Micros
+from storage.order_states import OrderState, ProviderName
 
 LISTED_MOST: Final = 500
 """Orders in one listing, the newest first."""

@@ -30,8 +30,8 @@ from storage.database import Unit
 from storage.ids import new_id
 from storage.models.money import GrantSource
 from storage.models.purchase import PurchaseOrder
-from storage.order_states import OrderState, ProviderName
 from storage.moments import SECOND, Micros
+from storage.order_states import OrderState, ProviderName
 from storage.orders import OrderView
 
 UNPAID_MOST: Final = 20

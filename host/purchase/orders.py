@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from storage.order_states import OrderState
 from storage.moments import MINUTE
+from storage.order_states import OrderState
 
 ORDER_LIVES: Final = 30 * MINUTE
 """How long an order waits to be paid: as long as its price is promised."""
