@@ -15,7 +15,7 @@
     waiting: 'Waiting for your payment in the other window.',
     settling: 'Paid. Adding it to your account…',
     fulfilled: 'It is yours.',
-    cancelled: 'The payment was declined or cancelled, and nothing was charged. You can try again.',
+    cancelled: 'Declined or cancelled, and nothing was charged. You can try again.',
     expired: 'The payment page has expired, and nothing was charged. You can start again.',
     refunded: 'This order was refunded.',
     unsure: 'The host could not be reached. Try again: the same order is used, so you pay once.',
@@ -154,6 +154,18 @@
     }
   }
 
+  // Its buyer has changed their mind; if it was paid meanwhile, that is what is told.
+  async function cancel(plan) {
+    const { order } = orders.get(plan) || {};
+    if (!order) return;
+    try {
+      await ask(`/api/v1/orders/${order}/cancel`, {});
+    } catch {
+      // What became of it is asked in any case.
+    }
+    await look(plan);
+  }
+
   const lookAtAll = () => [...orders.keys()].forEach(look);
 
   async function redeem(code) {
@@ -215,6 +227,7 @@
 
   window.farebox = {
     buy,
+    cancel,
     redeem,
     refresh,
     usePicker,

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Depends, Header, Response
 
 from host.api.edge import signed_in
 from host.api.parts import ApiHost
-from host.api.shelf_views import CatalogueView, catalogue_view
+from host.api.shelf_views import CatalogueView, Place, catalogue_view
 from host.identity.login_sessions import Visitor
 
 
@@ -20,6 +20,10 @@ def shelf_routes(host: ApiHost) -> APIRouter:
     """The route of the catalogue."""
     router = APIRouter()
     signed = Depends(signed_in(host.login_sessions, may_change=False))
+
+    place = Place(
+        public_url=host.settings.public_url, takes_payments=host.purchases.takes_payments
+    )
 
     @router.get("/catalogue", response_model=CatalogueView)
     async def catalogue(
@@ -30,7 +34,7 @@ def shelf_routes(host: ApiHost) -> APIRouter:
         account_id = visitor.account_id
         shelf = await host.catalogue.shelf()
         mine = await host.catalogue.possessions(account_id)
-        view = catalogue_view(shelf, mine, account_id, host.settings.public_url)
+        view = catalogue_view(shelf, mine, account_id, place)
         body = view.model_dump_json().encode()
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
         if if_none_match == etag:

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from host.api.catalogue_views import proxy_url
 from host.api.views import View
 from host.catalogue.currencies import format_price
 from host.catalogue.showing import Shown, day_words, shown_to
-from host.pages.buy import gives, terms
+from host.pages.plan_words import plan_gives, terms
 from storage.cards import PlanView
 from storage.models.catalogue import PlanKind
 from storage.moments import Micros
@@ -24,7 +25,16 @@ class Way(StrEnum):
     TRY = "try"
     FREE = "free"
     PAY = "pay"
+    ASK = "ask"
     HAD = "had"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What of a host decides how it sells."""
+
+    public_url: str
+    takes_payments: bool
 
 
 class BadgeView(View):
@@ -78,7 +88,7 @@ class CatalogueView(View):
 
 
 def catalogue_view(
-    shelf: Shelf, mine: Possessions, account_id: int, public_url: str
+    shelf: Shelf, mine: Possessions, account_id: int, place: Place
 ) -> CatalogueView:
     """The catalogue as this person sees it."""
     shown = shown_to(shelf, mine, account_id)
@@ -87,9 +97,9 @@ def catalogue_view(
         for plan_id in one.item.plan_ids:
             covers.setdefault(plan_id, []).append(one.item.slug)
     return CatalogueView(
-        offerings=[_offering(one, public_url) for one in shown],
+        offerings=[_offering(one, place.public_url) for one in shown],
         plans=[
-            _plan(plan, covers[plan.id], mine)
+            _plan(plan, covers[plan.id], mine, place)
             for plan in shelf.plans.values()
             if plan.id in covers
         ],
@@ -116,24 +126,26 @@ def _offering(shown: Shown, public_url: str) -> ShownOffering:
     )
 
 
-def _plan(plan: PlanView, covers: Sequence[str], mine: Possessions) -> ShownPlan:
+def _plan(plan: PlanView, covers: Sequence[str], mine: Possessions, place: Place) -> ShownPlan:
     return ShownPlan(
         slug=plan.slug,
         title=plan.title,
         description=plan.description,
-        gives=gives(plan),
+        gives=plan_gives(plan),
         price=format_price(plan.version.price_minor, plan.version.currency),
         terms=terms(plan),
-        way=_way(plan, mine),
+        way=_way(plan, mine, place),
         note=_note(plan, mine.runs_until),
         covers=list(covers),
     )
 
 
-def _way(plan: PlanView, mine: Possessions) -> Way:
-    if plan.version.is_trial:
-        return Way.HAD if plan.id in mine.had else Way.TRY
-    return Way.PAY if plan.version.price_minor else Way.FREE
+def _way(plan: PlanView, mine: Possessions, place: Place) -> Way:
+    if not plan.is_free:
+        return Way.PAY if place.takes_payments else Way.ASK
+    if plan.id in mine.had:
+        return Way.HAD
+    return Way.TRY if plan.version.is_trial else Way.FREE
 
 
 def _note(plan: PlanView, runs_until: Mapping[int, Micros]) -> str:
@@ -141,8 +153,8 @@ def _note(plan: PlanView, runs_until: Mapping[int, Micros]) -> str:
     if until is None:
         return ""
     if plan.version.kind is PlanKind.TIME:
-        return f"Yours until {day_words(until)}; getting it again adds {gives(plan)}."
-    return f"You have this; getting it again adds {gives(plan)}."
+        return f"Yours until {day_words(until)}; getting it again adds {plan_gives(plan)}."
+    return f"You have this; getting it again adds {plan_gives(plan)}."
 
 
 def _tags(shown: Sequence[Shown]) -> list[str]:

@@ -49,7 +49,7 @@ class Shown:
     is_mine: bool
     """Whether a message or call could begin now, were it paid for: a plan of theirs runs."""
     plans: tuple[PlanView, ...]
-    """Plans that would bring it, the free ones first, then the cheapest; no trial twice."""
+    """Plans that would bring it, the free ones first, then the cheapest; no free one twice."""
 
 
 def shown_to(shelf: Shelf, mine: Possessions, account_id: int) -> tuple[Shown, ...]:
@@ -65,7 +65,7 @@ def shown_to(shelf: Shelf, mine: Possessions, account_id: int) -> tuple[Shown, .
 def plans_for(item: ShelfItem, shelf: Shelf, mine: Possessions) -> tuple[PlanView, ...]:
     """The plans that would bring this offering to somebody who has what they have."""
     plans = [shelf.plans[plan_id] for plan_id in item.plan_ids]
-    open_to_them = [p for p in plans if not (p.version.is_trial and p.id in mine.had)]
+    open_to_them = [p for p in plans if not (p.is_free and p.id in mine.had)]
     return tuple(sorted(open_to_them, key=_free_first))
 
 
@@ -140,7 +140,7 @@ def _badge(
         return Badge(Tone.MINE, _what_is_left(standing))
     if item.owner_id == account_id:
         return Badge(Tone.MINE, "Made by you")
-    if any(plan.version.is_trial for plan in plans):
+    if any(plan.is_free for plan in plans):
         return Badge(Tone.TRY, "Free to try")
     return None if standing is None else Badge(Tone.OVER, "Your plan has ended")
 
@@ -153,4 +153,4 @@ def _what_is_left(standing: Standing) -> str:
 
 
 def _free_first(plan: PlanView) -> tuple[bool, int, str]:
-    return (not plan.version.is_trial, plan.version.price_minor, plan.title)
+    return (not plan.is_free, plan.version.price_minor, plan.title)

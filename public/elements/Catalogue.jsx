@@ -39,8 +39,9 @@ export default function Catalogue() {
     const bought = async ({ detail }) => {
       show({ done: detail });
       await renewPicker().catch(() => {}); // at the latest it is there when the page is reopened
-      // Drawn anew, the page gives the composer the focus: wait until it has.
-      setTimeout(() => show({ isBought: true }), 150);
+      // The page may be drawn anew meanwhile, and more than once: what has the focus is gone then.
+      show({ focusUntil: Date.now() + 1500 });
+      setTimeout(shop.tell, 300);
     };
     window.addEventListener('farebox:bought', bought);
     const leave = shop.listen(() => draw((number) => number + 1));
@@ -209,7 +210,7 @@ function Face({ one, isTitle }) {
 function Card({ one, look, open }) {
   const known = window.farebox.known();
   const plans = one.plans.map((slug) => known.plans.find((plan) => plan.slug === slug)).filter(Boolean);
-  const canTry = plans.some((plan) => plan.way === 'try');
+  const canTry = plans.some((plan) => plan.way === 'try' || plan.way === 'free');
   return (
     <li className="farebox-card" data-offering={one.slug}>
       <Face one={one} />
@@ -262,9 +263,8 @@ function Opened({ one, place, view, back, open }) {
   const inner = useMemo(() => ({ plans: one.plans, place }), [one.plans.join(' '), place]);
   const canOpen = one.is_mine && !one.is_paused && one.kind === 'assistant';
   useEffect(() => {
-    if (!view.isBought || !opens.current) return;
-    view.isBought = false;
-    opens.current.focus(); // what was just bought is one key away
+    const isWanted = Date.now() < (view.focusUntil || 0);
+    if (isWanted && opens.current) opens.current.focus(); // what was bought is one key away
   });
   return (
     <section className="farebox-opened" aria-label={one.title} data-opened={one.slug}>

@@ -40,7 +40,7 @@ function Plan({ plan, titles }) {
   const order = shop.order(plan.slug);
   const isBusy = shop.isBusy(plan.slug);
   const isDone = order && order.phase === 'fulfilled';
-  const label = LABELS[plan.way] || `Buy for ${plan.price}`;
+  const label = LABELS[plan.way] || `Buy ${isDone ? 'again ' : ''}for ${plan.price}`;
   const covers = plan.covers.map((slug) => titles[slug]).filter(Boolean);
 
   return (
@@ -56,12 +56,11 @@ function Plan({ plan, titles }) {
       </p>
       {plan.note ? <p className="farebox-note">{plan.note}</p> : null}
       <div className="farebox-plan-act">
-        {isDone ? (
-          <p className="farebox-done">
-            <Check className="h-4 w-4 shrink-0" aria-hidden="true" /> {order.words}
-          </p>
+        {plan.way === 'ask' ? (
+          <p className="farebox-state">Ask the operator of this site to add it to your account.</p>
         ) : (
           <Button
+            variant={isDone ? 'outline' : 'default'}
             disabled={isBusy || plan.way === 'had'}
             aria-describedby={order ? `${id}-state` : undefined}
             onClick={() => shop.buy(plan)}
@@ -71,11 +70,22 @@ function Plan({ plan, titles }) {
           </Button>
         )}
         <div role="status" id={`${id}-state`}>
-          {order && !isDone ? <p className="farebox-state">{order.words}</p> : null}
+          {isDone ? (
+            <p className="farebox-done">
+              <Check className="h-4 w-4 shrink-0" aria-hidden="true" /> {order.words}
+            </p>
+          ) : order ? (
+            <p className="farebox-state">{order.words}</p>
+          ) : null}
           {order && order.phase === 'waiting' && order.payUrl ? (
-            <a className="farebox-link" href={order.payUrl} target="farebox-pay">
-              Open the payment page <ExternalLink className="h-3 w-3" aria-hidden="true" />
-            </a>
+            <p className="farebox-ways">
+              <a className="farebox-link" href={order.payUrl} target="farebox-pay" rel="opener">
+                Open the payment page <ExternalLink className="h-3 w-3" aria-hidden="true" />
+              </a>
+              <button type="button" className="farebox-link" onClick={() => shop.cancel(plan.slug)}>
+                Cancel
+              </button>
+            </p>
           ) : null}
         </div>
       </div>

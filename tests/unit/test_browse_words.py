@@ -132,7 +132,7 @@ URL = "http://host/buy/pack"
             CreditsExhausted(
                 offering="Math Tutor", required=5_000, available=2_000, topup_url=URL
             ),
-            "Not charged. You have 2 credits left for Math Tutor; this needs 5. Your message is kept.",
+            "Not charged. You have 2 credits left for It; this needs 5. Your message is kept.",
         ),
         (
             PlanEnded(
