@@ -226,6 +226,7 @@
   });
 
   window.farebox = {
+    ask,
     buy,
     cancel,
     redeem,

@@ -1,18 +1,18 @@
 """What is on offer, as the catalogue in the chat draws it: every price and word decided here."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from host.api.catalogue_views import proxy_url
 from host.api.views import View
 from host.catalogue.currencies import format_price
-from host.catalogue.showing import Shown, day_words, shown_to
+from host.catalogue.showing import Shown, day_words, left_words, shown_to
 from host.pages.plan_words import plan_gives, terms
 from storage.cards import PlanView
+from storage.credits import MilliCredits
 from storage.models.catalogue import PlanKind
-from storage.moments import Micros
 from storage.shelf import Possessions, Shelf
 
 TAGS_MAX = 12
@@ -135,7 +135,7 @@ def _plan(plan: PlanView, covers: Sequence[str], mine: Possessions, place: Place
         price=format_price(plan.version.price_minor, plan.version.currency),
         terms=terms(plan),
         way=_way(plan, mine, place),
-        note=_note(plan, mine.runs_until),
+        note=_note(plan, mine),
         covers=list(covers),
     )
 
@@ -148,13 +148,16 @@ def _way(plan: PlanView, mine: Possessions, place: Place) -> Way:
     return Way.TRY if plan.version.is_trial else Way.FREE
 
 
-def _note(plan: PlanView, runs_until: Mapping[int, Micros]) -> str:
-    until = runs_until.get(plan.id)
-    if until is None:
+def _note(plan: PlanView, mine: Possessions) -> str:
+    until = mine.runs_until.get(plan.id)
+    if until is None or plan.is_free:
         return ""
     if plan.version.kind is PlanKind.TIME:
         return f"Yours until {day_words(until)}; getting it again adds {plan_gives(plan)}."
-    return f"You have this; getting it again adds {plan_gives(plan)}."
+    left = next((line.available for line in mine.balances if line.plan_id == plan.id), 0)
+    if not left:
+        return ""
+    return f"{left_words(MilliCredits(left))}; getting it again adds {plan_gives(plan)}."
 
 
 def _tags(shown: Sequence[Shown]) -> list[str]:

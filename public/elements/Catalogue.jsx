@@ -263,8 +263,10 @@ function Opened({ one, place, view, back, open }) {
   const inner = useMemo(() => ({ plans: one.plans, place }), [one.plans.join(' '), place]);
   const canOpen = one.is_mine && !one.is_paused && one.kind === 'assistant';
   useEffect(() => {
-    const isWanted = Date.now() < (view.focusUntil || 0);
-    if (isWanted && opens.current) opens.current.focus(); // what was bought is one key away
+    // What was bought is one key away, unless somebody has gone on to something else by now.
+    const { activeElement: at } = document;
+    const isIdle = !at || at === document.body || at.id === 'chat-input';
+    if (Date.now() < (view.focusUntil || 0) && isIdle && opens.current) opens.current.focus();
   });
   return (
     <section className="farebox-opened" aria-label={one.title} data-opened={one.slug}>

@@ -12,25 +12,30 @@ export default function TopUp() {
   const shop = window.farebox;
   const renewPicker = shop.usePicker(client, recoil);
   const view = shop.view(props.refusal, { kept: null, isSending: false, words: '' });
+  const sessionId = recoil.useRecoilValue(client.sessionIdState);
   const [, draw] = useState(0);
   const button = useRef(null);
+  const isGone = useRef(false);
 
   function show(change) {
     Object.assign(view, change);
     shop.tell();
   }
 
+  // As Chainlit's own `callAction`, which would also show what went wrong in a box of its own.
   async function press(name) {
-    const answer = await callAction({ name, payload: { refusal: props.refusal } });
-    return answer && answer.response;
+    const action = { name, payload: { refusal: props.refusal } };
+    const answer = await shop.ask('/project/action', { sessionId, action });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return (await answer.json()).response;
   }
 
-  async function look() {
+  // The card may be drawn before its page is connected: then nobody knows its chat session yet.
+  async function look(triesLeft = 8) {
     try {
-      const kept = await press('kept_look');
-      if (kept) show({ kept });
+      show({ kept: await press('kept_look') });
     } catch {
-      // Not connected yet, or not any more: it is asked again when the page is looked at.
+      if (triesLeft && !isGone.current) setTimeout(() => look(triesLeft - 1), 600);
     }
   }
 
@@ -48,6 +53,7 @@ export default function TopUp() {
     document.addEventListener('visibilitychange', seen);
     const leave = shop.listen(() => draw((number) => number + 1));
     return () => {
+      isGone.current = true;
       window.removeEventListener('farebox:bought', bought);
       document.removeEventListener('visibilitychange', seen);
       leave();
@@ -58,8 +64,7 @@ export default function TopUp() {
     if (view.isSending) return;
     show({ isSending: true, words: '' });
     try {
-      const told = await press('kept_send');
-      if (told) show({ words: told.sentence || '' });
+      show({ words: (await press('kept_send')).sentence });
       await look();
     } catch {
       show({ words: 'The host could not be reached. Try again: it is sent and paid for once.' });

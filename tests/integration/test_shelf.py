@@ -62,7 +62,7 @@ async def test_what_was_got_shows_at_once(each_world: World) -> None:
     assert cards["songs"]["proxy_url"].endswith("/s/songs")
     assert cards["tutor"]["proxy_url"] is None
     note = next(plan["note"] for plan in told["plans"] if plan["slug"] == "pack")
-    assert note == "You have this; getting it again adds 100 credits."
+    assert note == "100 credits left; getting it again adds 100 credits."
     await world.buy("week")
     again = await look(world, headers)
     badges = {one["badge"]["text"] for one in again["offerings"]}
