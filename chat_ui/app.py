@@ -21,9 +21,10 @@ from chainlit.types import ChatProfile, ThreadDict
 from starlette.datastructures import Headers
 
 from chat_ui import subscriber, wording
+from chat_ui.browse import home, kept
 from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.data_layer import DataLayer
-from chat_ui.profiles import assistants_of, profiles_of, ways_in
+from chat_ui.profiles import forget_preference, profiles_of
 from chat_ui.setup_bot import builder
 from chat_ui.wiring import wiring
 from host.errors import FareboxError, NotAllowed, NotSignedIn
@@ -107,9 +108,12 @@ async def chat_profiles(user: cl.User | None) -> list[ChatProfile]:
 
 @in_words
 async def on_chat_start() -> None:
-    """An empty conversation: assistants wait to be asked, the setup bot begins."""
-    if _profile() == SETUP_BOT:
-        await builder.start(wiring.host, await builder_here())
+    """An empty conversation: assistants wait to be asked, the setup bot and Browse begin."""
+    match _profile():
+        case profile if profile == SETUP_BOT:
+            await builder.start(wiring.host, await builder_here())
+        case profile if profile in {None, HOME}:
+            await home.start(wiring.host, await visitor())
 
 
 @in_words
@@ -120,13 +124,11 @@ async def on_message(message: cl.Message) -> None:
         case profile if profile == SETUP_BOT:
             await builder.hear(wiring.host, await builder_here(), message)
         case profile if profile in {None, HOME}:
-            account_id = (await visitor()).account_id
-            here = await assistants_of(account_id)
-            titles = [one.offering.title for one in here]
-            ways = None if here else await ways_in(account_id)
-            await subscriber.say(wording.home_text(titles, ways))
+            await home.hear(wiring.host, await visitor(), message.content)
         case _:
-            await subscriber.answer(await visitor(), message)
+            found = await visitor()
+            forget_preference(found.account_id)
+            await kept.answer(found, message)
 
 
 @in_words
@@ -142,6 +144,11 @@ async def on_draft_action(action: cl.Action) -> Any:
     if not action.name.startswith(builder.ACTION_PREFIX):
         return None
     return await builder.act(wiring.host, await builder_here(), action)
+
+
+async def on_kept_action(action: cl.Action) -> Any:
+    """A button of the card under a refused message; the card itself says what was wrong."""
+    return await kept.act(await visitor(), action)
 
 
 def _profile() -> str | None:
@@ -161,3 +168,5 @@ def register() -> None:
     config.code.on_chat_resume = on_chat_resume
     for name in builder.ACTIONS:
         config.code.action_callbacks[name] = on_draft_action
+    for name in kept.ACTIONS:
+        config.code.action_callbacks[name] = on_kept_action

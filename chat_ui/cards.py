@@ -19,6 +19,8 @@ from storage.cards import PurchasedOffering
 from storage.ledger import RefundLine
 
 HOME: Final = "home"
+HOME_ICON: Final = "/avatars/browse"
+"""Also where `public/custom.css` knows Browse by, whose empty conversation is never empty."""
 SETUP_BOT: Final = "setup-bot"
 STARTER_LABEL_MAX: Final = 42
 NOT_IN_ADDRESSES: Final = str.maketrans(dict.fromkeys("/?#%\\", " "))
@@ -85,13 +87,13 @@ def assistant_profile(purchased: PurchasedOffering, *, is_default: bool) -> Chat
     )
 
 
-def home_profile(ways: wording.WaysIn | None, *, is_default: bool) -> ChatProfile:
-    """Where people land who have not chosen; with `ways` for who has nothing to choose from."""
+def home_profile(*, is_default: bool) -> ChatProfile:
+    """Where people look around, and where they land who have not chosen."""
     return ChatProfile(
         name=HOME,
-        display_name="Home",
-        markdown_description=wording.HOME if ways is None else wording.home_empty(ways),
-        icon="/avatars/home",
+        display_name="Browse",
+        markdown_description=wording.HOME,
+        icon=HOME_ICON,
         default=is_default,
     )
 

@@ -34,7 +34,7 @@ from chainlit.types import (
 from chainlit.user import PersistedUser, User
 from typing_extensions import override
 
-from chat_ui.cards import SETUP_BOT
+from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.hearing import is_id
 from chat_ui.history import drawn, element_dict
 from chat_ui.secret_text import without_secrets
@@ -52,7 +52,7 @@ from storage.moments import Micros
 
 T = TypeVar("T")
 
-OUR_PROFILES: Final = frozenset({SETUP_BOT})
+OUR_PROFILES: Final = frozenset({HOME, SETUP_BOT})
 """Profiles that a thread notes; an assistant's thread is known by its offering."""
 DRAWN_BY_RUNS: Final = frozenset({"run", "undefined"})
 """Chainlit's own grouping; ours is made from the runs."""

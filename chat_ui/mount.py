@@ -27,6 +27,8 @@ from host.pages.refusals import Refusals
 
 FOREIGN_LINK: Final = re.compile(r'\s*<link\b[^>]*\bhref="https?://[^>]*>')
 """Google's fonts and the styles of formulas, neither of which is used here."""
+SHOP: Final = '<script src="/public/shop.js" defer></script>'
+"""What the catalogue, plan and top-up cards of the page share."""
 
 
 def mount_chat(app: FastAPI, host: Host) -> None:
@@ -54,13 +56,16 @@ def _refused_by(refusals: Refusals) -> ExceptionHandler:
 
 
 def _patch_page() -> None:
-    """Drop from Chainlit's page what it links to on other hosts; our policy forbids it anyway."""
+    """Drop from Chainlit's page what it links to on other hosts, and add what our cards share.
+
+    Our policy forbids the former anyway; of scripts Chainlit's settings can name one alone.
+    """
     template = server.get_html_template
 
-    def without_foreign_links(root_path: str) -> str:
-        return FOREIGN_LINK.sub("", template(root_path))
+    def our_page(root_path: str) -> str:
+        return FOREIGN_LINK.sub("", template(root_path)).replace("</head>", f"{SHOP}</head>", 1)
 
-    server.get_html_template = without_foreign_links
+    server.get_html_template = our_page
 
 
 def _patch_sessions() -> None:

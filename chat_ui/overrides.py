@@ -25,14 +25,14 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import FileResponse, RedirectResponse
 
 from chat_ui import cards
+from chat_ui.browse import kept
 from chat_ui.ownership import is_theirs, owner_of
 from chat_ui.profiles import assistants_of, prefer
 from chat_ui.wiring import wiring
 from host.catalogue.offering_fields import shown
+from host.catalogue.showing import shown_to
 from host.errors import UnknownOffering
 from storage import chat_history
-from storage.models.catalogue import OfferingKind
-from storage.standings import SHOWN
 
 FOREVER: Final = "public, max-age=31536000, immutable"
 A_DAY: Final = "public, max-age=86400"
@@ -102,17 +102,22 @@ async def set_session_cookie() -> dict[str, str]:
 
 
 @router.get("/a/{slug}")
-async def open_assistant(slug: str, user: Member) -> RedirectResponse:
-    """Open the chat on one assistant, or the page of the plan that somebody needs for it."""
-    account_id = int(user.identifier)
+async def open_offering(slug: str, user: Member) -> RedirectResponse:
+    """Open the chat on one's own assistant, or Browse on the card of anything else on offer."""
+    account_id, catalogue = int(user.identifier), wiring.host.catalogue
     if any(one.offering.slug == slug for one in await assistants_of(account_id)):
         prefer(account_id, slug)
         return RedirectResponse("/", 303)
-    card = await wiring.host.catalogue.find_offering(slug)
-    plan = card.plan_to_buy()
-    if card.kind is not OfferingKind.ASSISTANT or card.state not in SHOWN or plan is None:
-        raise UnknownOffering(f"There is no assistant “{shown(slug)}” that you can have.")
-    return RedirectResponse(f"/buy/{plan.slug}", 303)
+    offered = shown_to(
+        await catalogue.shelf(), await catalogue.possessions(account_id), account_id
+    )
+    if all(one.item.slug != slug for one in offered):
+        raise UnknownOffering(
+            f"There is nothing called “{shown(slug)}” here that you can have. It may have been"
+            " withdrawn, or the link has a mistake in it; in the chat, Browse shows all there is."
+        )
+    prefer(account_id, cards.HOME)
+    return RedirectResponse(f"/?open={slug}", 303)
 
 
 @router.put("/feedback")
@@ -152,7 +157,9 @@ async def delete_element(body: ElementRequest, user: Member) -> Any:
 @router.post("/project/action")
 async def call_action(body: CallActionRequest, user: Member) -> Any:
     """Press a button in the caller's own conversation."""
-    await _require_own_session(body.sessionId, user)
+    session = await _require_own_session(body.sessionId, user)
+    if body.action.get("name") in kept.ACTIONS and not session.has_first_interaction:
+        raise _nothing()  # nothing is kept where nothing was said; Chainlit would open a thread
     return await server.call_action(body, user)
 
 

@@ -2,17 +2,16 @@
 
 Money is said in one way everywhere: `−5 credits · 95 left · 1.2 s`. What costs nothing says so
 first: "Not charged: …", then what to do. How a run ended is worded by `host.runs.outcomes`, where
-programs get the same words; the setup bot's questions are `chat_ui.setup_bot.interview`'s.
+programs get the same words; the setup bot's questions are `chat_ui.setup_bot.interview`'s, and
+what Browse says is `chat_ui.browse.sentences`'.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from host.errors import FareboxError
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import Outcome, refunds_written
-from storage.cards import PlanView, SubscriptionView
 from storage.credits import MilliCredits, credits_written, format_credits
 from storage.ledger import RefundLine
 from storage.moments import Micros, to_datetime
@@ -42,27 +41,8 @@ BUILDERS_ONLY: Final = "Only builders can register assistants. Ask the operator 
 STOPPED: Final = "Stopped, not charged"
 SIGNED_OUT: Final = "You have been signed out. Nothing was charged; please sign in again."
 WENT_WRONG: Final = "Something went wrong on our side. Nothing was charged; please try again."
-CHOOSE_ONE: Final = "Choose one of your assistants at the top left to ask it something."
-ASK_THE_OPERATOR: Final = (
-    "To get a plan, ask the operator of this site; as soon as you have one, reload this page, and"
-    " its assistants are at the top left."
-)
-BOUGHT_LATER: Final = "The assistants of your plan then appear at the top left."
-PLANS_SHOWN: Final = 8
-"""Plans that Home names; nobody reads a longer list there."""
-HOME: Final = (
-    "**Your assistants are at the top left.**\n\nChoose one to begin. You pay only for answers"
-    " you get."
-)
+HOME: Final = "**Everything on offer here.**\n\nSearch, try for free, buy, and see what you have."
 SETUP: Final = "**Put an assistant on sale.**\n\nAnswer a few questions, test it, publish it."
-
-
-@dataclass(frozen=True, slots=True)
-class WaysIn:
-    """How somebody without assistants can come by one, and the plan they lost last."""
-
-    plans: Sequence[PlanView] = ()
-    taken_back: SubscriptionView | None = None
 
 
 def day(moment: Micros) -> str:
@@ -139,55 +119,8 @@ def profile_text(
     return f"**{plain(title)}**\n\n{plain(description)}\n\n{pills}"
 
 
-def home_empty(ways: WaysIn) -> str:
-    """What Home's empty conversation says to who has no assistants. In Markdown."""
-    return f"**Welcome. {_none_here(ways)}**\n\n{_ways_in(ways.plans)}"
-
-
-def home_text(titles: Sequence[str], ways: WaysIn | None = None) -> str:
-    """What Home says when spoken to; `ways` are told to who has no assistants."""
-    if not titles:
-        ways = ways or WaysIn()
-        return f"{_none_here(ways)}\n\n{_ways_in(ways.plans)}"
-    return f"{CHOOSE_ONE} You have {_listed([plain(title) for title in titles])}."
-
-
 def plain(text: str) -> str:
     """What a builder wrote, kept from becoming links, pictures, headings or code."""
     for mark in ("\\", "[", "]", "!", "#", "<", "`", "*", "_", "|"):
         text = text.replace(mark, f"\\{mark}")
     return text
-
-
-def _none_here(ways: WaysIn) -> str:
-    lost = ways.taken_back
-    if lost is None:
-        return "You have no assistants yet."
-    when = to_datetime(lost.ends_at)
-    return (
-        f"You have no assistants any more. {plain(lost.plan_title)} was taken back by the operator"
-        f" on {when.day} {when:%B %Y}."
-    )
-
-
-def _ways_in(plans: Sequence[PlanView]) -> str:
-    """Links to the pages of some plans: a line for each trial, one for all the others."""
-    if not plans:
-        return ASK_THE_OPERATOR
-    lines = [
-        f"[Start the free trial: {plain(plan.title)}](/buy/{plan.slug})"
-        for plan in plans[:PLANS_SHOWN]
-        if plan.version.is_trial
-    ]
-    others = [
-        f"[{plain(plan.title)}](/buy/{plan.slug})"
-        for plan in plans[:PLANS_SHOWN]
-        if not plan.version.is_trial
-    ]
-    if others:
-        lines.append(f"{'Other plans' if lines else 'Plans'}: {DOT.join(others)}")
-    return "\n\n".join([*lines, BOUGHT_LATER])
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -8,6 +8,7 @@ from farebox.commands import (
     catalogue,
     corrections,
     people,
+    purchases,
     reports,
     running,
 )
@@ -30,6 +31,8 @@ app.add_typer(books.db, name="db")
 app.add_typer(people.accounts, name="account")
 app.add_typer(catalogue.plans, name="plan")
 app.add_typer(catalogue.offerings, name="offering")
+app.add_typer(purchases.orders, name="order")
+app.add_typer(purchases.vouchers, name="voucher")
 app.add_typer(people.tokens, name="token")
 app.add_typer(books.ledger, name="ledger")
 app.add_typer(backups.backups, name="backup")

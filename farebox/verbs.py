@@ -7,6 +7,13 @@ know which. Its actor is nobody: whoever can open the data directory is the oper
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from farebox.purchase_verbs import (
+    create_vouchers,
+    list_orders,
+    list_vouchers,
+    refund_order,
+    void_voucher,
+)
 from host.app import Host
 from host.catalogue import offering_fields
 from host.catalogue.currencies import Money, format_money
@@ -74,7 +81,7 @@ async def grant(
     """Give a plan by hand: what it gives, or another number of credits; once for each request."""
     account = await host.accounts.find(email)
     amount = offering_fields.plan_credits(credits_) if credits_ else None
-    given = await host.catalogue.subscribe(
+    given = await host.purchases.give(
         None,
         SubscribeRequest(
             account_id=account.id,
@@ -308,5 +315,10 @@ VERBS: Final[Mapping[str, Verb]] = {
         create_access_token,
         list_access_tokens,
         revoke_access_token,
+        list_orders,
+        refund_order,
+        create_vouchers,
+        list_vouchers,
+        void_voucher,
     )
 }

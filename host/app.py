@@ -33,6 +33,8 @@ from host.metering.sweeper import Sweeper
 from host.providers.openai_client import OpenAIClients
 from host.providers.openai_responses import ResponsesProvider
 from host.proxy.gateway import Gateway
+from host.purchase.purchases import Purchases
+from host.purchase.vouchers import Vouchers
 from host.runs.drive import Means
 from host.runs.naming import Naming
 from host.runs.runner import Runs
@@ -47,6 +49,7 @@ DRAIN_S: Final = 20.0
 """What answers that are being given may take to end when the host stops."""
 RECOVER_EVERY_S: Final = 15.0
 ROLL_UP_EVERY_S: Final = 3600.0
+EXPIRE_ORDERS_EVERY_S: Final = 60.0
 REFRESH_EVERY_S: Final = 0.5
 """How long a revoked access token may still be good at the other processes."""
 
@@ -68,6 +71,8 @@ class Host:
     catalogue: Catalogue
     meter: Meter
     corrections: Corrections
+    purchases: Purchases
+    vouchers: Vouchers
     runs: Runs
     drafts: Drafts
     gateway: Gateway
@@ -88,6 +93,7 @@ class Host:
         await self.sweeper.start()
         self._repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
         self._repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
+        self._repeat(self.purchases.expire_due, every_s=EXPIRE_ORDERS_EVERY_S, name="orders")
         if not self.settings.is_sqlite:  # other processes issue and revoke access tokens
             self._repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
 
@@ -188,6 +194,8 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
         catalogue=catalogue,
         meter=meter,
         corrections=Corrections(database, clock),
+        purchases=Purchases(database, clock, settings),
+        vouchers=Vouchers(database, clock),
         runs=runs,
         drafts=Drafts(database, clock, vault, catalogue, means.providers, runs, settings),
         gateway=Gateway(

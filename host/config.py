@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from typing_extensions import override
@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     hold_ttl_s: int = Field(default=600, ge=360, le=86_400)
     agents_beta: bool = False
     env: Literal["development", "production"] = "development"
+    payments: Literal["none", "demo"] = "none"
     log_format: Literal["text", "json"] = "text"
     test_database_url: str = Field(default="", description="for the tests alone")
 
@@ -86,6 +87,13 @@ class Settings(BaseSettings):
                 raise ValueError("must be 32 bytes in base64") from None
             if len(raw) != 32:  # noqa: PLR2004 - AES-256
                 raise ValueError("must be 32 bytes in base64")
+        return value
+
+    @field_validator("payments")
+    @classmethod
+    def _takes_real_money(cls, value: str, info: ValidationInfo) -> str:
+        if value == "demo" and info.data.get("env") == "production":
+            raise ValueError("must be none: in production nothing is given for no money")
         return value
 
     def shown(self) -> Iterator[tuple[str, str]]:

@@ -9,11 +9,13 @@ FareboxError
 │   └── LinkSpent (host.identity.links)        403
 ├── UnknownOffering, UnknownEndpoint,
 │   UnknownThread, UnknownReceipt,
-│   UnknownPlan, UnknownDraft, UnknownAddress  404
+│   UnknownPlan, UnknownDraft, UnknownOrder,
+│   UnknownVoucher, UnknownAddress             404
 ├── MethodNotRegistered                        405
 ├── RequestTimeout                             408
 ├── IdempotencyConflict, CallInProgress,
-│   DraftChanged                               409
+│   DraftChanged, PaymentsOff, AlreadyHad,
+│   OrderClosed, VoucherSpent                  409
 ├── PayloadTooLarge                            413
 ├── InvalidInput                               422
 ├── RateLimited, SpendCapReached               429
@@ -165,6 +167,18 @@ class UnknownDraft(FareboxError):
     status, code, title = 404, "unknown_draft", "Unknown draft"
 
 
+class UnknownOrder(FareboxError):
+    """There is no such order, or it is somebody else's."""
+
+    status, code, title = 404, "unknown_order", "Unknown order"
+
+
+class UnknownVoucher(FareboxError):
+    """No voucher has that code."""
+
+    status, code, title = 404, "unknown_voucher", "Unknown voucher"
+
+
 class UnknownAddress(FareboxError):
     """There is nothing under this address of ours."""
 
@@ -199,6 +213,30 @@ class DraftChanged(FareboxError):
     """The draft is no longer what this window last showed."""
 
     status, code, title = 409, "draft_changed", "Changed in another window"
+
+
+class PaymentsOff(FareboxError):
+    """The plan costs money, and nobody takes any here."""
+
+    status, code, title = 409, "payments_off", "Payments are not set up"
+
+
+class AlreadyHad(FareboxError):
+    """What is given once for each person was given to this one before."""
+
+    status, code, title = 409, "already_had", "You have already had this"
+
+
+class OrderClosed(FareboxError):
+    """The order is over, or has gone on; this step is not open to it any more."""
+
+    status, code, title = 409, "order_closed", "This order is closed"
+
+
+class VoucherSpent(FareboxError):
+    """The voucher was used by somebody else, made void, or is past its day."""
+
+    status, code, title = 409, "voucher_spent", "This voucher cannot be used"
 
 
 class PayloadTooLarge(FareboxError):

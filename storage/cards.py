@@ -45,6 +45,11 @@ class PlanView:
         """Whether it can still be bought."""
         return self.state is PlanState.PUBLISHED
 
+    @property
+    def is_free(self) -> bool:
+        """Whether one takes it by oneself, once: a trial, and whatever else costs nothing."""
+        return self.version.is_trial or not self.version.price_minor
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssistantConfig:

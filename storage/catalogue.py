@@ -59,6 +59,16 @@ def find_plan(session: Session, slug: str) -> PlanView | None:
     return found[0] if found else None
 
 
+def find_plan_as_sold(session: Session, version_id: int) -> PlanView | None:
+    """The plan on the terms of one of its versions, whatever it is sold on now."""
+    found = session.exec(
+        select(Plan, PlanVersion)
+        .join(PlanVersion, col(PlanVersion.plan_id) == col(Plan.id))
+        .where(PlanVersion.id == version_id)
+    ).first()
+    return None if found is None else _plan_view(*found)
+
+
 def find_plans(
     session: Session, *, owner_id: int | None = None, with_archived: bool = False
 ) -> tuple[PlanView, ...]:

@@ -1,8 +1,8 @@
 """What plans earned, derived: no charge writes to a builder's row, so no wallet waits for another.
 
 Per plan, day (UTC) and currency. In credits it is what entries on the plan's grants charged, gave
-back and let expire. In money it is the price of passes, when they are got by an order, and the
-value of the credits used of a paid grant, which is its cost in proportion: after `used` of
+back and let expire. In money it is the price of passes, when they are got by an order, less what
+is refunded of them, when it is; and the value of the credits used of a paid grant, which is its cost in proportion: after `used` of
 `amount` credits it has earned floor(cost × used / amount), and a day earns what that grew by. So
 days add up, and a grant that is used up has earned its cost to the cent. Refunded credits come
 back as new grants that name the first as their origin; they carry its cost, so what is used of
@@ -269,4 +269,15 @@ _PASSES: Final = text("""
     SELECT s.plan_id, s.created_at / :a_day AS day, v.currency, SUM(v.price_minor) AS minor
     FROM subscription s JOIN plan_version v ON v.id = s.plan_version_id
     WHERE s.source = 'order' AND v.kind = 'time' AND s.created_at >= :since
+    GROUP BY 1, 2, 3
+    UNION ALL
+    SELECT o.plan_id, r.created_at / :a_day AS day, o.currency, -SUM(r.amount_minor) AS minor
+    FROM order_refund r JOIN purchase_order o ON o.id = r.order_id
+    JOIN plan_version v ON v.id = o.plan_version_id
+    WHERE v.kind = 'time' AND r.created_at >= :since
     GROUP BY 1, 2, 3""")
+"""The price of passes on the day they were got, less what was given back, on the day it was.
+
+Credits that a refund took back were never used, so they never earned anything; those that were
+used before are the builder's, also when the host gave their price back.
+"""

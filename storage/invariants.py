@@ -15,6 +15,7 @@ from sqlmodel import Session
 from storage.chain import FIRST_HEAD, next_head
 from storage.earnings import EARNINGS, reconcile
 from storage.moments import MINUTE, Micros
+from storage.purchase_rules import PURCHASES
 from storage.snapshots import begin_snapshot, reading_whole_tables, stream, stream_entries
 
 CHAIN: Final = "10 the hash chain verifies"
@@ -60,7 +61,7 @@ def verify(session: Session, now: Micros) -> VerifyReport:
 def find_violations(session: Session, now: Micros) -> tuple[Violation, ...]:
     """What breaks the rules, as this session sees the ledger; of each rule, the first `NAMED`."""
     found: list[Violation] = []
-    for rule, query in RULES.items():
+    for rule, query in {**RULES, **PURCHASES}.items():
         values = {"overdue": now - MINUTE} if ":overdue" in query else {}
         rows = stream(session, query, **values)
         found += violations_of(rule, (" ".join(map(str, row)) for row in rows))

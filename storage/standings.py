@@ -22,7 +22,9 @@ SHOWN: frozenset[OfferingState] = frozenset({OfferingState.PUBLISHED, OfferingSt
 def standing(session: Session, *, account_id: int, offering_id: int, now: Micros) -> Standing:
     """How the account stands with one offering."""
     periods = periods_by_offering(session, account_id).get(offering_id, ())
-    return _standing((period for period, _ in periods), _spendable(session, account_id, now), now)
+    return standing_of(
+        (period for period, _ in periods), _spendable(session, account_id, now), now
+    )
 
 
 def purchased(session: Session, *, account_id: int, now: Micros) -> tuple[PurchasedOffering, ...]:
@@ -36,6 +38,17 @@ def purchased(session: Session, *, account_id: int, now: Micros) -> tuple[Purcha
     )
 
 
+def standing_of(
+    periods: Iterable[Period], spendable: Mapping[int, MilliCredits], now: Micros
+) -> Standing:
+    """What these periods entitle to, and what credits their plans have left; by plan."""
+    entitled = entitlement(periods, now=now)
+    return Standing(
+        entitlement=entitled,
+        available=MilliCredits(sum(spendable.get(plan_id, 0) for plan_id in entitled.plan_ids)),
+    )
+
+
 def _purchased(
     card: OfferingCard,
     periods: Iterable[tuple[Period, str]],
@@ -45,20 +58,10 @@ def _purchased(
     known = tuple(periods)
     return PurchasedOffering(
         offering=card,
-        standing=_standing((period for period, _ in known), spendable, now),
+        standing=standing_of((period for period, _ in known), spendable, now),
         plan_titles=tuple(dict.fromkeys(title for _, title in known)),
     )
 
 
 def _spendable(session: Session, account_id: int, now: Micros) -> Mapping[int, MilliCredits]:
     return {line.plan_id: line.available for line in balances(session, account_id, now)}
-
-
-def _standing(
-    periods: Iterable[Period], spendable: Mapping[int, MilliCredits], now: Micros
-) -> Standing:
-    entitled = entitlement(periods, now=now)
-    return Standing(
-        entitlement=entitled,
-        available=MilliCredits(sum(spendable.get(plan_id, 0) for plan_id in entitled.plan_ids)),
-    )

@@ -2,7 +2,8 @@
 
 Each time somebody gets a plan there is one row: a time plan got again begins where the one before
 ends. What is taken back is cancelled: its period ends at that moment, and it pays for nothing any
-more. Otherwise a period never changes.
+more. When part of a time plan is refunded its period is shortened, and what was to follow moves up
+to it. Otherwise a period never changes.
 """
 
 from collections.abc import Mapping
@@ -27,7 +28,7 @@ from storage.models.catalogue import (
     SubscriptionState,
 )
 from storage.models.money import GrantSource, Wallet
-from storage.moments import Micros
+from storage.moments import SECOND, Micros
 
 # Put together once, and columns instead of ORM rows: it stands in the way of every metered call.
 _COVERING: Final = (
@@ -185,6 +186,50 @@ def cancel(session: Session, *, account_id: int, plan_id: int, now: Micros) -> i
         )
         .rowcount
     )
+
+
+def end_subscription(session: Session, subscription_id: int, now: Micros) -> None:
+    """End one subscription at once, as `cancel` ends all of a plan's."""
+    row = _fresh(session, subscription_id)
+    if row.state != SubscriptionState.CANCELLED and row.ends_at > now:
+        row.state, row.ends_at = SubscriptionState.CANCELLED.value, max(row.starts_at, now)
+        session.flush()
+
+
+def take_time(session: Session, subscription_id: int, seconds: int, now: Micros) -> int:
+    """Shorten one period of a time plan by so much, or end it if no more is left.
+
+    What the account has of the same plan afterwards moves up to it, so that no gap is left.
+    Returns how many seconds were taken.
+    """
+    row = _fresh(session, subscription_id)
+    left = row.ends_at - max(now, row.starts_at)
+    if row.state == SubscriptionState.CANCELLED or left <= 0 or not seconds:
+        return 0
+    ended_before, taken = row.ends_at, min(seconds * SECOND, left)
+    row.ends_at -= taken
+    if taken == left:
+        row.state = SubscriptionState.CANCELLED.value
+    session.flush()
+    session.connection().execute(
+        update(Subscription)
+        .where(
+            col(Subscription.account_id) == row.account_id,
+            col(Subscription.plan_id) == row.plan_id,
+            col(Subscription.state) != SubscriptionState.CANCELLED.value,
+            col(Subscription.starts_at) >= ended_before,
+        )
+        .values(
+            starts_at=col(Subscription.starts_at) - taken,
+            ends_at=col(Subscription.ends_at) - taken,
+        )
+    )
+    return -(-taken // SECOND)
+
+
+def _fresh(session: Session, subscription_id: int) -> Subscription:
+    """The row as it is now, whatever this unit has read before."""
+    return session.get_one(Subscription, subscription_id, populate_existing=True)
 
 
 def periods_by_offering(

@@ -115,6 +115,7 @@ async def open_world(database_url: str, directory: Path) -> AsyncIterator[World]
             master_key=MASTER_KEY,
             openai_base_url=upstream.openai_base_url,
             allow_private_upstreams=True,
+            payments="demo",
         )
         host = await open_host(settings)
         stack.push_async_callback(host.close)

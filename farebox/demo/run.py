@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from farebox.application import compose
 from farebox.demo.marks import MARK, SCRATCH
-from farebox.demo.seed import PASSWORD, PEOPLE, SONGS_KEY, UPSTREAM_KEYS, seed
+from farebox.demo.seed import PASSWORD, PEOPLE, SONGS_KEY, UPSTREAM_KEYS, VOUCHER, seed
 from farebox.demo.songs import song_service
 from farebox.demo.upstream.app import ScriptedUpstream
 from farebox.demo.upstream.server import LOOPBACK, serve
@@ -57,6 +57,7 @@ def _run(
     )
     if settings.env == "production":
         raise CannotStart("the demo has well-known passwords and does not run in production")
+    settings = settings.model_copy(update={"payments": "demo"})  # which production would refuse
     make_data_dir(data_dir)
     try:
         with lease(settings):  # or a second demo could clear the first one's data
@@ -96,6 +97,7 @@ def _announce(settings: Settings) -> None:
     people = "\n".join(f"  {person.who:<11} {person.email:<18} {PASSWORD}" for person in PEOPLE)
     typer.echo(
         f"Farebox is ready at {settings.public_url}\n\nSign in as\n{people}\n\n"
+        f"Buying shows a pay page on which no money moves; the voucher {VOUCHER} works once.\n"
         "Answers are scripted (no AI). Type /error, /empty or /cut to see that what "
         "fails costs nothing.\nCtrl-C stops; the data stays in "
         f"{settings.data_dir} (--reset starts over)."

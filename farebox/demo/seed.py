@@ -1,4 +1,4 @@
-"""What the demo begins with: three people, three plans, two assistants and a service.
+"""What the demo begins with: three people, three plans, a voucher, two assistants and a service.
 
 Seeding is done once for a data directory. At later starts only the addresses of the scripted
 servers are moved, should the demo run on another port.
@@ -11,6 +11,7 @@ from host.app import Host
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
 from host.catalogue.subscribing import SubscribeRequest
+from host.purchase.vouchers import VoucherBatch
 from storage.credits import PER_CREDIT, MilliCredits
 from storage.models.accounts import Role
 from storage.models.money import GrantSource
@@ -22,6 +23,8 @@ SEEDED_KEY: Final = "sk-demo-builder-key-0123456789abcd"
 PASTED_KEY: Final = "sk-demo-bea-2222222222222222"
 """What README tells a builder to enter."""
 UPSTREAM_KEYS: Final = (SEEDED_KEY, PASTED_KEY)
+VOUCHER: Final = "DEMO-100"
+"""Stands for a Pack 100."""
 SONGS_KEY: Final = "songs-demo-credential-7c1f"
 MODEL: Final = "gpt-6-luna"
 
@@ -55,6 +58,8 @@ async def seed(host: Host, *, upstream: str, songs: str) -> None:
             account = await host.accounts.create(person.email, person.name, PASSWORD, person.roles)
             if person is BEA:
                 await _catalogue(host, account.id, upstream=upstream, songs=songs)
+                voucher = VoucherBatch(plan_slug="pack-100", code=VOUCHER, note="of the demo")
+                await host.vouchers.issue(None, voucher)
             if person is SAM:
                 await _purchase(host, account.id)
 
@@ -108,7 +113,7 @@ async def _purchase(host: Host, subscriber: int) -> None:
         source_ref="demo:pack-100",
         note="came with the demo",
     )
-    await host.catalogue.subscribe(None, request)
+    await host.purchases.give(None, request)
 
 
 def _math_tutor(upstream: str, secret_id: str) -> AssistantFields:

@@ -8,6 +8,8 @@ from host.config import Settings
 from host.drafts.drafts import Drafts
 from host.identity.access_tokens import AccessTokens
 from host.identity.login_sessions import LoginSessions
+from host.purchase.purchases import Purchases
+from host.purchase.vouchers import Vouchers
 from host.vault.vault import Vault
 from storage.database import Database
 
@@ -48,6 +50,16 @@ class ApiHost(Protocol):
     @property
     def catalogue(self) -> Catalogue:
         """What is for sale, and who has what."""
+        ...
+
+    @property
+    def purchases(self) -> Purchases:
+        """Orders."""
+        ...
+
+    @property
+    def vouchers(self) -> Vouchers:
+        """Codes that stand for a paid order."""
         ...
 
     @property

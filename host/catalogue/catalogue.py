@@ -48,6 +48,7 @@ from storage.cards import (
 from storage.database import Database, Unit
 from storage.models.catalogue import OfferingState
 from storage.moments import SECOND, Micros
+from storage.shelf import Possessions, Shelf, read_possessions, read_shelf
 from storage.subscriptions import subscriptions_of
 
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Catalogue:
         self._clock = clock
         self._settings = settings
         self._cards: dict[str, tuple[Micros, OfferingCard]] = {}
+        self._shelf: tuple[Micros, Shelf] | None = None
         self._changes = 0
 
     async def create_plan(
@@ -192,6 +194,22 @@ class Catalogue:
         """Offerings by title: of one builder or of all, in one state or in any."""
         return await self._database.read(partial(kept.find_cards, owner_id=owner_id, state=state))
 
+    async def shelf(self) -> Shelf:
+        """Everything on offer, for everybody the same; from memory when it can."""
+        known, now = self._shelf, self._clock.now()
+        if known is not None and known[0] <= now < known[0] + REMEMBERED:
+            return known[1]
+        changes = self._changes
+        shelf = await self._database.read(read_shelf)
+        if changes == self._changes:  # else it may be from before the change
+            self._shelf = (now, shelf)
+        return shelf
+
+    async def possessions(self, account_id: int) -> Possessions:
+        """What the account has of what is on offer, as of now."""
+        now = self._clock.now()
+        return await self._database.read(partial(read_possessions, account_id=account_id, now=now))
+
     async def find_plan(self, slug: str) -> PlanView:
         """The plan of that name, on the terms it is sold on now.
 
@@ -239,6 +257,7 @@ class Catalogue:
         finally:
             self._changes += 1
             self._cards.clear()
+            self._shelf = None
 
     def _by(self, actor: int | None) -> By:
         return By(actor, self._clock.now())

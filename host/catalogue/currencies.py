@@ -68,6 +68,15 @@ def format_money(minor: int, currency: str) -> str:
     return f"{sign}{whole}.{part:0{places}d} {currency}" if places else f"{sign}{whole} {currency}"
 
 
+def format_price(minor: int, currency: str) -> str:
+    """An amount as it stands on a price tag: `$5.00`, `700 JPY`, `Free`."""
+    if not minor:
+        return "Free"
+    written = format_money(minor, currency)
+    sign = next((sign for sign, code in _SIGNS.items() if code == currency), None)
+    return written if sign is None else f"{sign}{written.removesuffix(currency).rstrip()}"
+
+
 def minor_places(currency: str) -> int:
     """Into how many decimals ISO 4217 divides the currency.
 

@@ -1,8 +1,9 @@
 """Giving somebody what a plan gives, once: credits in their wallet, or time.
 
 The subscription and the grant are one unit of work, under the wallet's lock. The same order,
-voucher use, trial or request gives once however often it comes. Nobody takes a trial who ever had
-its plan, in whatever way, also when it was taken back.
+voucher use, trial or request gives once however often it comes. A plan that costs nothing is taken
+by oneself, as a trial: nobody takes it who ever had it, in whatever way, also when it was taken
+back.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from storage import accounts
 from storage import subscriptions as got
 from storage.books import GrantCredits
 from storage.cards import PlanView, SubscriptionView
+from storage.catalogue import find_plan_as_sold
 from storage.credits import MilliCredits, format_credits
 from storage.database import Unit
 from storage.models.accounts import AccountState, Role
@@ -39,6 +41,8 @@ class SubscribeRequest:
     credits: MilliCredits | None = None
     """Other than the plan's own number, when an operator gives them by hand."""
     note: str = ""
+    version_id: int | None = None
+    """The terms that were ordered, where they may no longer be what the plan is sold on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +64,7 @@ def subscribe(unit: Unit, by: By, request: SubscribeRequest) -> Subscribed:
         InvalidInput: the plan is no trial, is not for sale, or gives no credits.
         IdempotencyConflict: the source has given another plan.
     """
-    plan = find_plan(unit, request.plan_slug)
+    plan = _plan_of(unit, request)
     _authorise(unit, by, request)
     _check(request, plan)
     if request.source is GrantSource.TRIAL:
@@ -98,6 +102,17 @@ def priority_of(source: GrantSource, *, price_minor: int) -> int:
     return PAID_AFTER if source in PAID and price_minor > 0 else FREE_FIRST
 
 
+def _plan_of(unit: Unit, request: SubscribeRequest) -> PlanView:
+    """The plan, on the terms that were ordered or else on those it is sold on now."""
+    plan = find_plan(unit, request.plan_slug)
+    if request.version_id is None:
+        return plan
+    as_sold = find_plan_as_sold(unit.session, request.version_id)
+    assert as_sold is not None, "versions are never deleted"
+    assert as_sold.id == plan.id, "an order keeps its plan's version"
+    return as_sold
+
+
 def _found(unit: Unit, request: SubscribeRequest, plan: PlanView) -> SubscriptionView | None:
     if request.source is GrantSource.TRIAL:
         return got.last_of_plan(unit.session, account_id=request.account_id, plan_id=plan.id)
@@ -126,8 +141,8 @@ def _authorise(unit: Unit, by: By, request: SubscribeRequest) -> None:
 
 def _check(request: SubscribeRequest, plan: PlanView) -> None:
     version = plan.version
-    if request.source is GrantSource.TRIAL and not version.is_trial:
-        raise InvalidInput(f"{plan.title} is not a trial.")
+    if request.source is GrantSource.TRIAL and not plan.is_free:
+        raise InvalidInput(f"{plan.title} is not free.")
     if request.source is GrantSource.TRIAL and not plan.is_sold:
         raise InvalidInput(f"{plan.title} is no longer offered.")
     if request.credits is not None:

@@ -1,40 +1,32 @@
 """A plan's own page, where every refusal for want of a plan or of credits leads.
 
-It says what the plan gives, costs and covers, and how to get it: a trial at the press of a button,
-anything else from the operator, because taking payments is not part of this version. Whether
-somebody may have a plan is decided by `host.catalogue.subscribing`.
+It says what the plan gives, costs, covers and buys, and how to get it: what is free at the press
+of a button, anything else on the pay page, or, where nobody takes payments, by a voucher or from
+the operator. The form carries a key that is used once, so that pressing twice orders once. Whether
+somebody may have a plan is decided by `host.purchase`.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from host.catalogue.currencies import format_money
+from host.catalogue.currencies import format_price
 from host.catalogue.offering_fields import shown
-from host.catalogue.subscribing import SubscribeRequest
-from host.errors import NotSignedIn, UnknownPlan
+from host.errors import AlreadyHad, MalformedRequest, NotSignedIn, UnknownPlan
 from host.identity.login_sessions import Visitor
 from host.pages.parts import PageHost
+from host.pages.plan_words import cover_line, first_assistant, plan_gives, terms
 from host.pages.rendering import Renderer, go
-from host.pages.requests import HOME
-from storage.cards import OfferingCard, PlanView
-from storage.credits import MilliCredits, credits_written, format_credits
-from storage.models.catalogue import OfferingKind, OfferingState, PlanKind
-from storage.models.money import GrantSource
+from host.pages.requests import HOME, local_path, read_form
+from host.purchase.ordering import WantedOrder
+from storage.cards import OfferingCard, PlanView, SubscriptionView
+from storage.ids import is_id, new_id
+from storage.models.catalogue import OfferingState, PlanKind
+from storage.moments import Micros
 
-SPANS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CoverLine:
-    """One offering that a plan covers, and what using it costs then."""
-
-    title: str
-    description: str
-    price: str
+RETURN_MAX: Final = 500
 
 
 class BuyPages:
@@ -50,45 +42,51 @@ class BuyPages:
         if visitor is None:
             raise NotSignedIn("Sign in to see this plan.")
         plan = await self._plan(request)
-        covered = await self._covered(plan)
+        covered = await covered_by(self._host, plan.id)
         got = await self._host.catalogue.subscriptions(visitor.account_id)
         now = self._host.clock.now()
         of_this = [one for one in got if one.plan_id == plan.id]
-        known = {one.plan_id for one in got}
         return self._renderer.page(
             "buy.html",
             visitor=visitor,
             plan=plan,
-            gives=gives(plan),
+            gives=plan_gives(plan),
+            price=format_price(plan.version.price_minor, plan.version.currency),
             terms=terms(plan),
-            covers=[cover_line(card, plan.version.kind) for card in covered],
+            covers=[cover_line(card, plan) for card in covered],
             was_had=bool(of_this),
             is_running=any(
                 not one.is_cancelled and one.starts_at <= now < one.ends_at for one in of_this
             ),
-            opens=_first_assistant(covered),
-            trials=[] if plan.version.is_trial else _trials(covered, known),
+            runs_until=_runs_until(plan, of_this, now),
+            opens=first_assistant(covered),
+            trials=[] if plan.is_free else _trials(covered, {one.plan_id for one in got}),
+            takes_payments=self._host.purchases.takes_payments,
+            key=new_id(),
+            return_to=_return_to(request.query_params.get("return_to")),
         )
 
-    async def start_trial(self, request: Request) -> Response:
-        """Take a trial for oneself and go to what it is for."""
-        visitor, plan = await self._visitor(request), await self._plan(request)
-        here = f"/buy/{plan.slug}"
+    async def buy(self, request: Request) -> Response:
+        """Order the plan, and go where it is paid, or to what it is for."""
+        visitor = await self._visitor(request)
+        slug: str = request.path_params["slug"]
         if visitor is None:
-            return go(here)  # which asks them to sign in, and brings them back
-        taken = await self._host.catalogue.subscribe(
-            visitor.account_id,
-            SubscribeRequest(
-                account_id=visitor.account_id,
-                plan_slug=plan.slug,
-                source=GrantSource.TRIAL,
-                source_ref=plan.slug,
-            ),
+            return go(f"/buy/{slug}")  # which asks them to sign in, and brings them back
+        form = await read_form(request)
+        if not is_id(form.get("key", "")):
+            raise MalformedRequest("This form is not complete. Open the page of the plan again.")
+        return_to = _return_to(form.get("return_to"))
+        wanted = WantedOrder(
+            account_id=visitor.account_id, plan_slug=slug, key=form["key"], return_to=return_to
         )
-        if not taken.is_new:
-            return go(here)
-        opens = _first_assistant(await self._covered(plan))
-        return go(HOME if opens is None else f"/a/{opens.slug}")
+        try:
+            order = (await self._host.purchases.order(wanted)).order
+        except AlreadyHad:
+            return go(f"/buy/{slug}")  # which says so, and leads to what is left of it
+        if order.fulfilled_at is None:
+            return go(f"/pay/{order.id}")
+        opens = first_assistant(await covered_by(self._host, order.plan_id))
+        return go(order.return_to or (HOME if opens is None else f"/a/{opens.slug}"))
 
     async def _visitor(self, request: Request) -> Visitor | None:
         sessions = self._host.login_sessions
@@ -101,66 +99,27 @@ class BuyPages:
             raise UnknownPlan(f"The plan “{shown(plan.title)}” is no longer offered.")
         return plan
 
-    async def _covered(self, plan: PlanView) -> list[OfferingCard]:
-        cards = await self._host.catalogue.offerings(state=OfferingState.PUBLISHED)
-        return [card for card in cards if any(one.id == plan.id for one in card.plans)]
+
+async def covered_by(host: PageHost, plan_id: int) -> list[OfferingCard]:
+    """The published offerings that a plan covers."""
+    cards = await host.catalogue.offerings(state=OfferingState.PUBLISHED)
+    return [card for card in cards if any(one.id == plan_id for one in card.plans)]
 
 
-def gives(plan: PlanView) -> str:
-    """What the plan gives: `100 credits`, or `7 days`."""
-    version = plan.version
-    if version.kind is PlanKind.TIME:
-        return span(version.duration_s or 0)
-    return credits_written(version.credits)
+def _return_to(wanted: str | None) -> str:
+    """Where to go afterwards; nowhere in particular, unless it is a path of this host."""
+    path = local_path((wanted or "")[:RETURN_MAX])
+    return "" if path == HOME else path
 
 
-def terms(plan: PlanView) -> str:
-    """What it costs, and how long what it gives may be used."""
-    version = plan.version
-    price = format_money(version.price_minor, version.currency) if version.price_minor else "Free"
-    once = ", once for each person" if version.is_trial else ""
-    if version.kind is PlanKind.TIME:
-        lasts = "What it covers is included for that time."
-    elif version.duration_s is None:
-        lasts = "The credits do not expire."
-    else:
-        lasts = f"The credits can be used for {span(version.duration_s)}."
-    return f"{price}{once}. {lasts}"
-
-
-def span(seconds: int) -> str:
-    """A length of time in the largest unit that divides it: `7 days`, `36 hours`."""
-    size, unit = next(((size, unit) for size, unit in SPANS if seconds % size == 0), SPANS[-1])
-    number = seconds // size
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def cover_line(card: OfferingCard, kind: PlanKind) -> CoverLine:
-    """An offering and its price, as it stands on the page of a plan of this kind."""
-    unit = "message" if card.kind is OfferingKind.ASSISTANT else "call"
-    if card.service is None:
-        prices = [card.price]
-    else:
-        prices = sorted({end.price for end in card.service.endpoints if not end.is_open})
-    price = "Included" if kind is PlanKind.TIME else _price(prices, unit)
-    return CoverLine(title=card.title, description=card.description, price=price)
-
-
-def _price(prices: list[MilliCredits], unit: str) -> str:
-    """`5 credits per message`; `1–2 credits per call` where calls differ."""
-    if not prices or not prices[-1]:
-        return "Free"
-    if prices[0] == prices[-1]:
-        return f"{credits_written(prices[0])} per {unit}"
-    return f"{format_credits(prices[0])}–{credits_written(prices[-1])} per {unit}"
-
-
-def _first_assistant(covered: Iterable[OfferingCard]) -> OfferingCard | None:
-    return next((card for card in covered if card.kind is OfferingKind.ASSISTANT), None)
+def _runs_until(plan: PlanView, of_this: Iterable[SubscriptionView], now: Micros) -> Micros | None:
+    """Until when a time plan runs already, from when on it would be extended."""
+    ends = [one.ends_at for one in of_this if not one.is_cancelled and one.ends_at > now]
+    return max(ends, default=None) if plan.version.kind is PlanKind.TIME else None
 
 
 def _trials(covered: Iterable[OfferingCard], known: set[int]) -> list[PlanView]:
-    """Trials of the same things that this person has not had yet."""
+    """Free plans over the same things that this person has not had yet."""
     plans = {plan.id: plan for card in covered for plan in card.plans}
-    wanted = [p for p in plans.values() if p.is_sold and p.version.is_trial and p.id not in known]
+    wanted = [p for p in plans.values() if p.is_sold and p.is_free and p.id not in known]
     return sorted(wanted, key=lambda plan: plan.title)

@@ -8,6 +8,8 @@ from host.config import Settings
 from host.identity.access_tokens import AccessTokens
 from host.identity.entrance import Entrance
 from host.identity.login_sessions import LoginSessions
+from host.purchase.purchases import Purchases
+from host.purchase.vouchers import Vouchers
 from storage.database import Database
 
 
@@ -47,4 +49,14 @@ class PageHost(Protocol):
     @property
     def catalogue(self) -> Catalogue:
         """What somebody's plans cover."""
+        ...
+
+    @property
+    def purchases(self) -> Purchases:
+        """Orders."""
+        ...
+
+    @property
+    def vouchers(self) -> Vouchers:
+        """Codes that stand for a paid order."""
         ...

@@ -1,4 +1,4 @@
-"""What one message or call cost, under an address that can be quoted and kept.
+"""What one message, call or order cost, under an address that can be quoted and kept.
 
 Only its owner sees it; for everybody else, signed in or not an owner, there is no such receipt.
 """
@@ -9,9 +9,14 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from host.errors import NotSignedIn, UnknownReceipt
+from host.errors import NotSignedIn, UnknownOrder, UnknownReceipt
+from host.identity.login_sessions import Visitor
+from host.pages.buy import covered_by
+from host.pages.order_receipts import order_words
 from host.pages.parts import PageHost
+from host.pages.plan_words import first_assistant
 from host.pages.rendering import Renderer, moment
+from host.purchase.orders import GIVEN
 from host.runs.outcomes import refunds_written
 from storage.charges import including_plans
 from storage.credits import HoldState, credits_written
@@ -45,7 +50,7 @@ class ReceiptPages:
         receipt_id: str = request.path_params["receipt_id"]
         found = await self._host.database.read(lambda s: receipt(s, receipt_id))
         if found is None or found.account_id != visitor.account_id:
-            raise UnknownReceipt("There is no receipt with this number on your account.")
+            return await self._of_order(visitor, receipt_id)
         included_in = await self._host.database.read(lambda s: including_plans(s, found))
         is_included = bool(included_in) or found.included_until is not None
         return self._renderer.page(
@@ -55,6 +60,22 @@ class ReceiptPages:
             verdict=verdict(found, is_included=is_included),
             plan_titles=found.plan_titles or included_in,
             is_included=is_included,
+        )
+
+    async def _of_order(self, visitor: Visitor, order_id: str) -> Response:
+        try:
+            order = await self._host.purchases.find(visitor.account_id, order_id)
+        except UnknownOrder:
+            raise UnknownReceipt("There is no receipt with this number on your account.") from None
+        is_given = order.state in GIVEN
+        opens = first_assistant(await covered_by(self._host, order.plan_id)) if is_given else None
+        return self._renderer.page(
+            "order.html",
+            visitor=visitor,
+            order=order,
+            words=order_words(order),
+            is_open=self._host.purchases.pay_path(order) is not None,
+            opens=opens,
         )
 
 

@@ -26,6 +26,7 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 SEE_OTHER: Final = 303
+POLICY: Final = "Content-Security-Policy"
 HEADERS: Final = {
     "Cache-Control": "no-store",
     # Only the origin: the address of a one-time link is a secret. Not `no-referrer`, with which
@@ -33,7 +34,7 @@ HEADERS: Final = {
     "Referrer-Policy": "strict-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self' data:;"
+    POLICY: "default-src 'none'; style-src 'self'; img-src 'self' data:;"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
 
@@ -75,9 +76,13 @@ class Renderer:
         *,
         visitor: Visitor | None = None,
         error: FareboxError | None = None,
+        with_script: bool = False,
         **facts: object,
     ) -> Response:
-        """One page; with an error also its status, and its words where the template puts them."""
+        """One page; with an error also its status, and its words where the template puts them.
+
+        `with_script`: it may load scripts of this host, and does without them.
+        """
         html = self._templates.get_template(template).render(
             visitor=visitor,
             error=error,
@@ -85,6 +90,8 @@ class Renderer:
             **facts,
         )
         headers = HEADERS | (error.headers if error else {})
+        if with_script:
+            headers[POLICY] = f"{HEADERS[POLICY]}; script-src 'self'"
         return HTMLResponse(html, status_code=error.status if error else 200, headers=headers)
 
     def guarded(self, endpoint: Endpoint, public_url: str) -> Endpoint:

@@ -1,8 +1,8 @@
 """The few pages that are not conversation, gathered into one router.
 
-Sign-in, sign-up, setup and reset; one's own account; plans; receipts. They are rendered on the
-server and need no script. Routes are plain ones, because a framework that validates a form for us
-would answer a mistake with what was typed into it.
+Sign-in, sign-up, setup and reset; one's own account; plans, paying and vouchers; receipts. They
+are rendered on the server and need no script. Routes are plain ones, because a framework that
+validates a form for us would answer a mistake with what was typed into it.
 """
 
 from fastapi import APIRouter
@@ -14,7 +14,9 @@ from host.pages.account import AccountPages
 from host.pages.buy import BuyPages
 from host.pages.door import DoorPages
 from host.pages.parts import PageHost
+from host.pages.pay import PayPages
 from host.pages.receipts import ReceiptPages
+from host.pages.redeem import RedeemPages
 from host.pages.rendering import STATIC, Endpoint, Renderer
 
 
@@ -25,6 +27,8 @@ def pages_router(host: PageHost) -> APIRouter:
     account = AccountPages(host, renderer)
     receipts = ReceiptPages(host, renderer)
     buy = BuyPages(host, renderer)
+    pay = PayPages(host, renderer)
+    redeem = RedeemPages(host, renderer)
 
     def get(path: str, endpoint: Endpoint) -> Route:
         guarded = renderer.guarded(endpoint, host.settings.public_url)
@@ -52,9 +56,16 @@ def pages_router(host: PageHost) -> APIRouter:
             post("/account/logins/{login_session_id}/end", account.end_login),
             get("/receipts/{receipt_id}", receipts.show),
             get("/buy/{slug}", buy.show),
-            post("/buy/{slug}", buy.start_trial),
+            post("/buy/{slug}", buy.buy),
+            get("/pay/{order_id}", pay.show),
+            post("/pay/{order_id}/pay", pay.pay),
+            post("/pay/{order_id}/decline", pay.decline),
+            post("/pay/{order_id}/close", pay.close),
+            get("/redeem", redeem.form),
+            post("/redeem", redeem.redeem),
             Route("/static/pages.css", _styles, include_in_schema=False),
             Route("/static/mark.svg", _mark, include_in_schema=False),
+            Route("/static/pay.js", _pay_script, include_in_schema=False),
         ]
     )
 
@@ -66,3 +77,7 @@ async def _styles(_request: Request) -> Response:
 
 async def _mark(_request: Request) -> Response:
     return FileResponse(STATIC / "mark.svg", headers={"Cache-Control": "max-age=86400"})
+
+
+async def _pay_script(_request: Request) -> Response:
+    return FileResponse(STATIC / "pay.js", headers={"Cache-Control": "max-age=3600"})

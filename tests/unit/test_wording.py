@@ -8,10 +8,8 @@ from chat_ui import wording
 from host.errors import CallInProgress, CreditsExhausted, SpendCapReached
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import Outcome
-from storage.cards import PlanVersionView, PlanView
 from storage.credits import MilliCredits
 from storage.ledger import RefundLine
-from storage.models.catalogue import PlanKind, PlanState
 from storage.moments import DAY, Micros, to_micros
 from storage.run_states import RunState
 from tests.fakes.clock import START
@@ -163,42 +161,3 @@ def test_what_a_builder_wrote_becomes_no_link_and_no_picture() -> None:
     assert card.startswith(r"**\!\[x\](http://evil)**")
     assert r"\# Buy \[here\](http://evil) \`now\`" in card
     assert card.endswith("`5 credits per message` `0 left`")
-
-
-def test_home_names_the_assistants_or_says_what_to_do() -> None:
-    nothing = wording.home_text([])
-    assert nothing == f"You have no assistants yet.\n\n{wording.ASK_THE_OPERATOR}"
-    assert wording.ASK_THE_OPERATOR in wording.home_empty(wording.WaysIn())
-    assert wording.home_text(["A"]).endswith("You have A.")
-    assert wording.home_text(["A", "B", "C"]).endswith("You have A, B and C.")
-
-
-def plan_of(title: str, *, is_trial: bool) -> PlanView:
-    version = PlanVersionView(
-        id=1,
-        number=1,
-        kind=PlanKind.CREDITS,
-        price_minor=0 if is_trial else 500,
-        currency="USD",
-        credits=MilliCredits(20_000),
-        duration_s=None,
-        is_trial=is_trial,
-    )
-    return PlanView(
-        id=1,
-        slug=title.lower().replace(" ", "-"),
-        owner_id=1,
-        title=title,
-        description="",
-        state=PlanState.PUBLISHED,
-        version=version,
-    )
-
-
-def test_who_has_nothing_is_offered_the_trial_and_then_the_other_plans() -> None:
-    trial, pack = plan_of("Trial 20", is_trial=True), plan_of("Pack 100", is_trial=False)
-    both = wording.WaysIn([trial, pack])
-    for said in (wording.home_empty(both), wording.home_text([], both)):
-        assert "[Start the free trial: Trial 20](/buy/trial-20)\n\nOther plans: [Pack 100]" in said
-        assert "ask the operator" not in said
-    assert "\n\nPlans: [Pack 100](/buy/pack-100)\n\n" in wording.home_empty(wording.WaysIn([pack]))

@@ -1,0 +1,165 @@
+"""A refused message, kept until there is something to pay with, then sent with one click, once.
+
+Only what money can mend is kept: no credits, a plan that ended, no plan. Under the sentence stands
+a card (`public/elements/TopUp.jsx`) that names this refusal and nothing else; what was kept, for
+whom, and what it costs is looked up at each press. It is sent under an id that follows from the
+refusal's, and the runs answer and charge one id once: a second press, another window or a reload
+change nothing.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import chainlit as cl
+import structlog
+from chainlit.context import context, init_ws_context
+from chainlit.session import WebsocketSession
+from chainlit.step import StepDict
+from fastapi import HTTPException
+
+from chat_ui import subscriber, wording
+from chat_ui.browse import sentences
+from chat_ui.hearing import is_id
+from chat_ui.stamps import iso
+from chat_ui.wiring import wiring
+from host.errors import CreditsExhausted, FareboxError, NotInPlan, PlanEnded
+from host.identity.login_sessions import Visitor
+from host.runs.answers import LiveAnswer
+from storage import chat_history
+from storage.database import Unit
+from storage.kept_messages import KeptMessage, find_kept, note_of
+
+LOOK: Final = "kept_look"
+SEND: Final = "kept_send"
+ACTIONS: Final = (LOOK, SEND)
+CARD: Final = "TopUp"
+
+log = structlog.get_logger()
+_sending: set[str] = set()
+"""Messages of which this process is just asking whether they may begin."""
+_showing: set[asyncio.Task[None]] = set()
+
+
+async def answer(visitor: Visitor, message: cl.Message) -> None:
+    """Have a message answered; if money is all that is missing, keep it.
+
+    Raises:
+        FareboxError: it was refused for another reason; nothing was charged.
+    """
+    try:
+        await subscriber.answer(visitor, message)
+    except (CreditsExhausted, PlanEnded, NotInPlan) as refused:
+        await _keep(visitor, message.id, refused)
+
+
+async def act(visitor: Visitor, action: cl.Action) -> dict[str, Any]:
+    """Take a button of the card. A stranger's refusal, or none, does not exist."""
+    session = context.session
+    assert isinstance(session, WebsocketSession)
+    refusal_id = action.payload.get("refusal")
+    kept = await _find(session.thread_id, refusal_id, visitor.account_id)
+    if kept is None:
+        raise HTTPException(404, "There is nothing here.")
+    if action.name == SEND:
+        return await _send(session, visitor, kept)
+    return await _look(visitor, kept)
+
+
+async def _keep(visitor: Visitor, message_id: str, refused: FareboxError) -> None:
+    session = context.session
+    slug = session.chat_profile or ""
+    refusal = cl.Message(sentences.kept(refused), metadata=note_of(message_id, slug))
+    card = cl.CustomElement(name=CARD, props={"refusal": refusal.id})
+    thread_id, now = session.thread_id, wiring.host.clock.now()
+
+    def note_assistant(unit: Unit) -> None:
+        # No run has begun, so nothing else would say whom this conversation is with.
+        thread = chat_history.open_thread(unit.session, thread_id, visitor.account_id, now)
+        if thread.account_id == visitor.account_id:
+            chat_history.merge_metadata(unit.session, thread_id, {"chat_profile": slug})
+
+    await wiring.host.database.run(note_assistant)
+    await refusal.send()
+    await card.send(for_id=refusal.id)
+
+
+async def _find(thread_id: str, refusal_id: object, account_id: int) -> KeptMessage | None:
+    if not isinstance(refusal_id, str) or not is_id(refusal_id):
+        return None
+    return await wiring.host.database.read(
+        lambda s: find_kept(s, refusal_id, thread_id=thread_id, account_id=account_id)
+    )
+
+
+async def _look(visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
+    """What the card may say now."""
+    if kept.is_sent or kept.sent_as in _sending:
+        return {"state": "sent", "sentence": sentences.SENT}
+    if kept.text is None:
+        return {"state": "gone", "sentence": sentences.GONE}
+    catalogue = wiring.host.catalogue
+    card = await catalogue.find_offering(kept.offering_slug)
+    standing = await catalogue.standing(visitor.account_id, card.id)
+    included_until = standing.entitlement.included_until
+    return {
+        "state": "kept",
+        "offering": card.slug,
+        "text": sentences.preview(kept.text),
+        "price": sentences.price_to_send(card.price, included_until=included_until),
+        "can_send": standing.entitlement.is_running
+        and (included_until is not None or standing.available >= card.price),
+    }
+
+
+async def _send(session: WebsocketSession, visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
+    """Ask what was kept, as a new message that is paid for like any other."""
+    if kept.is_sent or kept.sent_as in _sending:
+        return {"sentence": sentences.SENT}
+    if kept.text is None:
+        return {"sentence": sentences.GONE}
+    _sending.add(kept.sent_as)
+    try:
+        live = await wiring.host.runs.begin(
+            account_id=visitor.account_id,
+            thread_id=session.thread_id,
+            offering_slug=kept.offering_slug,
+            text=kept.text,
+            message_id=kept.sent_as,
+        )
+    except FareboxError as refused:
+        return {"sentence": wording.refusal_sentence(refused)}
+    finally:
+        _sending.discard(kept.sent_as)
+    # Not awaited: the answer outlives the request of the button, and Stop finds it by its thread.
+    task = asyncio.create_task(_show(session, live))
+    session.current_task = task
+    _showing.add(task)  # the loop itself keeps only a weak hold of a task
+    task.add_done_callback(_showing.discard)
+    return {"sentence": ""}
+
+
+async def _show(session: WebsocketSession, live: LiveAnswer) -> None:
+    init_ws_context(session)
+    emitter = context.emitter
+    await emitter.task_start()
+    try:
+        await emitter.send_step(_question(session, live))
+        await subscriber.show(live)
+    except Exception:
+        log.exception("chat.show_failed", run_id=live.run_id)
+    finally:
+        await emitter.task_end()
+
+
+def _question(session: WebsocketSession, live: LiveAnswer) -> StepDict:
+    """The new message's bubble; the runs have stored what it says."""
+    return StepDict(
+        id=live.question_id,
+        threadId=live.thread_id,
+        parentId=None,
+        name=session.user.identifier if session.user is not None else "",
+        type="user_message",
+        createdAt=iso(wiring.host.clock.now()),
+        output=live.question.text,
+        metadata={},
+    )

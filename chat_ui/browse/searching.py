@@ -1,0 +1,65 @@
+"""What somebody may mean who types a few words into Browse. Pure.
+
+No language model reads this, so little is understood, and in the same way each time: a question
+about one's balance, or words to look for in what is on offer.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from host.catalogue.showing import Shown
+
+WORD: Final = re.compile(r"[^\W_]+")
+STEM_MIN: Final = 3
+"""Letters that two words must share at their beginning to count as one: `math`, `maths`."""
+BALANCE: Final = re.compile(
+    r"\s*/?(?:(?:please\s+)?(?:show|see|check|what(?:'s|\s+is|\s+are)?)\s+)?(?:me\s+)?(?:my|the)?\s*"
+    r"(?:balance|credits?|account|plans?|subscriptions?|(?:credits?|balance)\s+(?:left|remaining))"
+    r"\s*(?:please)?\s*[?.!]*\s*"
+    r"|\s*how\s+many\s+credits\s+(?:do\s+i\s+have|have\s+i|are)(?:\s+(?:left|got))?\s*[?.!]*\s*"
+    r"|\s*what\s+do\s+i\s+have(?:\s+left)?\s*[?.!]*\s*",
+    re.IGNORECASE,
+)
+SAID_BY_THE_WAY: Final = frozenset(
+    WORD.findall(
+        "a an and any are assistant assistants can do find for from get give have help i in is it"
+        " like looking me my need of on please service services show some something that the there"
+        " to try use want what which with you"
+    )
+)
+"""Words that tell nothing about what is looked for."""
+
+
+def is_about_balance(text: str) -> bool:
+    """Whether somebody asks what they have."""
+    return BALANCE.fullmatch(text) is not None
+
+
+def matches(offered: Iterable[Shown], text: str) -> list[Shown]:
+    """What the words may mean, the best first; nothing where no word was found."""
+    wanted = {word for word in _words(text) if word not in SAID_BY_THE_WAY}
+    scored = [(_score(one, wanted), one) for one in offered]
+    found = [(score, one) for score, one in scored if score]
+    return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _score(one: Shown, wanted: set[str]) -> int:
+    """How many of the words are in it; a word of the title or a tag counts more."""
+    item = one.item
+    named = _words(" ".join([item.title, *item.tags]))
+    told = _words(item.description)
+    return sum(3 * _has(named, word) or _has(told, word) for word in wanted)
+
+
+def _has(words: Sequence[str], wanted: str) -> bool:
+    return any(_is_same(word, wanted) for word in words)
+
+
+def _is_same(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return one == other or (len(short) >= STEM_MIN and long.startswith(short))
+
+
+def _words(text: str) -> list[str]:
+    return [word.casefold() for word in WORD.findall(text)]

@@ -1,0 +1,69 @@
+"""What one purchase came to, in words for its receipt."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from host.catalogue.currencies import format_price
+from host.pages.plan_words import gives, span
+from storage.credits import MilliCredits, credits_written
+from storage.models.catalogue import PlanKind
+from storage.order_states import OrderState, ProviderName
+from storage.orders import OrderView
+
+_SENTENCES: Final = {
+    OrderState.CREATED: "Not paid yet.",
+    OrderState.PENDING: "The payment is on its way.",
+    OrderState.PAID: "Paid; what it bought is on its way.",
+    OrderState.FULFILLED: "Paid once. What it bought is on your account.",
+    OrderState.PARTIALLY_REFUNDED: "Part of it was refunded.",
+    OrderState.REFUNDED: "All of it was refunded.",
+    OrderState.EXPIRED: "It was not paid in time. Nothing was charged.",
+    OrderState.CANCELLED: "It was cancelled. Nothing was charged.",
+    OrderState.DISPUTED: "The payment is disputed; what is left waits for the decision.",
+    OrderState.WON: "Paid once. What it bought is on your account.",
+    OrderState.LOST: "The payment was taken back by the bank.",
+}
+_PAID_WITH: Final = {
+    ProviderName.DEMO: "Demonstration: no money moved",
+    ProviderName.VOUCHER: "A voucher",
+    ProviderName.TRIAL: "Free, once for each person",
+    ProviderName.MANUAL: "Given by the operator",
+}
+_GIVEN: Final = {
+    ProviderName.VOUCHER: "A voucher paid for it. What it bought is on your account.",
+    ProviderName.TRIAL: "Free of charge. It is on your account.",
+    ProviderName.MANUAL: "The operator of this site gave it to you.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderWords:
+    """An order, as its receipt says it."""
+
+    price: str
+    sentence: str
+    gives: str
+    paid_with: str
+    refunded: str
+    """Empty when nothing was."""
+    taken_back: str
+
+
+def order_words(order: OrderView) -> OrderWords:
+    """What the receipt of an order says."""
+    is_given = order.state is OrderState.FULFILLED
+    sentence = _GIVEN.get(order.provider) if is_given else None
+    return OrderWords(
+        price=format_price(order.amount_minor, order.currency),
+        sentence=sentence or _SENTENCES[order.state],
+        gives=gives(order.kind, order.credits, order.duration_s),
+        paid_with=_PAID_WITH[order.provider],
+        refunded=(
+            format_price(order.refunded_minor, order.currency) if order.refunded_minor else ""
+        ),
+        taken_back=_amount(order, order.taken_back) if order.taken_back else "",
+    )
+
+
+def _amount(order: OrderView, amount: int) -> str:
+    return span(amount) if order.kind is PlanKind.TIME else credits_written(MilliCredits(amount))

@@ -1,0 +1,1 @@
+"""Buying: orders and their life, payments, vouchers, and giving money back."""

@@ -1,0 +1,444 @@
+"""Browse and kept messages over the chat's own socket, as a browser may use it."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from farebox.control import perform
+from host.config import Settings
+from tests.acceptance.servers import ServerProcess, farebox
+from tests.integration.test_chat_socket import MATH, PASSWORD, Chat, balance, page, signed_in
+
+TRAVEL, SONGS = "travel-helper", "elvis-song-summarizer"
+ASKED = "What is 17 * 23?"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("browse")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[ServerProcess]:
+    """A demo. At its end the ledger must add up."""
+    running = ServerProcess(
+        ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
+        log=folder / "log",
+    ).start()
+    yield running
+    running.stop()
+    verified = farebox("ledger", "verify", data_dir=folder / "data")
+    assert verified.returncode == 0, verified.stderr
+
+
+async def operate(folder: Path, verb: str, **facts: Any) -> Any:
+    return await asyncio.to_thread(perform, Settings(data_dir=folder / "data"), verb, **facts)
+
+
+async def give(folder: Path, email: str, plan: str, credits_: str = "") -> None:
+    facts = {"email": email, "plan": plan, "credits_": credits_, "note": ""}
+    await operate(folder, "grant", **facts, request=uuid4().hex)
+
+
+@pytest.fixture
+async def somebody(
+    server: ServerProcess, folder: Path
+) -> AsyncIterator[tuple[str, httpx.AsyncClient]]:
+    """A person of their own for each test: their e-mail address, and their browser."""
+    async with someone_new(server, folder) as person:
+        yield person
+
+
+@asynccontextmanager
+async def someone_new(
+    server: ServerProcess, folder: Path
+) -> AsyncIterator[tuple[str, httpx.AsyncClient]]:
+    email = f"{uuid4().hex}@demo.example"
+    await operate(folder, "create_account", email=email, name="", roles=[], password=PASSWORD)
+    async with signed_in(server, email) as http:
+        yield email, http
+
+
+async def hears(chat: Chat, number: int = 1) -> str:
+    """What was said last, once so much was."""
+    await chat.until(lambda c: len(c.all("new_message")) >= number)
+    return str(chat.all("new_message")[-1]["output"])
+
+
+async def card(chat: Chat, name: str, number: int = 1) -> dict[str, Any]:
+    """The props of the newest element of that name, once there are so many."""
+    await chat.until(lambda c: len(named(c, name)) >= number)
+    return named(chat, name)[-1]
+
+
+def named(chat: Chat, name: str) -> list[dict[str, Any]]:
+    return [one["props"] for one in chat.all("element") if one["name"] == name]
+
+
+async def press(http: httpx.AsyncClient, chat: Chat, name: str, **payload: Any) -> httpx.Response:
+    action = {"name": name, "payload": payload}
+    return await http.post(
+        "/project/action", json={"action": action, "sessionId": chat.session_id}
+    )
+
+
+async def told(http: httpx.AsyncClient, chat: Chat, name: str, **payload: Any) -> dict[str, Any]:
+    answer = await press(http, chat, name, **payload)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()["response"]
+    return found
+
+
+async def refused(chat: Chat, text: str = ASKED) -> str:
+    """Say something there is nothing to pay with; the refusal's id."""
+    before = len(named(chat, "TopUp"))
+    await chat.say(text)
+    return str((await card(chat, "TopUp", before + 1))["refusal"])
+
+
+async def test_browse_greets_somebody_new_with_everything_there_is(
+    server: ServerProcess, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    _, http = somebody
+    settings = (await http.get("/project/settings")).json()
+    (profile,) = settings["chatProfiles"]
+    assert (profile["name"], profile["display_name"], profile["default"]) == (
+        "home", "Browse", True,
+    )  # fmt: skip
+    async with page(server, http, profile="home") as chat:
+        props = await card(chat, "Catalogue")
+        greeting = await hears(chat)
+        assert greeting.startswith("**Welcome.**")
+        assert set(props) == {"view"}, "what is drawn is asked for when it is drawn"
+    assert not (await http.post("/project/threads", json=FIRST_PAGE)).json()["data"]
+
+
+FIRST_PAGE = {"pagination": {"first": 35}, "filter": {}}
+
+
+async def test_a_page_that_connects_again_draws_the_same_greeting_once(
+    server: ServerProcess, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    _, http = somebody
+    session_id = str(uuid4())
+    async with page(server, http, profile="home", session_id=session_id) as first:
+        await card(first, "Catalogue")
+    async with page(server, http, profile="home", session_id=session_id) as second:
+        assert await card(second, "Catalogue") == named(first, "Catalogue")[0]
+    ids = {chat.all("new_message")[0]["id"] for chat in (first, second)}
+    assert len(ids) == 1
+
+
+async def test_words_find_cards_and_others_show_everything(
+    server: ServerProcess, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    _, http = somebody
+    async with page(server, http, profile="home") as chat:
+        await card(chat, "Catalogue")
+        await chat.say("I need help with maths")
+        assert (await card(chat, "Catalogue", 2))["slugs"] == [MATH]
+        assert "1 match for “I need help with maths”" in str(chat.all("new_message"))
+        await chat.say("quantum basket weaving")
+        assert "slugs" not in await card(chat, "Catalogue", 3)
+        assert "Nothing here matches “quantum basket weaving”" in str(chat.all("new_message"))
+        await chat.until(lambda c: bool(c.all("first_interaction")))
+        stored = await chat.thread()
+    assert stored["metadata"] == {"chat_profile": "home"}
+    # The newest may still be on its way into the tables.
+    assert [one["props"] for one in stored["elements"]][:2] == named(chat, "Catalogue")[:2]
+
+
+async def test_a_balance_is_told_plan_by_plan(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    async with page(server, http, profile="home") as chat:
+        await card(chat, "Catalogue")
+        await chat.say("Show my balance")
+        await card(chat, "Catalogue", 2)
+        assert "You have no plan yet" in await hears(chat, 2)
+        await give(folder, email, "pack-100", "40")
+        await give(folder, email, "travel-pass")
+        await chat.say("balance")
+        said = await hears(chat, 3)
+    assert "You have **40 credits** to spend." in said
+    assert "- **Pack 100**: 40 credits left" in said
+    assert "- **7-day travel pass**: until " in said
+    assert "(/account)" in said
+
+
+async def test_who_lost_a_plan_is_told_so_and_offered_no_second_trial(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "trial-20")
+    facts = {"email": email, "plan": "trial-20", "note": "a mistake", "request": uuid4().hex}
+    await operate(folder, "revoke", **facts)
+    async with page(server, http, profile="home") as chat:
+        assert "Trial 20 was taken back by the operator on" in await hears(chat)
+    offered = (await http.get("/api/v1/catalogue")).json()["offerings"]
+    assert [one["plans"] for one in offered if one["slug"] == MATH] == [["pack-100"]]
+
+
+async def test_a_refused_message_is_kept_and_sent_once_when_there_are_credits(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    async with page(server, http, profile=MATH) as chat:
+        refusal = await refused(chat)
+        assert await hears(chat) == (
+            "Not charged. None of your plans covers Math Tutor. Your message is kept."
+        )
+        kept = await told(http, chat, "kept_look", refusal=refusal)
+        assert (kept["state"], kept["can_send"], kept["text"]) == ("kept", False, ASKED)
+        too_early = await told(http, chat, "kept_send", refusal=refusal)
+        assert "None of your plans covers Math Tutor" in too_early["sentence"]
+        await give(folder, email, "pack-100", "12")
+        kept = await told(http, chat, "kept_look", refusal=refusal)
+        assert (kept["can_send"], kept["price"]) == (True, "Costs 5 credits, once it is answered")
+        presses = [told(http, chat, "kept_send", refusal=refusal) for _ in range(3)]
+        sentences = sorted(one["sentence"] for one in await asyncio.gather(*presses))
+        assert sentences == ["", SENT, SENT]
+        await card(chat, "Receipt")
+        assert "391" in chat.answer()
+        assert (await told(http, chat, "kept_look", refusal=refusal))["state"] == "sent"
+        stale = await told(http, chat, "kept_send", refusal=refusal)
+        assert stale["sentence"] == SENT
+        said = [s["output"] for s in (await chat.thread())["steps"] if s["type"] == "user_message"]
+    assert said == [ASKED, ASKED]
+    assert await balance(http) == 7
+
+
+SENT = "This message was sent. Its answer is below."
+
+
+async def test_a_kept_message_outlives_a_reload_and_a_wrong_assistant_in_the_picker(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    async with page(server, http, profile=MATH) as chat:
+        refusal = await refused(chat)
+        await chat.until(lambda c: bool(c.all("first_interaction")))
+        thread_id = chat.thread_id
+    await give(folder, email, "pack-100", "12")
+    async with page(server, http, profile="home", thread_id=thread_id) as again:
+        await again.until(lambda c: bool(c.all("resume_thread")))
+        drawn = again.all("resume_thread")[0]
+        assert drawn["metadata"]["chat_profile"] == MATH
+        assert [one["props"] for one in drawn["elements"]] == [{"refusal": refusal}]
+        assert (await told(http, again, "kept_send", refusal=refusal))["sentence"] == ""
+        await card(again, "Receipt")
+        assert "391" in again.answer()
+    assert await balance(http) == 7
+
+
+async def test_what_the_browser_says_of_a_kept_message_changes_nothing(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "pack-100", "12")
+    async with page(server, http, profile=TRAVEL) as chat:
+        refusal = await refused(chat, "Three days in Lisbon")
+        (element,) = [one for one in chat.all("element") if one["name"] == "TopUp"]
+        forged = {**element, "props": {"refusal": refusal, "offering": MATH, "text": "2 * 2"}}
+        body = {"element": forged, "sessionId": chat.session_id}
+        assert (await http.put("/project/element", json=body)).status_code == 200
+        lies = {"offering": MATH, "text": "2 * 2", "price": 0, "message": str(uuid4())}
+        sent = await told(http, chat, "kept_send", refusal=refusal, **lies)
+        assert "None of your plans covers Travel Helper" in sent["sentence"]
+        kept = await told(http, chat, "kept_look", refusal=refusal, **lies)
+    assert (kept["offering"], kept["text"]) == (TRAVEL, "Three days in Lisbon")
+    assert await balance(http) == 12
+
+
+async def test_a_strangers_kept_message_does_not_exist(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    _, http = somebody
+    async with page(server, http, profile=MATH) as mine, someone_new(server, folder) as (
+        email, theirs,
+    ):  # fmt: skip
+        refusal = await refused(mine)
+        await give(folder, email, "pack-100", "50")
+        async with page(server, theirs, profile=MATH) as chat:
+            own = await refused_elsewhere(chat)
+            for name in ("kept_look", "kept_send"):
+                # From a page of their own, and from mine.
+                assert (await press(theirs, chat, name, refusal=refusal)).status_code == 404
+                assert (await press(theirs, mine, name, refusal=refusal)).status_code == 404
+                for nothing in (own, str(uuid4()), "", None, 7, ["x"], "../x"):
+                    answer = await press(theirs, chat, name, refusal=nothing)
+                    assert answer.status_code == 404, nothing
+        assert (await told(http, mine, "kept_look", refusal=refusal))["state"] == "kept"
+        assert await balance(theirs) == 45
+        assert len((await mine.thread())["steps"]) == 2
+
+
+async def refused_elsewhere(chat: Chat) -> str:
+    """A conversation that was answered; the id of a message in it that was never refused."""
+    asked = await chat.say("What is 2 * 2?")
+    await card(chat, "Receipt")
+    return asked
+
+
+async def test_a_button_in_a_conversation_that_has_not_begun_opens_none(
+    server: ServerProcess, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    _, http = somebody
+    async with page(server, http, profile="home") as chat:
+        await card(chat, "Catalogue")
+        assert (await press(http, chat, "kept_send", refusal=str(uuid4()))).status_code == 404
+        assert not chat.all("first_interaction")
+    assert not (await http.post("/project/threads", json=FIRST_PAGE)).json()["data"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "sentence"),
+    [
+        (["pause"], "Math Tutor is paused by its builder."),
+        (["pause", "retire"], "Math Tutor has been withdrawn."),
+    ],
+)
+async def test_a_kept_message_to_an_assistant_that_is_gone_says_so_and_costs_nothing(
+    server: ServerProcess,
+    folder: Path,
+    somebody: tuple[str, httpx.AsyncClient],
+    steps: list[str],
+    sentence: str,
+) -> None:
+    email, http = somebody
+    slug = await a_copy_of_math_tutor(folder)
+    async with page(server, http, profile=slug) as chat:
+        refusal = await refused(chat)
+        await give(folder, email, "pack-100", "12")
+        for step in steps:
+            await operate(folder, "move_offering", slug=slug, step=step)
+        sent = await told(http, chat, "kept_send", refusal=refusal)
+        await chat.say("And now?")
+        said = await hears(chat, 2)
+    assert sentence in sent["sentence"]
+    assert sentence in said
+    assert not named(chat, "Receipt")
+    assert await balance(http) == 12
+
+
+async def a_copy_of_math_tutor(folder: Path) -> str:
+    """An assistant that a test may do away with."""
+    slug = f"copy-{uuid4().hex[:12]}"
+    with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
+        columns = "owner_id, kind, title, description, tags, state, price, starters, created_at"
+        tables.execute(
+            f"INSERT INTO offering (slug, {columns})"  # noqa: S608 - names of ours
+            f" SELECT ?, {columns} FROM offering WHERE slug = 'math-tutor'",
+            (slug,),
+        )
+        copied = "provider, base_url, model, instructions, secret_id"
+        tables.execute(
+            f"INSERT INTO assistant (offering_id, {copied})"  # noqa: S608 - names of ours
+            f" SELECT (SELECT id FROM offering WHERE slug = ?), {copied} FROM assistant"
+            " WHERE offering_id = (SELECT id FROM offering WHERE slug = 'math-tutor')",
+            (slug,),
+        )
+        tables.execute(
+            "INSERT INTO plan_offering (plan_id, offering_id)"
+            " SELECT plan.id, offering.id FROM plan, offering"
+            " WHERE plan.slug = 'pack-100' AND offering.slug = ?",
+            (slug,),
+        )
+        tables.commit()
+    return slug
+
+
+async def test_a_pass_that_ends_in_the_middle_of_a_conversation_keeps_the_next_message(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "travel-pass")
+    async with page(server, http, profile=TRAVEL) as chat:
+        await chat.say("Three days in Lisbon")
+        assert (await card(chat, "Receipt"))["tone"] == "included"
+        with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
+            tables.execute(
+                "UPDATE subscription SET starts_at = 1, ends_at = 86400000000 WHERE account_id ="
+                " (SELECT id FROM account WHERE email = ?)",
+                (email,),
+            )
+            tables.commit()
+        refusal = await refused(chat, "And two in Porto?")
+        assert "7-day travel pass ended on 2 January 1970. Your message is kept." in str(
+            chat.all("new_message")
+        )
+        await give(folder, email, "travel-pass")
+        kept = await told(http, chat, "kept_look", refusal=refusal)
+        assert (kept["can_send"], kept["price"][:15]) == (True, "Included until ")
+        assert (await told(http, chat, "kept_send", refusal=refusal))["sentence"] == ""
+        assert (await card(chat, "Receipt", 2))["tone"] == "included"
+    assert await balance(http) == 0
+
+
+async def test_a_kept_message_that_was_deleted_is_not_sent(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    async with page(server, http, profile=MATH) as chat:
+        refusal = await refused(chat)
+        asked = (await chat.thread())["steps"][0]["id"]
+        await give(folder, email, "pack-100", "12")
+        with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
+            tables.execute("DELETE FROM step WHERE id = ?", (asked,))
+            tables.commit()
+        gone = "This message is no longer kept, so nothing was sent and nothing charged."
+        assert await told(http, chat, "kept_look", refusal=refusal) == {
+            "state": "gone", "sentence": gone,
+        }  # fmt: skip
+        assert (await told(http, chat, "kept_send", refusal=refusal))["sentence"] == gone
+    assert await balance(http) == 12
+
+
+@pytest.mark.parametrize("slug", [MATH, SONGS])
+async def test_a_link_to_what_one_does_not_have_opens_browse_on_its_card(
+    server: ServerProcess, somebody: tuple[str, httpx.AsyncClient], slug: str
+) -> None:
+    _, http = somebody
+    answer = await http.get(f"/a/{slug}")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/?open={slug}")
+    assert await default_profile(http) == "home"
+
+
+async def test_a_link_to_ones_own_assistant_opens_it_and_another_leads_to_browse_once(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "pack-100", "12")
+    answer = await http.get(f"/a/{MATH}")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert await default_profile(http) == MATH
+    await http.get(f"/a/{TRAVEL}")
+    assert await default_profile(http) == "home"
+    async with page(server, http, profile=MATH) as chat:
+        await chat.say("What is 2 * 3?")
+        await card(chat, "Receipt")
+    assert await default_profile(http) == MATH
+
+
+async def default_profile(http: httpx.AsyncClient) -> str:
+    profiles = (await http.get("/project/settings")).json()["chatProfiles"]
+    return str(next(one["name"] for one in profiles if one["default"]))
+
+
+@pytest.mark.parametrize("slug", ["nothing-here", "%00", "a" * 300, "<script>"])
+async def test_a_link_to_nothing_is_answered_with_a_sentence(
+    server: ServerProcess, somebody: tuple[str, httpx.AsyncClient], slug: str
+) -> None:
+    _, http = somebody
+    answer = await http.get(f"/a/{slug}", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "Browse shows all there is" in answer.text
+    assert "<script>”" not in answer.text
