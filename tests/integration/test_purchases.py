@@ -1,4 +1,4 @@
-"""Orders from end to end on both databases: paid once, late, never; refunded; and given by hand."""
+"""Orders from end to end on both databases: paid once, late, never; refunded; given by hand."""
 
 import asyncio
 from collections.abc import AsyncIterator

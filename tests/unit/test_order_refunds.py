@@ -59,9 +59,7 @@ def test_what_is_taken_is_in_proportion_and_never_more_than_there_is(
     assert done.is_all == (max(told) == order.amount_minor)
 
 
-def test_two_hundred_and_then_three_hundred_of_five_hundred_leave_sixty_of_a_hundred_taken() -> (
-    None
-):
+def test_three_of_five_hundred_told_in_two_steps_take_sixty_of_a_hundred() -> None:
     order = Refunding(gives=100, amount_minor=500)
     assert after(order, [200, 300], left=100) == after(order, [300, 200], left=100)
     assert after(order, [200, 300], left=100)[1] == 40
