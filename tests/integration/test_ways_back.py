@@ -6,6 +6,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from storage.ids import new_id
 from tests.acceptance.servers import ServerProcess
 from tests.integration.test_chat_socket import MATH, OLGA, SAM, page, signed_in
 
@@ -74,6 +75,6 @@ async def test_home_offers_the_trial_to_who_has_nothing_and_the_trial_opens_its_
             said = [str(step["output"]) for step in chat.all("new_message")]
             assert any("[Start the free trial: Trial 20](/buy/trial-20)" in one for one in said)
             assert any("[Pack 100](/buy/pack-100)" in one for one in said)
-        started = await olga.post("/buy/trial-20", content=b"")
+        started = await olga.post("/buy/trial-20", data={"key": new_id()})
         opened = await olga.get(started.headers["location"], headers=AS_BROWSER)
         assert (opened.status_code, opened.headers["location"]) == (303, "/")
