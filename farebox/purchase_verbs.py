@@ -35,8 +35,7 @@ async def list_orders(host: Host) -> list[dict[str, Any]]:
 
 async def refund_order(host: Host, *, order: str, amount: str) -> str:
     """Refund an order until so much has been given back in all. Returns sentences."""
-    found = {one.id: one for one in await host.purchases.all_orders()}.get(order)
-    in_all = _minor(amount, found) if amount else None
+    in_all = _minor(amount, await host.purchases.find(None, order)) if amount else None
     done = await host.purchases.refund(None, order, in_all)
     email = (await host.accounts.get(done.order.account_id)).email
     return " ".join(_refunded(email, done))
@@ -73,7 +72,7 @@ async def void_voucher(host: Host, *, number: int) -> None:
     await host.vouchers.void(None, number)
 
 
-def _minor(amount: str, order: OrderView | None) -> int:
+def _minor(amount: str, order: OrderView) -> int:
     """How much is meant, in the order's currency."""
     try:
         money = parse_money(amount)
@@ -81,7 +80,7 @@ def _minor(amount: str, order: OrderView | None) -> int:
         raise refusal(
             "amount", f"“{shown(amount)}” is no amount.", str(error), "2.50 USD"
         ) from None
-    if order is not None and money.currency != order.currency:
+    if money.currency != order.currency:
         raise refusal(
             "amount", "That is another currency.", f"This order is in {order.currency}",
             f"1 {order.currency}",
@@ -95,10 +94,8 @@ def _refunded(email: str, done: OrderRefunded) -> list[str]:
     price = format_price(order.amount_minor, order.currency)
     if not done.is_new:
         return [f"{in_all} of {price} had been refunded to {email} before; nothing was added."]
-    said = [
-        f"Refunded to {email}: {in_all} of {price} in all. Took back"
-        f" {_amount(order, done.taken)} of {order.plan_title}."
-    ]
+    taken = _amount(order, done.taken)
+    said = [f"Refunded to {email}: {in_all} of {price}. Took back {taken} of {order.plan_title}."]
     if order.written_off:
         said.append(f"{_amount(order, order.written_off)} are spent or held, and written off.")
     said.append("Farebox moves no money: give it back where it was paid.")

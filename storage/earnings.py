@@ -2,11 +2,12 @@
 
 Per plan, day (UTC) and currency. In credits it is what entries on the plan's grants charged, gave
 back and let expire. In money it is the price of passes, when they are got by an order, less what
-is refunded of them, when it is; and the value of the credits used of a paid grant, which is its cost in proportion: after `used` of
-`amount` credits it has earned floor(cost × used / amount), and a day earns what that grew by. So
-days add up, and a grant that is used up has earned its cost to the cent. Refunded credits come
-back as new grants that name the first as their origin; they carry its cost, so what is used of
-them counts as used of it. What nobody paid for earns nothing, under no currency ('').
+is refunded of them, when it is; and the value of the credits used of a paid grant, which is its
+cost in proportion: after `used` of `amount` credits it has earned floor(cost × used / amount), and
+a day earns what that grew by. So days add up, and a grant that is used up has earned its cost to
+the cent. Refunded credits come back as new grants that name the first as their origin; they carry
+its cost, so what is used of them counts as used of it. What nobody paid for earns nothing, under
+no currency ('').
 
 `earnings_day` keeps whole days, so that years need not be read again. It is a cache, made by
 `roll_up` and compared with the entries by `reconcile`. How much of a grant was used before some

@@ -23,9 +23,12 @@ from storage.models.catalogue import (
     PlanKind,
     PlanOffering,
     PlanVersion,
+    Subscription,
 )
 from storage.models.money import GrantSource, Operation
+from storage.models.purchase import PurchaseOrder
 from storage.moments import DAY, MINUTE, NEVER, Micros
+from storage.order_states import OrderState, ProviderName
 from tests.fakes.clock import START
 
 Row = TypeVar("Row", bound=SQLModel)
@@ -159,12 +162,35 @@ async def shop_with(database: Database, *amounts: int) -> Shop:
     return await database.run(work)
 
 
+def add_order_of(session: Session, got: Subscription, *, price_minor: int) -> str:
+    """The paid order of a time plan that was got. Returns its id."""
+    session.flush()
+    order = PurchaseOrder(
+        id=new_id(),
+        account_id=got.account_id,
+        plan_id=got.plan_id,
+        plan_version_id=got.plan_version_id,
+        provider=ProviderName.DEMO,
+        request_key=uuid4().hex,
+        state=OrderState.FULFILLED,
+        amount_minor=price_minor,
+        currency="USD",
+        credits=0,
+        subscription_id=got.id,
+        created_at=got.created_at,
+        expires_at=got.created_at,
+        paid_at=got.created_at,
+        fulfilled_at=got.created_at,
+    )
+    return _add(session, order).id
+
+
 def grant_of(
     shop: Shop,
     amount: int,
     *,
     plan: PlanIds | None = None,
-    source: GrantSource = GrantSource.ORDER,
+    source: GrantSource = GrantSource.OPERATOR,
     source_ref: str | None = None,
     priority: int = 0,
     effective_at: int = START,

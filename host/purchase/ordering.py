@@ -177,13 +177,13 @@ def add_given(
     unit: Unit, now: Micros, plan: PlanView, given: Given, opened: SubscriptionView
 ) -> OrderView:
     """The order of what was given without a payment: fulfilled from the beginning."""
-    row = _row(opened.account_id, plan, given.provider, given.request_key, now)
+    row = _row(
+        opened.account_id, plan, given.provider, given.request_key, now, gives=given.credits
+    )
     row.state = next_state(
         next_state(OrderState(row.state), OrderStep.CONFIRM_PAYMENT), OrderStep.FULFIL
     ).value
     row.provider_ref, row.return_to = given.provider_ref, given.return_to
-    if given.credits is not None:
-        row.credits = given.credits
     row.subscription_id = opened.id
     row.paid_at = row.fulfilled_at = now
     return kept.add_order(unit.session, row)
@@ -201,13 +201,13 @@ def locked(unit: Unit, order_id: str) -> PurchaseOrder:
     return row
 
 
-def own_order(order: OrderView | None, account_id: int) -> OrderView:
-    """The order, if there is one and it is this account's.
+def own_order(order: OrderView | None, account_id: int | None) -> OrderView:
+    """The order, if there is one and it is this account's; None may see any.
 
     Raises:
         UnknownOrder: there is none, or that is how it has to look.
     """
-    if order is None or order.account_id != account_id:
+    if order is None or account_id not in {None, order.account_id}:
         raise _unknown()
     return order
 
@@ -230,7 +230,13 @@ def _give_free(
 
 
 def _row(
-    account_id: int, plan: PlanView, provider: PaymentProvider, key: str, now: Micros
+    account_id: int,
+    plan: PlanView,
+    provider: PaymentProvider,
+    key: str,
+    now: Micros,
+    *,
+    gives: MilliCredits | None = None,
 ) -> PurchaseOrder:
     terms = plan.version
     return PurchaseOrder(
@@ -243,7 +249,7 @@ def _row(
         state=OrderState.CREATED.value,
         amount_minor=provider.asks(terms),
         currency=terms.currency,
-        credits=terms.credits,
+        credits=terms.credits if gives is None else gives,
         duration_s=terms.duration_s,
         created_at=now,
         expires_at=now + ORDER_LIVES,

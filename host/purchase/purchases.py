@@ -72,8 +72,8 @@ class Purchases:
             lambda unit: place(unit, now, wanted, free=self._free, paid=self._paid)
         )
 
-    async def find(self, account_id: int, order_id: str) -> OrderView:
-        """One of one's own orders.
+    async def find(self, account_id: int | None, order_id: str) -> OrderView:
+        """One of one's own orders; anybody's for the operator at the machine.
 
         Raises:
             UnknownOrder: there is no such order, or it is somebody else's.

@@ -11,7 +11,7 @@ from host.catalogue.registering import By, note
 from host.errors import InvalidInput, OrderClosed
 from host.metering.operators import require_operator
 from host.purchase.ordering import locked
-from host.purchase.orders import OrderClosedError, OrderStep, next_state
+from host.purchase.orders import GIVEN, OrderClosedError, OrderStep, next_state
 from host.purchase.refunds import Refunding, take_from
 from storage import orders as kept
 from storage import subscriptions as got
@@ -50,7 +50,7 @@ def refund_order(unit: Unit, by: By, order_id: str, in_all: int | None) -> Order
     assert before is not None, "its row is locked"
     _check(before, in_all)
     got.lock_wallet(unit.session, unit.books.open_wallet(row.account_id))
-    assert row.subscription_id is not None, "what was paid was given with it"
+    assert row.subscription_id is not None, "what was given is a subscription"
     grants = kept.grants_of_order(unit.session, row.subscription_id)
     is_time = before.kind is PlanKind.TIME
     known = Refunding(
@@ -80,6 +80,8 @@ def refund_order(unit: Unit, by: By, order_id: str, in_all: int | None) -> Order
 
 
 def _check(order: OrderView, in_all: int | None) -> None:
+    if order.state not in GIVEN:
+        raise _closed(order.state)
     if not order.amount_minor:
         raise InvalidInput(
             "Nothing was paid for this order. To take the plan back, use `farebox revoke`."
@@ -94,7 +96,11 @@ def _step(row: PurchaseOrder, state: OrderState, wanted: Refunding) -> None:
     try:
         row.state = next_state(state, step).value
     except OrderClosedError:
-        raise OrderClosed(f"This order is {state}; there is nothing to refund.") from None
+        raise _closed(state) from None
+
+
+def _closed(state: OrderState) -> OrderClosed:
+    return OrderClosed(f"This order is {state.replace('_', ' ')}; there is nothing to refund.")
 
 
 def _take_credits(

@@ -63,7 +63,7 @@ def _shop(unit: Unit) -> Shop:
     shop = add_shop(unit)
     unit.books.grant(grant_of(shop, 4_000))
     unit.books.grant(grant_of(shop, 4_000, source=GrantSource.OPERATOR, priority=1))
-    unit.books.grant(grant_of(shop, 3_000, source=GrantSource.VOUCHER, expires_at=START + DAY))
+    unit.books.grant(grant_of(shop, 3_000, source=GrantSource.TRIAL, expires_at=START + DAY))
     return shop
 
 

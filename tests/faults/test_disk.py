@@ -76,7 +76,7 @@ async def grants_in(address: str) -> set[str]:
         await verify_ledger(database)
     finally:
         await database.close()
-    return {str(key).removeprefix("order:") for key in keys}
+    return {str(key).removeprefix("operator:") for key in keys}
 
 
 async def check_fails_closed(address: str, told: Told) -> None:

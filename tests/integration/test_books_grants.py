@@ -27,19 +27,19 @@ async def test_a_subscriber_has_one_wallet(database: Database) -> None:
     assert first != other
 
 
-async def test_the_same_order_grants_its_credits_once(database: Database) -> None:
+async def test_the_same_source_grants_its_credits_once(database: Database) -> None:
     shop = await database.run(add_shop)
-    order = grant_of(shop, 100_000, source_ref="42")
+    gift = grant_of(shop, 100_000, source_ref="42")
 
-    first = await database.run(lambda unit: unit.books.grant(order))
-    again = await database.run(lambda unit: unit.books.grant(order))
-    voucher = await database.run(
+    first = await database.run(lambda unit: unit.books.grant(gift))
+    again = await database.run(lambda unit: unit.books.grant(gift))
+    trial = await database.run(
         lambda unit: unit.books.grant(
-            grant_of(shop, 1_000, source=GrantSource.VOUCHER, source_ref="42")
+            grant_of(shop, 1_000, source=GrantSource.TRIAL, source_ref="42")
         )
     )
 
-    assert (first.is_new, again.is_new, voucher.is_new) == (True, False, True)
+    assert (first.is_new, again.is_new, trial.is_new) == (True, False, True)
     assert (again.grant_id, again.version) == (first.grant_id, first.version)
     assert await spendable(database, shop, START) == 101_000
 

@@ -196,7 +196,7 @@ async def test_the_chain_finds_what_was_changed(tampered: str, statement: str) -
                 "UPDATE credit_grant SET origin_id = 4711 WHERE source = 'refund'",
                 "UPDATE credit_grant SET origin_id = id WHERE source = 'refund'",
                 "UPDATE credit_grant SET origin_id = 5 WHERE wallet_id = 1 AND source = 'refund'",
-                "UPDATE credit_grant SET origin_id = 1 WHERE source = 'order' AND id <> 1",
+                "UPDATE credit_grant SET origin_id = 1 WHERE source = 'operator' AND id <> 1",
                 "UPDATE credit_grant SET priority = 9 WHERE source = 'refund'",
             )
         ),

@@ -1,5 +1,6 @@
 """The page of a plan, the button of a trial, and what the account and receipts say afterwards."""
 
+import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from host.metering.revoking import RevokeRequest
 from storage.books import EndHold, HoldOpened
 from storage.credits import MilliCredits
 from storage.database import Database, Unit
+from storage.ids import new_id
 from storage.models.accounts import Role
 from storage.models.catalogue import (
     Endpoint,
@@ -83,6 +85,13 @@ async def stock(host: PagesHost) -> dict[str, PlanIds]:
     return await host.database.run(work)
 
 
+async def press(browser: httpx.AsyncClient, address: str) -> httpx.Response:
+    """Open a plan's page and press its button: what is posted is what stands in the form."""
+    page = (await browser.get(address)).text
+    form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page))
+    return await browser.post(address.partition("?")[0], data=form)
+
+
 async def account_of(host: PagesHost, email: str = "sam@example.com") -> int:
     return (await host.accounts.find(email)).id
 
@@ -98,7 +107,7 @@ async def included_message(host: PagesHost, plans: dict[str, PlanIds], account_i
                 account_id=account_id,
                 plan_id=plan.plan_id,
                 plan_version_id=plan.version_id,
-                source=GrantSource.ORDER.value,
+                source=GrantSource.OPERATOR.value,
                 source_ref=uuid4().hex,
                 starts_at=START,
                 ends_at=START + 7 * DAY,
@@ -127,7 +136,9 @@ async def test_a_plans_page_says_what_it_gives_costs_and_covers_and_whom_to_ask(
     for fact in (
         "Pack 100",
         "100 credits",
-        "5.00 USD",
+        "$5.00",
+        "100 credits = 20 messages",
+        "100 credits = at least 50 calls",
         "Math &lt;Tutor&gt;",
         "5 credits per message",
         "1–2 credits per call",
@@ -137,7 +148,8 @@ async def test_a_plans_page_says_what_it_gives_costs_and_covers_and_whom_to_ask(
     ):
         assert fact in page.text
     assert "A draft" not in page.text
-    assert "<button type" not in page.text
+    assert "Buy for" not in page.text
+    assert 'action="/redeem"' in page.text
 
 
 async def test_a_time_plan_is_said_in_days_and_includes_what_it_covers(
@@ -155,13 +167,13 @@ async def test_a_trial_starts_at_the_press_of_its_button_and_only_once(
 ) -> None:
     await stock(host)
     page = (await browser.get("/buy/trial")).text
-    assert '<form method="post" action="/buy/trial"><button type="submit">Start free' in page
-    taken = await browser.post("/buy/trial")
+    assert '<button type="submit">Start free trial' in page
+    taken = await press(browser, "/buy/trial")
     assert (taken.status_code, taken.headers["location"]) == (303, "/a/math")
     sam = await account_of(host)
     (purchased,) = await host.catalogue.purchased(sam)
     assert purchased.standing.available == 20_000
-    again = await browser.post("/buy/trial")
+    again = await browser.post("/buy/trial", data={"key": new_id()})
     assert again.headers["location"] == "/buy/trial"
     page = (await browser.get("/buy/trial")).text
     assert "You have already had this trial." in page
@@ -183,7 +195,8 @@ async def test_a_trial_given_by_the_operator_and_taken_back_is_not_offered_again
     await host.catalogue.subscribe(None, given)
     revoked = RevokeRequest(account_id=sam, plan_slug="trial", request="2", note="a mistake")
     await Corrections(host.database, host.clock).revoke(None, revoked)
-    assert (await browser.post("/buy/trial")).headers["location"] == "/buy/trial"
+    refused = await browser.post("/buy/trial", data={"key": new_id()})
+    assert refused.headers["location"] == "/buy/trial"
     page = (await browser.get("/buy/trial")).text
     assert "You have already had this trial." in page
     assert "Start free trial" not in page
@@ -195,11 +208,16 @@ async def test_the_button_of_a_paid_plan_cannot_be_made_up(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
     await stock(host)
-    refused = await browser.post("/buy/pack")
-    assert refused.status_code == 422
-    assert "Pack 100 is not a trial." in refused.text
-    elsewhere = await browser.post("/buy/trial", headers={"Sec-Fetch-Site": "cross-site"})
+    refused = await browser.post("/buy/pack", data={"key": new_id()})
+    assert refused.status_code == 409
+    assert "Payments are not set up on this site." in refused.text
+    form = {"key": new_id()}
+    elsewhere = await browser.post(
+        "/buy/trial", data=form, headers={"Sec-Fetch-Site": "cross-site"}
+    )
     assert elsewhere.status_code == 403
+    for form in ({}, {"key": "made up"}):
+        assert (await browser.post("/buy/trial", data=form)).status_code == 400
     assert await host.catalogue.subscriptions(await account_of(host)) == ()
 
 
@@ -208,7 +226,7 @@ async def test_who_is_signed_out_comes_back_to_the_plan(host: PagesHost) -> None
     async with open_browser(host) as stranger:
         asked = await stranger.get("/buy/trial")
         assert asked.headers["location"] == "/login?next=%2Fbuy%2Ftrial"
-        pressed = await stranger.post("/buy/trial")
+        pressed = await stranger.post("/buy/trial", data={"key": new_id()})
         assert pressed.headers["location"] == "/buy/trial"
 
 
@@ -218,7 +236,8 @@ async def test_a_plan_that_is_unknown_or_archived_is_an_error_page_with_a_way_ba
 ) -> None:
     await stock(host)
     await host.catalogue.archive_plan(None, "trial")
-    for refused in (await browser.get(f"/buy/{slug}"), await browser.post(f"/buy/{slug}")):
+    pressed = await browser.post(f"/buy/{slug}", data={"key": new_id()})
+    for refused in (await browser.get(f"/buy/{slug}"), pressed):
         assert refused.status_code == 404
         assert 'href="/">Go to the chat' in refused.text
 

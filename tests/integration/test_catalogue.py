@@ -16,6 +16,9 @@ from host.errors import (
     UnknownOffering,
     UnknownPlan,
 )
+from host.purchase.ordering import WantedOrder
+from host.purchase.purchases import Purchases
+from host.purchase.vouchers import VoucherBatch, Vouchers
 from storage.accounts import set_state
 from storage.cards import PlanView
 from storage.credits import MilliCredits
@@ -464,6 +467,23 @@ async def test_a_trial_is_taken_once_by_oneself_whatever_it_is_called(
     assert [grant.amount for grant in await grants(database)] == [20_000]
 
 
+async def bought(
+    database: Database, clock: ManualClock, plan: PlanView, account_id: int, name: str
+) -> None:
+    """Order the plan and pay."""
+    purchases = Purchases(database, clock, Settings(_env_file=None, payments="demo"))
+    wanted = WantedOrder(account_id=account_id, plan_slug=plan.slug, key=name)
+    made = await purchases.order(wanted)
+    await purchases.fulfil(made.order.id, f"payment {name}")
+
+
+async def redeemed(database: Database, plan: PlanView, account_id: int) -> None:
+    """Get the plan by a voucher."""
+    vouchers = Vouchers(database, ManualClock())
+    (issued,) = await vouchers.issue(None, VoucherBatch(plan_slug=plan.slug))
+    await vouchers.redeem(account_id, issued.code, "192.0.2.1")
+
+
 @pytest.mark.parametrize("source", [GrantSource.OPERATOR, GrantSource.VOUCHER, GrantSource.TRIAL])
 @pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "taken back"])
 async def test_who_ever_had_a_trial_plan_cannot_take_it(
@@ -475,7 +495,11 @@ async def test_who_ever_had_a_trial_plan_cannot_take_it(
     is_kept: bool,
 ) -> None:
     plan = await catalogue.create_plan(builder, TRIAL)
-    had = await catalogue.subscribe(None, request(subscriber, plan.slug, source=source))
+    if source is GrantSource.VOUCHER:
+        await redeemed(database, plan, subscriber)
+    else:
+        await catalogue.subscribe(None, request(subscriber, plan.slug, source=source))
+    (had,) = await catalogue.subscriptions(subscriber)
     if not is_kept:
         await database.run(
             lambda unit: cancel(
@@ -484,7 +508,7 @@ async def test_who_ever_had_a_trial_plan_cannot_take_it(
         )
     own = request(subscriber, plan.slug, "another", source=GrantSource.TRIAL)
     taken = await catalogue.subscribe(subscriber, own)
-    assert (taken.is_new, taken.subscription.id) == (False, had.subscription.id)
+    assert (taken.is_new, taken.subscription.id) == (False, had.id)
     assert len(await grants(database)) == 1
 
 
@@ -496,12 +520,7 @@ async def test_two_payments_for_a_pass_at_once_extend_it_twice(
     offering = await catalogue.find_offering(slug)
     async with asyncio.timeout(20):
         await asyncio.gather(
-            *(
-                catalogue.subscribe(
-                    None, request(subscriber, plan.slug, ref, source=GrantSource.ORDER)
-                )
-                for ref in ("order-1", "order-2")
-            )
+            *(bought(database, clock, plan, subscriber, ref) for ref in ("one", "two"))
         )
     standing = await catalogue.standing(subscriber, offering.id)
     assert standing.entitlement.included_until == START + 14 * DAY
@@ -509,19 +528,17 @@ async def test_two_payments_for_a_pass_at_once_extend_it_twice(
     assert await grants(database) == []
 
     clock.advance(20 * DAY)
-    await catalogue.subscribe(None, request(subscriber, plan.slug, "3", source=GrantSource.ORDER))
+    await bought(database, clock, plan, subscriber, "three")
     standing = await catalogue.standing(subscriber, offering.id)
     assert standing.entitlement.included_until == START + 27 * DAY
 
 
 async def test_gifts_are_spent_before_what_was_paid_for(
-    catalogue: Catalogue, database: Database, builder: int, subscriber: int
+    catalogue: Catalogue, database: Database, builder: int, subscriber: int, clock: ManualClock
 ) -> None:
     trial = await catalogue.create_plan(builder, TRIAL)
     pack = await catalogue.create_plan(builder, PACK)
-    await catalogue.subscribe(
-        None, request(subscriber, pack.slug, "order-1", source=GrantSource.ORDER)
-    )
+    await bought(database, clock, pack, subscriber, "one")
     await catalogue.subscribe(None, request(subscriber, trial.slug, source=GrantSource.TRIAL))
     await catalogue.subscribe(None, request(subscriber, pack.slug, "gift", amount=1_500))
     paid, tried, given = await grants(database)

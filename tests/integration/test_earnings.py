@@ -25,7 +25,7 @@ from storage.invariants import Violation, find_violations
 from storage.models.catalogue import PlanKind, Subscription
 from storage.models.money import CreditGrant, EarningsDay, Entry, EntryKind, GrantSource
 from storage.moments import DAY, HOUR, Micros
-from tests.builders import Shop, add_plan, add_shop, grant_of, hold_of
+from tests.builders import Shop, add_order_of, add_plan, add_shop, grant_of, hold_of
 from tests.histories import DAYS, MIDNIGHT, Played, of_any_history
 from tests.integration.test_books_holds import captured, opened
 
@@ -145,19 +145,20 @@ async def test_a_pass_earns_its_price_when_an_order_bought_it(database: Database
     def work(unit: Unit) -> int:
         shop = add_shop(unit)
         week = add_plan(unit.session, shop.builder_id, kind=PlanKind.TIME, price_minor=900)
-        for number, source in enumerate(("order", "order", "operator", "voucher")):
-            unit.session.add(
-                Subscription(
-                    account_id=shop.subscriber_id,
-                    plan_id=week.plan_id,
-                    plan_version_id=week.version_id,
-                    source=source,
-                    source_ref=str(number),
-                    starts_at=on(5),
-                    ends_at=on(12),
-                    created_at=on(number),
-                )
+        for number, source in enumerate(("order", "order", "operator", "trial")):
+            got = Subscription(
+                account_id=shop.subscriber_id,
+                plan_id=week.plan_id,
+                plan_version_id=week.version_id,
+                source=source,
+                source_ref=str(number),
+                starts_at=on(5),
+                ends_at=on(12),
+                created_at=on(number),
             )
+            unit.session.add(got)
+            if source == "order":
+                add_order_of(unit.session, got, price_minor=900)
         return week.plan_id
 
     plan_id = await database.run(work)

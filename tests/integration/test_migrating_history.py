@@ -110,8 +110,8 @@ def wallet_in_use() -> Iterator[Statement]:
         last_at=START,
     )
     for source, amount, expires_at, remaining, held, cost in (
-        (GrantSource.ORDER, 10_000, NEVER, 6_000, 3_000, (500, "USD")),
-        (GrantSource.VOUCHER, 4_000, START + 30 * DAY, 0, 0, (None, None)),
+        (GrantSource.OPERATOR, 10_000, NEVER, 6_000, 3_000, (500, "USD")),
+        (GrantSource.TRIAL, 4_000, START + 30 * DAY, 0, 0, (None, None)),
     ):
         yield insert(
             "credit_grant",
@@ -171,8 +171,8 @@ def chained() -> Iterator[Statement]:
     head, balance = FIRST_HEAD, 0
     for seq, (version, kind, amount, grant_id, hold_id, key, at) in enumerate(
         (
-            (1, "grant", 10_000, 1, None, f"order:{ODD}", YESTERDAY),
-            (2, "grant", 4_000, 2, None, f"voucher:{ODD}", YESTERDAY),
+            (1, "grant", 10_000, 1, None, f"operator:{ODD}", YESTERDAY),
+            (2, "grant", 4_000, 2, None, f"trial:{ODD}", YESTERDAY),
             (4, "charge", -4_000, 2, 1, None, YESTERDAY),
             (5, "charge", -1_000, 1, 1, None, YESTERDAY),
             (11, "charge", 0, None, 4, None, START),

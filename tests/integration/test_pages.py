@@ -15,6 +15,8 @@ from host.metering.corrections import Corrections, RefundRequest
 from host.metering.revoking import RevokeRequest
 from host.pages.rendering import date
 from host.pages.router import pages_router
+from host.purchase.purchases import Purchases
+from host.purchase.vouchers import Vouchers
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
 from storage.books import EndHold, HoldOpened
@@ -43,6 +45,8 @@ class PagesHost(Door):
         vault = Vault(database, clock, MasterKey(bytes(32)))
         self.access_tokens = AccessTokens(database, clock, vault, settings.public_url)
         self.catalogue = Catalogue(database, clock, settings)
+        self.purchases = Purchases(database, clock, settings)
+        self.vouchers = Vouchers(database, clock)
 
 
 @pytest.fixture
@@ -90,7 +94,7 @@ async def paid_message(host: PagesHost, account_id: int) -> str:
                 account_id=account_id,
                 plan_id=plan.plan_id,
                 plan_version_id=plan.version_id,
-                source=GrantSource.ORDER.value,
+                source=GrantSource.OPERATOR.value,
                 source_ref="order-1",
                 starts_at=START,
                 ends_at=NEVER,

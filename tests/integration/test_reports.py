@@ -13,15 +13,15 @@ from typer.testing import CliRunner, Result
 from farebox.cli import app
 from farebox.lease import make_data_dir
 from host.app import open_host
-from host.catalogue.subscribing import SubscribeRequest
 from host.clock import SystemClock
 from host.config import Settings
+from host.purchase.ordering import WantedOrder
 from storage.books import HoldOpened
 from storage.credits import HoldState, MilliCredits
 from storage.database import Database, Unit
 from storage.migrate import upgrade
 from storage.models.accounts import Role
-from storage.models.money import EarningsDay, Entry, GrantSource, Hold
+from storage.models.money import EarningsDay, Entry, Hold
 from storage.moments import DAY, Micros, to_datetime
 from tests.builders import Shop, add_account, add_offering, add_plan, grant_of, hold_of
 from tests.integration.test_books_holds import ending
@@ -31,13 +31,9 @@ WAIT_S = 10
 
 
 async def order(world: World, plan: str) -> None:
-    request = SubscribeRequest(
-        account_id=world.subscriber,
-        plan_slug=plan,
-        source=GrantSource.ORDER,
-        source_ref=f"order-{plan}",
-    )
-    await world.host.catalogue.subscribe(None, request)
+    wanted = WantedOrder(account_id=world.subscriber, plan_slug=plan, key=plan)
+    made = await world.host.purchases.order(wanted)
+    await world.host.purchases.fulfil(made.order.id, f"payment of {plan}")
 
 
 async def call_the_mirror(world: World, *, times: int = 1) -> list[str]:
@@ -228,7 +224,7 @@ def test_the_command_prints_a_statement_for_people_and_for_programs(data_dir: Pa
     assert printed.exit_code == 0, printed.output
     assert lines[1] == "Opening balance: 0"
     assert lines[2].split() == ["SEQ", "AT", "KIND", "AMOUNT", "BALANCE", "PLAN", "FOR", "RECEIPT"]
-    assert lines[3].split()[3:] == ["grant", "+10", "10", "pack", "order"]
+    assert lines[3].split()[3:] == ["grant", "+10", "10", "pack", "operator"]
     assert lines[4].split()[3:9] == ["charge", "-1", "9", "pack", "An", "assistant"]
     assert lines[5:] == ["grant: +10", "charge: -1", "Closing balance: 9"]
     told = json.loads(run(data_dir, *asked, "--json").stdout)

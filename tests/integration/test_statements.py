@@ -83,7 +83,7 @@ async def test_each_line_says_what_it_is_about(database: Database) -> None:
 
     grant, charge, refunded = told.lines
     assert (grant.kind, grant.amount, grant.source) == (
-        EntryKind.GRANT, 9_000, GrantSource.ORDER
+        EntryKind.GRANT, 9_000, GrantSource.OPERATOR
     )  # fmt: skip
     assert (charge.kind, charge.amount, charge.balance_after) == (EntryKind.CHARGE, -5_000, 4_000)
     assert (charge.receipt_id, charge.offering_title) == (hold.public_id, "An assistant")
