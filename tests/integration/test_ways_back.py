@@ -66,6 +66,6 @@ async def test_a_link_to_nothing_is_an_error_page(sam: httpx.AsyncClient) -> Non
 
 async def test_a_trial_that_was_started_opens_its_assistant(server: ServerProcess) -> None:
     async with signed_in(server, OLGA) as olga:
-        started = await olga.post("/buy/trial-20", content=b"")
+        started = await olga.post("/buy/trial-20", data={"key": str(uuid4())})
         opened = await olga.get(started.headers["location"], headers=AS_BROWSER)
         assert (opened.status_code, opened.headers["location"]) == (303, "/")
