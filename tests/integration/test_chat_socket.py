@@ -283,36 +283,6 @@ async def test_an_assistant_that_was_not_bought_does_not_answer(
     assert not chat.all("element")
 
 
-async def test_home_offers_no_second_trial_and_says_what_was_taken_back(
-    server: ServerProcess, folder: Path
-) -> None:
-    eve, by_hand = "eve@demo.example", {"email": "eve@demo.example", "plan": "trial-20"}
-    await operate(folder, "create_account", email=eve, name="", roles=[], password=PASSWORD)
-    async with signed_in(server, eve) as http:
-        async with page(server, http, profile="home") as chat:
-            offered = await home_says(chat)
-        await operate(folder, "grant", **by_hand, credits_="", note="", request="1")
-        await operate(folder, "revoke", **by_hand, note="a mistake", request="2")
-        async with page(server, http, profile="home") as chat:
-            lost = await home_says(chat)
-        async with page(server, http, profile=MATH) as chat:
-            await chat.say("What is 6 * 7?")
-            await chat.until(lambda c: len(c.all("new_message")) >= 1)
-            refused = str(chat.all("new_message")[-1]["output"])
-    assert "You have no assistants yet." in offered
-    assert "Start the free trial" in offered
-    assert "Trial 20 was taken back by the operator on" in lost
-    assert "Start the free trial" not in lost
-    assert "(/buy/pack-100)" in lost
-    assert "Not charged. Trial 20 was taken back by the operator on" in refused
-
-
-async def home_says(chat: Chat) -> str:
-    await chat.say("hello")
-    await chat.until(lambda c: len(c.all("new_message")) >= 1)
-    return str(chat.all("new_message")[-1]["output"])
-
-
 async def test_a_subscriber_who_names_the_setup_bot_is_turned_away(
     server: ServerProcess, sam: httpx.AsyncClient
 ) -> None:

@@ -39,6 +39,11 @@ async def test_the_seed_is_what_readme_promises(host: Host) -> None:
         "pack-100",
         "travel-pass",
     }
+    (order,) = await host.purchases.orders(sam.id)
+    assert (order.provider, order.plan_slug) == ("manual", "pack-100")
+    await host.vouchers.redeem(sam.id, "demo-100", "127.0.0.1")
+    (voucher,) = await host.vouchers.listed()
+    assert (voucher.plan_slug, voucher.redeemed_by) == ("pack-100", SAM.email)
 
 
 async def test_seeding_again_gives_nothing_twice_and_moves_the_upstreams(host: Host) -> None:

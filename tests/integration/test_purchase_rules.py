@@ -40,13 +40,17 @@ BREAKS = [
     ("UPDATE purchase_order SET amount_minor = 501 WHERE provider = 'demo'", GRANT),
     ("UPDATE subscription SET source = 'order' WHERE source = 'voucher'", GRANT),
     (
-        "UPDATE purchase_order SET subscription_id = NULL, fulfilled_at = NULL"
-        " WHERE provider = 'demo'",
+        (
+            "UPDATE purchase_order SET subscription_id = NULL, fulfilled_at = NULL"
+            " WHERE provider = 'demo'"
+        ),
         GOT,
     ),
     (
-        "UPDATE purchase_order SET subscription_id = NULL, fulfilled_at = NULL"
-        " WHERE provider = 'demo'",
+        (
+            "UPDATE purchase_order SET subscription_id = NULL, fulfilled_at = NULL"
+            " WHERE provider = 'demo'"
+        ),
         GAVE,
     ),
     ("UPDATE purchase_order SET state = 'created' WHERE provider = 'demo'", GAVE),

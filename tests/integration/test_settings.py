@@ -77,3 +77,13 @@ def test_a_number_that_does_not_fit_is_told_with_what_does(value: str, told: str
     with pytest.raises(BadSettings) as refused:
         read_settings(hold_ttl_s=value)
     assert str(refused.value) == f"FAREBOX_HOLD_TTL_S {told}"
+
+
+def test_production_gives_nothing_for_no_money() -> None:
+    assert read_settings(payments="demo").payments == "demo"
+    assert read_settings().payments == "none"
+    with pytest.raises(BadSettings) as refused:
+        read_settings(payments="demo", env="production")
+    assert str(refused.value) == (
+        "FAREBOX_PAYMENTS must be none: in production nothing is given for no money."
+    )

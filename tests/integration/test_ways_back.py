@@ -6,9 +6,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from storage.ids import new_id
 from tests.acceptance.servers import ServerProcess
-from tests.integration.test_chat_socket import MATH, OLGA, SAM, page, signed_in
+from tests.integration.test_chat_socket import MATH, OLGA, SAM, signed_in
 
 AS_BROWSER = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -49,32 +48,24 @@ async def test_an_assistant_that_one_has_a_plan_for_opens_the_chat(
     assert (opened.status_code, opened.headers["location"]) == (303, "/")
 
 
-async def test_an_assistant_without_a_plan_leads_to_the_plan_that_covers_it(
-    sam: httpx.AsyncClient,
+@pytest.mark.parametrize("slug", ["travel-helper", "elvis-song-summarizer"])
+async def test_what_the_chat_cannot_be_opened_on_leads_to_its_card(
+    sam: httpx.AsyncClient, slug: str
 ) -> None:
-    sent = await sam.get("/a/travel-helper", headers=AS_BROWSER)
-    assert (sent.status_code, sent.headers["location"]) == (303, "/buy/travel-pass")
+    sent = await sam.get(f"/a/{slug}", headers=AS_BROWSER)
+    assert (sent.status_code, sent.headers["location"]) == (303, f"/?open={slug}")
     assert "7-day travel pass" in (await sam.get("/buy/travel-pass")).text
 
 
-@pytest.mark.parametrize("slug", ["no-such-assistant", "elvis-song-summarizer"])
-async def test_what_is_no_assistant_is_an_error_page(sam: httpx.AsyncClient, slug: str) -> None:
-    refused = await sam.get(f"/a/{slug}", headers=AS_BROWSER)
+async def test_a_link_to_nothing_is_an_error_page(sam: httpx.AsyncClient) -> None:
+    refused = await sam.get("/a/no-such-assistant", headers=AS_BROWSER)
     assert refused.status_code == 404
-    assert "There is no " in refused.text
+    assert "There is nothing called “no-such-assistant” here" in refused.text
     assert 'href="/">Go to the chat' in refused.text
 
 
-async def test_home_offers_the_trial_to_who_has_nothing_and_the_trial_opens_its_assistant(
-    server: ServerProcess,
-) -> None:
+async def test_a_trial_that_was_started_opens_its_assistant(server: ServerProcess) -> None:
     async with signed_in(server, OLGA) as olga:
-        async with page(server, olga, profile="home") as chat:
-            await chat.say("Hello")
-            await chat.until(lambda one: bool(one.all("new_message")))
-            said = [str(step["output"]) for step in chat.all("new_message")]
-            assert any("[Start the free trial: Trial 20](/buy/trial-20)" in one for one in said)
-            assert any("[Pack 100](/buy/pack-100)" in one for one in said)
-        started = await olga.post("/buy/trial-20", data={"key": new_id()})
+        started = await olga.post("/buy/trial-20", data={"key": str(uuid4())})
         opened = await olga.get(started.headers["location"], headers=AS_BROWSER)
         assert (opened.status_code, opened.headers["location"]) == (303, "/")

@@ -1,0 +1,109 @@
+"""Buying in the page: from the catalogue, and in the middle of a conversation on a phone."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from farebox.control import perform
+from host.config import Settings
+from tests.acceptance.browser import PASSWORD, Person
+from tests.acceptance.conftest import DESKTOP, PHONE, PICTURES, People
+from tests.acceptance.servers import ServerProcess
+
+PAYING = "**/pay/*"
+
+
+@pytest.fixture
+def newcomer(demo_dir: Path, demo: ServerProcess) -> str:
+    """The e-mail address of somebody who has nothing yet."""
+    email = f"{uuid4().hex}@demo.example"
+    operate(demo_dir, "create_account", email=email, name="New", roles=[], password=PASSWORD)
+    return email
+
+
+def operate(demo_dir: Path, verb: str, **facts: Any) -> None:
+    """Do what a command beside the server does; in a thread, for the browser's loop is in ours."""
+    settings = Settings(data_dir=demo_dir)
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: perform(settings, verb, **facts)).result()
+
+
+def pay(window: Page, button: str) -> None:
+    window.wait_for_url(PAYING)
+    window.get_by_role("button", name=button).click()
+
+
+def plan(person: Person, slug: str) -> Locator:
+    return person.page.locator(f'[data-plan="{slug}"]').last
+
+
+@pytest.mark.browser
+def test_somebody_new_buys_in_the_page_and_opens_what_they_bought(
+    people: People, newcomer: str
+) -> None:
+    eve = people.person(size=DESKTOP)
+    eve.sign_in(newcomer)
+    cards = eve.page.locator("[data-offering]")
+    expect(cards).to_have_count(3)
+    expect(eve.page.locator("#chat-profiles")).to_have_count(0)
+    eve.picture("browse-1280", PICTURES)
+    eve.page.get_by_label("Search assistants and services").fill("cities in a day")
+    expect(cards).to_have_count(0)
+    eve.page.get_by_role("button", name="Show everything").click()
+    eve.page.get_by_role("button", name="travel", exact=True).click()
+    expect(cards).to_have_count(1)
+    eve.page.get_by_role("button", name="Buy Travel Helper").click()
+    with eve.page.expect_popup() as declined:
+        plan(eve, "travel-pass").get_by_role("button", name="Buy for $9.00").dblclick()
+    pay(declined.value, "Decline")
+    expect(plan(eve, "travel-pass")).to_contain_text("nothing was charged")
+    with eve.page.expect_popup() as paid:
+        plan(eve, "travel-pass").get_by_role("button", name="Buy for $9.00").click()
+    pay(paid.value, "Pay $9.00")
+    expect(eve.page.get_by_text("Done: 7-day travel pass is yours.")).to_be_visible()
+    eve.picture("bought-1280", PICTURES)
+    ordered = [body for url, body in eve.requests if url.endswith("/api/v1/orders") and body]
+    assert len(ordered) == 2, "a double click is one order"
+    picker = eve.page.locator("#chat-profiles")
+    expect(picker).to_be_visible()  # with Browse alone there is nothing to pick
+    opens = eve.page.get_by_role("button", name="Open Travel Helper")
+    expect(opens).to_be_focused()
+    opens.press("Enter")
+    expect(picker).to_contain_text("Travel Helper")
+    eve.arrive()
+    expect(eve.ask("Two days in Lisbon")).to_contain_text("Lisbon")
+    expect(eve.receipts.last).to_contain_text("Included in your plan until")
+
+
+@pytest.mark.browser
+def test_a_message_that_was_too_dear_is_sent_after_paying_also_on_a_phone_and_after_a_reload(
+    people: People, newcomer: str, demo_dir: Path
+) -> None:
+    facts = {"email": newcomer, "plan": "pack-100", "note": "", "request": newcomer}
+    operate(demo_dir, "grant", **facts, credits_="3")
+    eve = people.person(size=PHONE)
+    eve.sign_in(newcomer)
+    eve.say("What is 17 * 23?")
+    expect(eve.page.get_by_text("Your message is kept.")).to_be_visible()
+    eve.page.wait_for_url("**/thread/*")
+    eve.page.reload()
+    eve.arrive()
+    expect(plan(eve, "pack-100")).to_be_visible()
+    eve.picture("kept-390", PICTURES)
+    width = "Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+    assert eve.page.evaluate(width) <= PHONE["width"]
+    with eve.page.expect_popup() as paid:
+        plan(eve, "pack-100").get_by_role("button", name="Buy for $5.00").click()
+    pay(paid.value, "Pay $5.00")
+    send = eve.page.get_by_role("button", name="Send my message now")
+    expect(send).to_be_focused()
+    eve.picture("paid-390", PICTURES)
+    send.dblclick()
+    expect(eve.answers.last).to_contain_text("391")
+    eve.settled()
+    expect(eve.page.get_by_text("This message was sent.")).to_be_visible()
+    assert eve.credits_left() == 98
