@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     agents_beta: bool = False
     env: Literal["development", "production"] = "development"
     log_format: Literal["text", "json"] = "text"
+    terms_file: Path | None = None
     test_database_url: str = Field(default="", description="for the tests alone")
 
     @field_validator("upstream_base_urls", "trusted_proxies", mode="before")
@@ -74,6 +75,17 @@ class Settings(BaseSettings):
     def _is_a_database(cls, value: str) -> str:
         if value:
             driver_url(value)  # a ValueError that says why, and never quotes the password
+        return value
+
+    @field_validator("terms_file")
+    @classmethod
+    def _is_a_text(cls, value: Path | None) -> Path | None:
+        if value is None or value == Path():  # not set, or set to nothing
+            return None
+        try:
+            value.read_text(encoding="utf-8")
+        except (OSError, UnicodeError):
+            raise ValueError("must name a file of text (Markdown) that can be read") from None
         return value
 
     @field_validator("master_key")

@@ -14,10 +14,10 @@ from sqlmodel import Session, col, select
 from storage.chat_history import delete_thread
 from storage.credits import HoldState
 from storage.models.accounts import (
+    AccessToken,
     Account,
     AccountRole,
     AccountState,
-    AccessToken,
     AuditLine,
     LoginSession,
     OneTimeLink,
@@ -36,7 +36,7 @@ from storage.models.catalogue import (
 )
 from storage.models.conversations import Run, Thread
 from storage.models.money import CreditGrant, Hold, Wallet
-from storage.models.people import Concern
+from storage.models.people import Concern, ConcernState
 from storage.models.vault import Secret
 from storage.moments import Micros
 
@@ -89,10 +89,12 @@ def erase_account(session: Session, account_id: int, email: str, now: Micros) ->
     session.execute(
         update(AccessToken).where(col(AccessToken.account_id) == account_id).values(name="")
     )
+    asked = col(Concern.account_id) == account_id
+    session.execute(update(Concern).where(asked).values(text="", note=""))
     session.execute(
         update(Concern)
-        .where(col(Concern.account_id) == account_id)
-        .values(text="", note="", state="closed", closed_at=now)
+        .where(asked, col(Concern.state) == ConcernState.OPEN.value)
+        .values(state=ConcernState.CLOSED.value, closed_at=now)
     )
     _erase_building(session, account_id)
     session.execute(
