@@ -61,6 +61,19 @@ async def issue_access_token(
     return IssuedToken(encoded, card)
 
 
+async def replace_access_token(
+    catalogue: Catalogue, access_tokens: AccessTokens, jti: str, *, account_id: int
+) -> IssuedToken:
+    """A new access token in place of this account's own one, which is good for a day yet.
+
+    Raises:
+        UnknownAddress: the account has no live access token of this number.
+        InvalidInput: it was replaced already.
+    """
+    encoded, old = await access_tokens.replace(jti, account_id=account_id, actor=account_id)
+    return IssuedToken(encoded, await catalogue.get_offering(old.offering_id))
+
+
 def _checked_name(written: str) -> str:
     name = " ".join(written.split())
     if len(name) > NAME_MAX or not name.isprintable():

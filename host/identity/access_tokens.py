@@ -24,6 +24,7 @@ from host.identity.signing import Signing
 from host.vault.vault import Vault
 from storage import audit, tokens
 from storage.database import Database, Unit
+from storage.errors import StorageError
 from storage.ids import new_id
 from storage.models.accounts import AccessToken
 from storage.moments import DAY, NEVER, SECOND, Micros
@@ -203,8 +204,11 @@ class AccessTokens:
     async def keep_uses(self) -> None:
         """Save when tokens were last used, as far as it is not saved; now and then is enough."""
         uses, self._used = self._used, {}
-        if uses:
-            await self._database.run(lambda unit: tokens.note_uses(unit.session, uses))
+        try:
+            if uses:
+                await self._database.run(lambda unit: tokens.note_uses(unit.session, uses))
+        except StorageError:
+            return  # it is not worth failing for; the next use is noted again
 
     async def list(self, account_id: int | None = None) -> list[AccessTokenLine]:
         """One account's tokens, or everybody's, the newest first."""

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from host.errors import FareboxError, NotSignedIn, broken, from_storage
 from host.identity.login_sessions import Visitor
@@ -86,6 +86,13 @@ class Renderer:
         )
         headers = HEADERS | (error.headers if error else {})
         return HTMLResponse(html, status_code=error.status if error else 200, headers=headers)
+
+    def stream(
+        self, pieces: AsyncIterator[bytes], *, kind: str, name: str
+    ) -> Response:
+        """A file to keep, made while it is sent."""
+        named = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(pieces, media_type=kind, headers=HEADERS | named)
 
     def guarded(self, endpoint: Endpoint, public_url: str) -> Endpoint:
         """`endpoint`, posted to only from our own pages, its refusals rendered as pages."""
