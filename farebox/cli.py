@@ -6,6 +6,7 @@ from farebox.commands import (
     backups,
     books,
     catalogue,
+    concerns,
     corrections,
     people,
     reports,
@@ -31,6 +32,7 @@ app.add_typer(people.accounts, name="account")
 app.add_typer(catalogue.plans, name="plan")
 app.add_typer(catalogue.offerings, name="offering")
 app.add_typer(people.tokens, name="token")
+app.add_typer(concerns.reports, name="report")
 app.add_typer(books.ledger, name="ledger")
 app.add_typer(backups.backups, name="backup")
 books.ledger.command("statement")(reports.tell_statement)

@@ -71,12 +71,12 @@ def recent_charges(
             receipt_id=receipt_id,
             operation=Operation(operation),
             amount=MilliCredits(captured),
-            refunded=MilliCredits(int(given_back)),
+            refunded=MilliCredits(int(back)),
             is_included=bool(is_included),
             offering_title=title,
             created_at=Micros(created_at),
         )
-        for number, receipt_id, operation, captured, given_back, is_included, title, created_at in (
+        for number, receipt_id, operation, captured, back, is_included, title, created_at in (
             session.connection().execute(statement)
         )
     )

@@ -124,9 +124,7 @@ def _erase_building(session: Session, account_id: int) -> None:
     """Drafts, plans on sale, and every secret: what is sealed is overwritten, for good."""
     session.execute(delete(Draft).where(col(Draft.account_id) == account_id))
     session.execute(
-        update(Plan)
-        .where(col(Plan.owner_id) == account_id)
-        .values(state=PlanState.ARCHIVED.value)
+        update(Plan).where(col(Plan.owner_id) == account_id).values(state=PlanState.ARCHIVED.value)
     )
     # Not deleted: retired offerings refer to them.
     nothing = {"ciphertext": b"", "nonce": b"", "wrapped_key": b"", "wrap_nonce": b""}

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select, update
 from storage.models.accounts import AccessToken, SigningKey
 from storage.models.catalogue import Offering
 from storage.models.vault import Secret
-from storage.moments import Micros
+from storage.moments import DAY, Micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +32,16 @@ class AccessTokenLine:
     last_used_at: Micros | None
 
     @property
+    def days(self) -> int:
+        """How long it was to last."""
+        return max(1, round((self.expires_at - self.created_at) / DAY))
+
+    @property
     def ends_at(self) -> Micros:
         """From when on it is good no longer."""
-        return self.expires_at if self.revoked_at is None else min(self.expires_at, self.revoked_at)
+        return (
+            self.expires_at if self.revoked_at is None else min(self.expires_at, self.revoked_at)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

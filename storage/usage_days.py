@@ -1,4 +1,4 @@
-"""What somebody used, day by day and offering by offering: charges, refunds and how many there were.
+"""What somebody used, day by day and offering by offering: charges, refunds, how often.
 
 A day is one of UTC, as daily limits and statements count them. A charge counts on the day it was
 made and a refund on its own, so that what a past day said never changes. Reading only.

@@ -31,6 +31,7 @@ class IssuedToken:
 
     encoded: str
     offering: OfferingCard
+    days: int
 
 
 async def issue_access_token(
@@ -58,7 +59,7 @@ async def issue_access_token(
     encoded = await access_tokens.issue(
         wanted.account_id, card.id, days=wanted.days, name=name, actor=actor
     )
-    return IssuedToken(encoded, card)
+    return IssuedToken(encoded, card, wanted.days)
 
 
 async def replace_access_token(
@@ -71,7 +72,7 @@ async def replace_access_token(
         InvalidInput: it was replaced already.
     """
     encoded, old = await access_tokens.replace(jti, account_id=account_id, actor=account_id)
-    return IssuedToken(encoded, await catalogue.get_offering(old.offering_id))
+    return IssuedToken(encoded, await catalogue.get_offering(old.offering_id), old.days)
 
 
 def _checked_name(written: str) -> str:

@@ -4,8 +4,8 @@ A token is an EdDSA JWT: issuer us, audience the offering, subject the account, 
 It carries no secret and no credits; what may be spent is asked of the ledger at every call.
 Whoever holds a `VerifiedToken` need not check again. Checking touches no database: public keys and
 revoked numbers are in memory (`refresh` reads them anew), and a signature found good is remembered
-under a hash of the token, while its end and its revocation are looked at each time. That a token was
-used is noted in memory too, and kept about once a minute (`keep_uses`): no call waits for it.
+under a hash of the token, while its end and its revocation are looked at each time. That a token
+was used is noted in memory too, and kept about once a minute (`keep_uses`): no call waits for it.
 """
 
 import hashlib
@@ -118,8 +118,7 @@ class AccessTokens:
         old = await self._database.read(lambda s: tokens.find_access_token(s, jti, account_id))
         if old is None or old.ends_at <= now:
             raise UnknownAddress("You have no live access token with this number.")
-        days = max(1, (old.expires_at - old.created_at) // DAY)
-        made = await self._make(account_id, old.offering_id, days=days, name=old.name)
+        made = await self._make(account_id, old.offering_id, days=old.days, name=old.name)
         ends = Micros(now + OVERLAP)
 
         def work(unit: Unit) -> None:

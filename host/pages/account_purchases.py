@@ -45,9 +45,7 @@ class PurchasePages(OwnPages):
         visitor, host = await self._visitor(request), self._host
         before = _number(request.query_params.get("before", ""))
         charges = await host.database.read(
-            lambda s: recent_charges(
-                s, visitor.account_id, most=RECEIPTS_SHOWN + 1, before=before
-            )
+            lambda s: recent_charges(s, visitor.account_id, most=RECEIPTS_SHOWN + 1, before=before)
         )
         shown = charges[:RECEIPTS_SHOWN]
         return self._renderer.page(

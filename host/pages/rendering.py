@@ -87,9 +87,7 @@ class Renderer:
         headers = HEADERS | (error.headers if error else {})
         return HTMLResponse(html, status_code=error.status if error else 200, headers=headers)
 
-    def stream(
-        self, pieces: AsyncIterator[bytes], *, kind: str, name: str
-    ) -> Response:
+    def stream(self, pieces: AsyncIterator[bytes], *, kind: str, name: str) -> Response:
         """A file to keep, made while it is sent."""
         named = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(pieces, media_type=kind, headers=HEADERS | named)

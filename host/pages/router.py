@@ -1,7 +1,7 @@
 """The few pages that are not conversation, gathered into one router.
 
-Sign-in, sign-up, setup and reset; one's own account; plans; receipts; the terms. They are rendered on the
-server and need no script. Routes are plain ones, because a framework that validates a form for us
+Sign-in, sign-up, setup and reset; one's own account; plans; receipts; the terms. They are rendered
+on the server and need no script. Routes are plain ones, because a framework that validates a form for us
 would answer a mistake with what was typed into it.
 """
 
@@ -25,7 +25,6 @@ from host.pages.parts import PageHost
 from host.pages.receipts import ReceiptPages
 from host.pages.rendering import STATIC, Endpoint, Renderer
 from host.pages.terms import TermsPages
-
 
 Making: TypeAlias = Callable[[str, Endpoint], Route]
 

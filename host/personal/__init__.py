@@ -1,1 +1,1 @@
-"""What belongs to one person alone: their data, their account's end, what they ask the operator."""
+"""What is one person's own: their data, their account's end, what they ask the operator."""

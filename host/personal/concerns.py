@@ -1,7 +1,7 @@
 """What subscribers ask about a receipt: to look at an answer, or to have a charge back.
 
-Each is asked once for a receipt; asking again finds the first. Only the owner of a receipt can ask,
-and to everybody else there is no such receipt. The operator answers from the command line: with a
+Each is asked once for a receipt; asking again finds the first. Only the owner of a receipt can
+ask, and to everybody else there is no such receipt. The operator answers from the command line: with a
 refund (`host.metering.corrections`), which answers a request for one, or by closing with a note.
 """
 
@@ -83,9 +83,7 @@ class Concerns:
 
     async def list(self, *, with_closed: bool) -> list[ConcernLine]:
         """What the operator has to look at, or everything there ever was."""
-        return await self._database.read(
-            lambda s: kept.list_concerns(s, with_closed=with_closed)
-        )
+        return await self._database.read(lambda s: kept.list_concerns(s, with_closed=with_closed))
 
     async def close(self, concern_id: str, *, note: str) -> ConcernLine:
         """Answer without a refund; the person who asked reads the note on the receipt.

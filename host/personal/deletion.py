@@ -1,6 +1,6 @@
 """The end of an account: what tells of a person goes, and the books still add up.
 
-Names, addresses, conversations, drafts, keys and whatever was written to the operator are erased in
+Names, addresses, conversations, drafts, keys and what was written to the operator are erased in
 one unit of work; wallet, entries and what was bought stay under a number, since bookkeeping law
 wants them kept. It is refused, with the reason, while something would be torn apart by it: an
 answer that is being written, offerings that others have paid for, the last operator.
@@ -11,8 +11,8 @@ from host.clock import Clock
 from host.errors import AccountBusy
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import keep_an_operator
-from storage import audit, erasing
 from storage import accounts as kept
+from storage import audit, erasing
 from storage.accounts import AccountRecord
 from storage.database import Database, Unit
 from storage.erasing import Hindrances

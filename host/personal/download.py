@@ -1,4 +1,4 @@
-"""All that is kept of one person, in one archive: JSON for programs, CSV for tables, one page of text.
+"""All that is kept of one person, in one archive: JSON for programs, CSV for spreadsheets.
 
 The archive is made while it is sent: at no time is more of it in memory than a page of rows. It
 holds no secret: neither passwords nor cookies are kept in a form that could be read, and sealed

@@ -1,7 +1,7 @@
 """One person's records as rows of words: what the download holds, and the usage as CSV.
 
-Read page by page, each on a snapshot of its own, and handed on row by row: what is kept of a person
-may be larger than what a process should remember at once. Credits are decimal numbers of credits
+Read page by page, each on a snapshot of its own, and handed on row by row: what is kept may be
+larger than what a process should remember at once. Credits are decimal numbers of credits
 and moments ISO 8601 in UTC, as the API writes them.
 """
 
@@ -81,9 +81,7 @@ def tables_of(database: Database, account_id: int) -> tuple[Table, ...]:
 
 def usage_table(database: Database, account_id: int) -> Table:
     """The wallet's whole history, the oldest first."""
-    return Table(
-        "usage", USAGE, lambda: _paged(database, account_id, _usage, USAGE)
-    )
+    return Table("usage", USAGE, lambda: _paged(database, account_id, _usage, USAGE))
 
 
 async def _paged(
