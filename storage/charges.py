@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col
 
+from storage.catalogue import stored
 from storage.credits import HoldState, MilliCredits
 from storage.ledger import Receipt, refunded_of_hold
 from storage.models.catalogue import Offering, Plan, PlanKind, PlanOffering, PlanVersion
@@ -67,7 +68,7 @@ def recent_charges(
         statement = statement.where(col(Hold.id) < before)
     return tuple(
         ChargeLine(
-            number=number,
+            number=stored(number),
             receipt_id=receipt_id,
             operation=Operation(operation),
             amount=MilliCredits(captured),

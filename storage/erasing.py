@@ -155,7 +155,9 @@ def _held_offerings(session: Session, owner_id: int, now: Micros) -> tuple[str, 
         col(CreditGrant.expires_at) > now,
         col(CreditGrant.remaining) + col(CreditGrant.held) > 0,
     )
-    is_held = others.where(or_(PlanVersion.kind == PlanKind.TIME.value, credits_left)).exists()
+    is_held = others.where(
+        or_(col(PlanVersion.kind) == PlanKind.TIME.value, credits_left)
+    ).exists()
     rows = select(Offering.title).where(
         Offering.owner_id == owner_id, col(Offering.state).in_(SOLD), is_held
     )

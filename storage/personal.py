@@ -7,8 +7,8 @@ passwords, cookies and links are kept as hashes and left out, access tokens are 
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sqlalchemy import Select, tuple_
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
-from sqlalchemy import tuple_
 from sqlmodel import Session, col
 
 from storage.ledger import refunded_of_hold
@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 
 def receipts_page(session: Session, account_id: int, after: Any) -> list[Row]:
     """Holds of the account's wallet in the order in which they were opened; `cursor` leads on."""
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select_columns(
             col(Hold.id).label("cursor"),
             col(Hold.public_id).label("receipt"),
@@ -48,7 +48,7 @@ def receipts_page(session: Session, account_id: int, after: Any) -> list[Row]:
 
 def conversations_page(session: Session, account_id: int, after: Any) -> list[Row]:
     """The account's threads by id; `cursor` leads on."""
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select_columns(
             col(Thread.id).label("cursor"),
             col(Thread.id).label("conversation"),
@@ -69,7 +69,7 @@ def conversations_page(session: Session, account_id: int, after: Any) -> list[Ro
 def messages_page(session: Session, account_id: int, after: Any) -> list[Row]:
     """What was said in the account's threads, thread by thread; `cursor` is three columns."""
     place = tuple_(col(Message.thread_id), col(Message.created_at), col(Message.id))
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select_columns(
             col(Message.thread_id).label("conversation"),
             col(Message.created_at),
@@ -90,7 +90,7 @@ def messages_page(session: Session, account_id: int, after: Any) -> list[Row]:
 
 def drafts_page(session: Session, account_id: int, after: Any) -> list[Row]:
     """What the account has described to the setup bot, by id; `cursor` leads on."""
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select_columns(
             col(Draft.id).label("cursor"),
             col(Draft.id).label("draft"),
@@ -106,5 +106,5 @@ def drafts_page(session: Session, account_id: int, after: Any) -> list[Row]:
     return _rows(session, statement)
 
 
-def _rows(session: Session, statement: Any) -> list[Row]:
+def _rows(session: Session, statement: Select[*tuple[Any, ...]]) -> list[Row]:
     return [dict(row) for row in session.connection().execute(statement).mappings()]

@@ -1,8 +1,8 @@
 """The few pages that are not conversation, gathered into one router.
 
 Sign-in, sign-up, setup and reset; one's own account; plans; receipts; the terms. They are rendered
-on the server and need no script. Routes are plain ones, because a framework that validates a form for us
-would answer a mistake with what was typed into it.
+on the server and need no script. Routes are plain ones, because a framework that validates a form
+for us would answer a mistake with what was typed into it.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """What subscribers ask about a receipt: to look at an answer, or to have a charge back.
 
 Each is asked once for a receipt; asking again finds the first. Only the owner of a receipt can
-ask, and to everybody else there is no such receipt. The operator answers from the command line: with a
-refund (`host.metering.corrections`), which answers a request for one, or by closing with a note.
+ask, and to everybody else there is no such receipt. The operator answers from the command line:
+with a refund (`host.metering.corrections`), which answers a request for one, or with a note.
 """
 
 from typing import Final

@@ -7,7 +7,8 @@ and moments ISO 8601 in UTC, as the API writes them.
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from functools import partial
+from typing import Any, Final, Protocol, TypeAlias
 
 from sqlmodel import Session
 
@@ -21,7 +22,15 @@ from storage.tokens import list_access_tokens
 from storage.usage import UsageLine, usage_after
 
 Record: TypeAlias = Mapping[str, Any]
-Page: TypeAlias = Callable[[Session, int, Any], list[Record]]
+
+
+class Page(Protocol):
+    """Reads so many rows after some place."""
+
+    def __call__(self, session: Session, account_id: int, after: Any) -> list[Record]:
+        """The rows; the last one's `cursor` is where the next page begins, if there is one."""
+        ...
+
 
 USAGE: Final = (
     "at", "kind", "offering", "title", "plan", "plan_title", "operation", "credits",
@@ -89,7 +98,7 @@ async def _paged(
 ) -> AsyncIterator[Record]:
     after: Any = None
     while True:
-        rows = await database.read(lambda s, at=after: page(s, account_id, at))
+        rows = await database.read(partial(page, account_id=account_id, after=after))
         for row in rows:
             yield {name: _written(name, row.get(name)) for name in columns}
         if not rows or rows[-1].get("cursor") is None:
@@ -117,7 +126,7 @@ def _usage_row(line: UsageLine) -> Record:
     }
 
 
-def _purchases(session: Session, account_id: int, _: Any) -> list[Record]:
+def _purchases(session: Session, account_id: int, after: Any) -> list[Record]:
     return [
         {
             "plan": got.plan_slug,
@@ -131,7 +140,7 @@ def _purchases(session: Session, account_id: int, _: Any) -> list[Record]:
     ]
 
 
-def _tokens(session: Session, account_id: int, _: Any) -> list[Record]:
+def _tokens(session: Session, account_id: int, after: Any) -> list[Record]:
     return [
         {
             "name": line.name,
@@ -145,7 +154,7 @@ def _tokens(session: Session, account_id: int, _: Any) -> list[Record]:
     ]
 
 
-def _concerns(session: Session, account_id: int, _: Any) -> list[Record]:
+def _concerns(session: Session, account_id: int, after: Any) -> list[Record]:
     return [
         {
             "kind": line.kind.value,
@@ -161,7 +170,7 @@ def _concerns(session: Session, account_id: int, _: Any) -> list[Record]:
 
 
 def _drafts(session: Session, account_id: int, after: Any) -> list[Record]:
-    return [dict(row) for row in personal.drafts_page(session, account_id, after)]
+    return list(personal.drafts_page(session, account_id, after))
 
 
 _CREDITS: Final = frozenset({"credits", "balance_after", "charged", "refunded"})

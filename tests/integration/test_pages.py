@@ -11,10 +11,14 @@ from fastapi import FastAPI
 from host.catalogue.catalogue import Catalogue
 from host.config import Settings
 from host.identity.access_tokens import AccessTokens
+from host.identity.own_login import OwnLogin
 from host.metering.corrections import Corrections, RefundRequest
 from host.metering.revoking import RevokeRequest
 from host.pages.rendering import date
 from host.pages.router import pages_router
+from host.personal.concerns import Concerns
+from host.personal.deletion import Deletion
+from host.personal.download import Download
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
 from storage.books import EndHold, HoldOpened
@@ -43,6 +47,11 @@ class PagesHost(Door):
         vault = Vault(database, clock, MasterKey(bytes(32)))
         self.access_tokens = AccessTokens(database, clock, vault, settings.public_url)
         self.catalogue = Catalogue(database, clock, settings)
+        self.corrections = Corrections(database, clock)
+        self.own_login = OwnLogin(database, clock, self.passwords)
+        self.concerns = Concerns(database, clock)
+        self.deletion = Deletion(database, clock, self.access_tokens, self.catalogue)
+        self.download = Download(database, clock, public_url=settings.public_url)
 
 
 @pytest.fixture
@@ -323,6 +332,7 @@ async def test_the_account_page_shows_what_is_left_and_where_one_is_signed_in(
     page = (await browser.get("/account")).text
     assert re.search(r"Pack 100</h3>\s*<p class=\"figure\">95<span> credits", page)
     assert "They do not expire." in page
+    page = (await browser.get("/account/sign-in")).text
     assert re.search(r"Firefox on Linux.*This one", page)
 
 
@@ -356,11 +366,11 @@ async def test_an_access_token_is_shown_once_and_can_be_revoked(
     (purchased,) = await host.catalogue.purchased(account_id)
     verified = host.access_tokens.verify(found[0], purchased.offering.id)
     assert verified.account_id == account_id
-    later = (await browser.get("/account")).text
+    later = (await browser.get("/account/tokens")).text
     assert "work machine" in later
     assert found[0] not in later
     await browser.post(f"/account/tokens/{line.jti}/revoke")
-    assert "work machine" not in (await browser.get("/account")).text
+    assert "work machine" not in (await browser.get("/account/tokens")).text
 
 
 @pytest.mark.parametrize(
