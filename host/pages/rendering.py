@@ -19,7 +19,7 @@ from host.pages.requests import check_same_origin, local_path
 from storage.credits import credits_written, format_credits
 from storage.errors import StorageError
 from storage.models.accounts import Role
-from storage.moments import NEVER, Micros, to_datetime
+from storage.moments import DAY, NEVER, Micros, to_datetime
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -60,6 +60,7 @@ class Renderer:
             date=date,
             day=day,
             iso=iso,
+            short_day=short_day,
             browser=browser_name,
         )
         styles = (STATIC / "pages.css").read_bytes()
@@ -144,6 +145,12 @@ def day(at: int) -> str:
     """A day as people read it: `18 November 2026`."""
     when = to_datetime(Micros(at))
     return f"{when.day} {when:%B %Y}"
+
+
+def short_day(number: int) -> str:
+    """A day of the last month, by its number since 1970: `18 Nov`."""
+    when = to_datetime(Micros(number * DAY))
+    return f"{when.day}{NBSP}{when:%b}"
 
 
 def iso(at: int) -> str:
