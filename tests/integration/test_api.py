@@ -135,7 +135,7 @@ async def test_one_sets_and_lifts_ones_own_limit_for_the_day(each_world: World) 
 
 
 @pytest.mark.parametrize(
-    "wanted", [-1, "abc", "1e99", 1e99, 0.0001, "", True, [1], "-1", 10**30, "5 credits"], ids=str
+    "wanted", [-1, "abc", "1e99", 1e99, 0.0001, "", True, [1], "-2", 10**30, "5 credits"], ids=str
 )
 async def test_what_is_no_number_of_credits_is_no_limit(world: World, wanted: object) -> None:
     await world.cap(7)
@@ -420,6 +420,7 @@ class BrokenHost:
         self.settings, self.clock, self.database = host.settings, host.clock, host.database
         self.vault, self.login_sessions = host.vault, host.login_sessions
         self.access_tokens, self.drafts = host.access_tokens, host.drafts
+        self.corrections = host.corrections
 
     @property
     def catalogue(self) -> Catalogue:
