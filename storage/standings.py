@@ -13,7 +13,7 @@ from storage.credits import GrantState, MilliCredits
 from storage.entitlement import Period, entitlement
 from storage.ledger import balances
 from storage.models.catalogue import OfferingState
-from storage.models.money import CreditGrant, Wallet
+from storage.models.money import CreditGrant, GrantSource, Wallet
 from storage.moments import Micros
 from storage.subscriptions import periods_by_offering
 
@@ -38,13 +38,17 @@ def purchased(session: Session, *, account_id: int, now: Micros) -> tuple[Purcha
 
 
 def last_grants(session: Session, account_id: int, now: Micros) -> Mapping[int, tuple[int, int]]:
-    """Of each plan the newest grant that is live: its id and its amount."""
+    """Of each plan the newest grant that is live: its id and its amount.
+
+    Not what a refund gave back: a small one would hide that credits run low.
+    """
     rows = session.exec(
         select(CreditGrant.plan_id, CreditGrant.id, CreditGrant.amount)
         .join(Wallet, col(Wallet.id) == col(CreditGrant.wallet_id))
         .where(
             Wallet.subscriber_id == account_id,
             CreditGrant.state == GrantState.ACTIVE.value,
+            CreditGrant.source != GrantSource.REFUND.value,
             col(CreditGrant.effective_at) <= now,
             col(CreditGrant.expires_at) > now,
         )

@@ -116,7 +116,7 @@ def plan_lines(
 def low_lines(
     purchased: Iterable[PurchasedOffering], newest: Mapping[int, tuple[int, int]]
 ) -> list[LowLine]:
-    """What runs low, by the threshold at which the ledger announces it.
+    """What runs low: too little for five more, and less than a fifth of what was last got.
 
     `newest` is each plan's newest grant, by its id and its amount.
     """

@@ -319,8 +319,8 @@ async def test_a_long_conversation_is_copied_to_its_last_message(
     host: PagesHost, browser: httpx.AsyncClient, sam: int
 ) -> None:
     await paid_message(host, sam)
-    for number in range(260):
-        await host.database.run(lambda unit, n=number: converse(unit, sam, f"thread-{n:03}"))
+    names = [f"thread-{number:03}" for number in range(260)]
+    await host.database.run(lambda unit: [converse(unit, sam, name) for name in names])
     pieces = [piece async for piece in host.download.archive(sam)]
     files = unzipped(b"".join(pieces))
     assert len(json.loads(files["messages.json"])) == 520
