@@ -112,6 +112,7 @@ async def create_access_token(
 
 async def list_access_tokens(host: Host) -> list[dict[str, Any]]:
     """Every access token, by its number."""
+    now = host.clock.now()
     emails = {account.id: account.email for account in await host.accounts.list()}
     return [
         {
@@ -120,7 +121,9 @@ async def list_access_tokens(host: Host) -> list[dict[str, Any]]:
             "offering": line.offering_slug,
             "name": line.name,
             "expires": _date(line.expires_at),
-            "revoked": line.revoked_at is not None,
+            "last_used": None if line.last_used_at is None else _date(line.last_used_at),
+            "replaced": line.revoked_at is not None and line.revoked_at > now,
+            "revoked": line.revoked_at is not None and line.revoked_at <= now,
         }
         for account_id, email in emails.items()
         for line in await host.access_tokens.list(account_id)

@@ -45,6 +45,7 @@ class Accounts:
         self._clock = clock
         self._passwords = passwords
         self._links = OneTimeLinks(database, clock, settings)
+        self._signup = settings.signup
 
     async def create(
         self,
@@ -113,9 +114,14 @@ class Accounts:
         """A link with which this address can make an account, with the role beside subscriber.
 
         Raises:
-            InvalidInput: not an address, or it has an account.
+            InvalidInput: not an address, it has an account, or sign-up is closed.
         """
         email = clean_email(email)
+        if self._signup == "closed":
+            raise InvalidInput(
+                "Sign-up is closed (FAREBOX_SIGNUP), so an invitation would lead nowhere."
+                " `farebox account create` makes an account."
+            )
 
         def work(unit: Unit) -> str:
             if kept.find_account_by_email(unit.session, email) is not None:

@@ -320,7 +320,12 @@ async def test_a_long_conversation_is_copied_to_its_last_message(
 ) -> None:
     await paid_message(host, sam)
     names = [f"thread-{number:03}" for number in range(260)]
-    await host.database.run(lambda unit: [converse(unit, sam, name) for name in names])
+
+    def talk_a_lot(unit: Unit) -> None:
+        for name in names:
+            converse(unit, sam, name)
+
+    await host.database.run(talk_a_lot)
     pieces = [piece async for piece in host.download.archive(sam)]
     files = unzipped(b"".join(pieces))
     assert len(json.loads(files["messages.json"])) == 520
