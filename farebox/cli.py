@@ -6,6 +6,7 @@ from farebox.commands import (
     backups,
     books,
     catalogue,
+    concerns,
     corrections,
     people,
     purchases,
@@ -34,6 +35,7 @@ app.add_typer(catalogue.offerings, name="offering")
 app.add_typer(purchases.orders, name="order")
 app.add_typer(purchases.vouchers, name="voucher")
 app.add_typer(people.tokens, name="token")
+app.add_typer(concerns.reports, name="report")
 app.add_typer(books.ledger, name="ledger")
 app.add_typer(backups.backups, name="backup")
 books.ledger.command("statement")(reports.tell_statement)

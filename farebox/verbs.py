@@ -7,17 +7,11 @@ know which. Its actor is nobody: whoever can open the data directory is the oper
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-from farebox.purchase_verbs import (
-    create_vouchers,
-    list_orders,
-    list_vouchers,
-    refund_order,
-    void_voucher,
-)
+from farebox import verbs_people as people
+from farebox import verbs_purchase as purchase
 from host.app import Host
 from host.catalogue import offering_fields
 from host.catalogue.currencies import Money, format_money
-from host.catalogue.issuing import WantedToken, issue_access_token
 from host.catalogue.offering_terms import PlanTerms
 from host.catalogue.subscribing import SubscribeRequest
 from host.errors import InvalidInput
@@ -33,46 +27,6 @@ from storage.moments import DAY, SECOND, Micros, to_datetime
 
 Verb: TypeAlias = Callable[..., Awaitable[Any]]
 """One thing a command can ask for: called with a host and its facts by name, answers JSON."""
-
-
-async def create_account(
-    host: Host, *, email: str, name: str, roles: list[str], password: str | None
-) -> dict[str, Any]:
-    """An account; without a password also a link to set one."""
-    account = await host.accounts.create(
-        email, name or email.partition("@")[0], password, [Role(role) for role in roles]
-    )
-    link = None if password else await host.accounts.reset_link(account.email)
-    return {"email": account.email, "roles": sorted(account.roles), "link": link}
-
-
-async def list_accounts(host: Host) -> list[dict[str, Any]]:
-    """Every account."""
-    return [
-        {
-            "email": account.email,
-            "name": account.name,
-            "roles": sorted(account.roles),
-            "state": account.state,
-            "created": _date(account.created_at),
-        }
-        for account in await host.accounts.list()
-    ]
-
-
-async def invite(host: Host, *, email: str, role: str) -> str:
-    """A link to sign up with."""
-    return await host.accounts.invite(email, Role(role))
-
-
-async def suspend(host: Host, *, email: str) -> None:
-    """Keep somebody out, and end their login sessions."""
-    await host.accounts.suspend(email)
-
-
-async def reset_link(host: Host, *, email: str) -> str:
-    """A link to set a new password."""
-    return await host.accounts.reset_link(email)
 
 
 async def grant(
@@ -173,9 +127,8 @@ async def create_plan(
     builder = await host.accounts.find(owner)
     if Role.BUILDER not in builder.roles:
         raise InvalidInput(
-            f"{builder.email} is no builder, and only builders have plans. No command gives that"
-            " role to an account that exists; `farebox account create EMAIL --role builder` makes"
-            " a new one with it."
+            f"{builder.email} is no builder, and only builders have plans."
+            f" `farebox account role {builder.email} --give builder` makes them one."
         )
     is_free = price.strip().lower() == "free"
     terms = PlanTerms(
@@ -207,39 +160,6 @@ async def move_offering(host: Host, *, slug: str, step: str) -> str:
         "retire": catalogue.retire,
     }
     return (await moves[step](None, slug)).state
-
-
-async def create_access_token(
-    host: Host, *, email: str, offering: str, days: int, name: str
-) -> str:
-    """An access token, shown this once."""
-    account = await host.accounts.find(email)
-    wanted = WantedToken(account_id=account.id, slug=offering, days=days, name=name)
-    issued = await issue_access_token(host.catalogue, host.access_tokens, wanted, actor=None)
-    return issued.encoded
-
-
-async def list_access_tokens(host: Host) -> list[dict[str, Any]]:
-    """Every access token, by its number."""
-    emails = {account.id: account.email for account in await host.accounts.list()}
-    return [
-        {
-            "jti": line.jti,
-            "email": email,
-            "offering": line.offering_slug,
-            "name": line.name,
-            "expires": _date(line.expires_at),
-            "revoked": line.revoked_at is not None,
-        }
-        for account_id, email in emails.items()
-        for line in await host.access_tokens.list(account_id)
-    ]
-
-
-async def revoke_access_token(host: Host, *, jti: str) -> None:
-    """Make an access token useless."""
-    if not await host.access_tokens.revoke(jti):
-        raise InvalidInput(f"There is no access token {offering_fields.shown(jti)}.")
 
 
 def _taken(email: str, done: PlanRevoked) -> str:
@@ -298,11 +218,17 @@ def _date(moment: Micros) -> str:
 VERBS: Final[Mapping[str, Verb]] = {
     verb.__name__: verb
     for verb in (
-        create_account,
-        list_accounts,
-        invite,
-        suspend,
-        reset_link,
+        people.create_account,
+        people.list_accounts,
+        people.invite,
+        people.suspend,
+        people.reset_link,
+        people.reinstate,
+        people.give_role,
+        people.take_role,
+        people.delete_account,
+        people.list_reports,
+        people.close_report,
         grant,
         refund,
         revoke,
@@ -312,13 +238,13 @@ VERBS: Final[Mapping[str, Verb]] = {
         list_plans,
         list_offerings,
         move_offering,
-        create_access_token,
-        list_access_tokens,
-        revoke_access_token,
-        list_orders,
-        refund_order,
-        create_vouchers,
-        list_vouchers,
-        void_voucher,
+        people.create_access_token,
+        people.list_access_tokens,
+        people.revoke_access_token,
+        purchase.list_orders,
+        purchase.refund_order,
+        purchase.create_vouchers,
+        purchase.list_vouchers,
+        purchase.void_voucher,
     )
 }

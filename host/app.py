@@ -26,10 +26,14 @@ from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import Accounts
 from host.identity.entrance import Entrance
 from host.identity.login_sessions import LoginSessions
+from host.identity.own_login import OwnLogin
 from host.identity.passwords import Passwords
 from host.metering.corrections import Corrections
 from host.metering.meter import Meter
 from host.metering.sweeper import Sweeper
+from host.personal.concerns import Concerns
+from host.personal.deletion import Deletion
+from host.personal.download import Download
 from host.providers.openai_client import OpenAIClients
 from host.providers.openai_responses import ResponsesProvider
 from host.proxy.gateway import Gateway
@@ -50,6 +54,7 @@ DRAIN_S: Final = 20.0
 RECOVER_EVERY_S: Final = 15.0
 ROLL_UP_EVERY_S: Final = 3600.0
 EXPIRE_ORDERS_EVERY_S: Final = 60.0
+KEEP_USES_EVERY_S: Final = 60.0
 REFRESH_EVERY_S: Final = 0.5
 """How long a revoked access token may still be good at the other processes."""
 
@@ -68,6 +73,10 @@ class Host:
     entrance: Entrance
     login_sessions: LoginSessions
     access_tokens: AccessTokens
+    own_login: OwnLogin
+    concerns: Concerns
+    deletion: Deletion
+    download: Download
     catalogue: Catalogue
     meter: Meter
     corrections: Corrections
@@ -94,6 +103,7 @@ class Host:
         self._repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
         self._repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
         self._repeat(self.purchases.expire_due, every_s=EXPIRE_ORDERS_EVERY_S, name="orders")
+        self._repeat(self.access_tokens.keep_uses, every_s=KEEP_USES_EVERY_S, name="uses")
         if not self.settings.is_sqlite:  # other processes issue and revoke access tokens
             self._repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
 
@@ -107,6 +117,7 @@ class Host:
             parts.push_async_callback(self._clients.close)
             parts.push_async_callback(self.gateway.close)
             parts.push_async_callback(self.sweeper.stop)
+            parts.push_async_callback(self.access_tokens.keep_uses)
             parts.push_async_callback(self._rest)
             await self.runs.drain(DRAIN_S)
 
@@ -191,6 +202,10 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
         entrance=Entrance(database, clock, passwords, login_sessions, settings),
         login_sessions=login_sessions,
         access_tokens=access_tokens,
+        own_login=OwnLogin(database, clock, passwords),
+        concerns=Concerns(database, clock),
+        deletion=Deletion(database, clock, access_tokens, catalogue),
+        download=Download(database, clock, public_url=settings.public_url),
         catalogue=catalogue,
         meter=meter,
         corrections=Corrections(database, clock),

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     env: Literal["development", "production"] = "development"
     payments: Literal["none", "demo"] = "none"
     log_format: Literal["text", "json"] = "text"
+    terms_file: Path | None = None
     test_database_url: str = Field(default="", description="for the tests alone")
 
     @field_validator("upstream_base_urls", "trusted_proxies", mode="before")
@@ -75,6 +76,17 @@ class Settings(BaseSettings):
     def _is_a_database(cls, value: str) -> str:
         if value:
             driver_url(value)  # a ValueError that says why, and never quotes the password
+        return value
+
+    @field_validator("terms_file")
+    @classmethod
+    def _is_a_text(cls, value: Path | None) -> Path | None:
+        if value is None or value == Path():  # not set, or set to nothing
+            return None
+        try:
+            value.read_text(encoding="utf-8")
+        except (OSError, UnicodeError):
+            raise ValueError("must name a file of text (Markdown) that can be read") from None
         return value
 
     @field_validator("master_key")

@@ -15,7 +15,7 @@ FareboxError
 ├── RequestTimeout                             408
 ├── IdempotencyConflict, CallInProgress,
 │   DraftChanged, PaymentsOff, AlreadyHad,
-│   OrderClosed, VoucherSpent                  409
+│   OrderClosed, VoucherSpent, AccountBusy     409
 ├── PayloadTooLarge                            413
 ├── InvalidInput                               422
 ├── RateLimited, SpendCapReached               429
@@ -239,6 +239,12 @@ class VoucherSpent(FareboxError):
     status, code, title = 409, "voucher_spent", "This voucher cannot be used"
 
 
+class AccountBusy(FareboxError):
+    """Something of the account would be torn apart if it were deleted now."""
+
+    status, code, title = 409, "account_busy", "Not possible yet"
+
+
 class PayloadTooLarge(FareboxError):
     """More was sent than may be."""
 
@@ -265,11 +271,11 @@ class SpendCapReached(FareboxError):
     def __init__(self, *, required: int, cap: int, spent: int, retry_after_s: int) -> None:
         if required > cap:  # no day has room for it
             why = f"more than your daily limit of {format_credits(cap)}"
-            then = "ask the operator to raise the limit"
+            then = "raise the limit on your account page"
         else:
             left = format_credits(max(0, cap - spent))
             why = f"and your daily limit of {format_credits(cap)} has {left} left"
-            then = "wait until midnight UTC, or ask the operator to raise the limit"
+            then = "wait until midnight UTC, or raise the limit on your account page"
         super().__init__(
             f"Not charged: this needs {credits_written(required)}, {why}; {then}.",
             headers={"Retry-After": str(retry_after_s)},

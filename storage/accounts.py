@@ -83,11 +83,15 @@ def find_account_by_email(session: Session, email: str) -> AccountRecord | None:
 
 
 def list_accounts(session: Session) -> list[AccountRecord]:
-    """Every account, oldest first."""
+    """Every account that is somebody's, oldest first."""
     roles: dict[int, set[Role]] = {}
     for row in session.exec(select(AccountRole)):
         roles.setdefault(row.account_id, set()).add(Role(row.role))
-    accounts = session.exec(select(Account).order_by(col(Account.id)))
+    accounts = session.exec(
+        select(Account)
+        .where(Account.state != AccountState.DELETED.value)
+        .order_by(col(Account.id))
+    )
     return [_with_roles(a, frozenset(roles.get(a.id or 0, ()))) for a in accounts]
 
 
@@ -137,7 +141,7 @@ def exists_with_role(session: Session, role: Role) -> bool:
 def is_suspended(session: Session, account_id: int) -> bool:
     """Whether the account may use nothing for the time being."""
     account = session.get(Account, account_id)
-    return account is not None and account.state == AccountState.SUSPENDED
+    return account is not None and account.state != AccountState.ACTIVE
 
 
 def set_state(session: Session, account_id: int, state: AccountState) -> None:

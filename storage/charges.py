@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col
 
+from storage.catalogue import stored
 from storage.credits import HoldState, MilliCredits
 from storage.ledger import Receipt, refunded_of_hold
 from storage.models.catalogue import Offering, Plan, PlanKind, PlanOffering, PlanVersion
@@ -23,6 +24,8 @@ from storage.moments import Micros
 class ChargeLine:
     """One delivered message or call, as a line that leads to its receipt."""
 
+    number: int
+    """Where it stands in the list: later ones have higher numbers."""
     receipt_id: str
     operation: Operation
     amount: MilliCredits
@@ -34,10 +37,16 @@ class ChargeLine:
     created_at: Micros
 
 
-def recent_charges(session: Session, account_id: int, *, most: int) -> tuple[ChargeLine, ...]:
-    """The account's last messages and calls that were delivered, the newest first."""
+def recent_charges(
+    session: Session, account_id: int, *, most: int, before: int | None = None
+) -> tuple[ChargeLine, ...]:
+    """The account's last messages and calls that were delivered, the newest first.
+
+    `before`: only those with lower numbers, for the next page of the list.
+    """
     statement = (
         select_columns(
+            col(Hold.id),
             col(Hold.public_id),
             col(Hold.operation),
             col(Hold.captured),
@@ -55,17 +64,20 @@ def recent_charges(session: Session, account_id: int, *, most: int) -> tuple[Cha
         .order_by(col(Hold.id).desc())
         .limit(most)
     )
+    if before is not None:
+        statement = statement.where(col(Hold.id) < before)
     return tuple(
         ChargeLine(
+            number=stored(number),
             receipt_id=receipt_id,
             operation=Operation(operation),
             amount=MilliCredits(captured),
-            refunded=MilliCredits(int(given_back)),
+            refunded=MilliCredits(int(back)),
             is_included=bool(is_included),
             offering_title=title,
             created_at=Micros(created_at),
         )
-        for receipt_id, operation, captured, given_back, is_included, title, created_at in (
+        for number, receipt_id, operation, captured, back, is_included, title, created_at in (
             session.connection().execute(statement)
         )
     )

@@ -114,13 +114,18 @@ def end_login_session(
     return session.exec(statement).rowcount == 1
 
 
-def end_login_sessions_of(session: Session, account_id: int, now: Micros) -> None:
-    """End every login session of this account."""
-    session.exec(
+def end_login_sessions_of(
+    session: Session, account_id: int, now: Micros, *, but: int | None = None
+) -> int:
+    """End every login session of this account, but for one if it is named. Returns how many."""
+    statement = (
         update(LoginSession)
         .where(col(LoginSession.account_id) == account_id, col(LoginSession.ended_at).is_(None))
         .values(ended_at=now)
     )
+    if but is not None:
+        statement = statement.where(col(LoginSession.id) != but)
+    return session.exec(statement).rowcount
 
 
 def _is_live(now: Micros, idle_since: Micros) -> ColumnElement[bool]:

@@ -5,14 +5,15 @@ For showing. Before anything is charged, `storage.subscriptions.admission_facts`
 
 from collections.abc import Iterable, Mapping
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
 from storage.cards import OfferingCard, PurchasedOffering, Standing
 from storage.catalogue import find_cards
-from storage.credits import MilliCredits
+from storage.credits import GrantState, MilliCredits
 from storage.entitlement import Period, entitlement
 from storage.ledger import balances
 from storage.models.catalogue import OfferingState
+from storage.models.money import CreditGrant, GrantSource, Wallet
 from storage.moments import Micros
 from storage.subscriptions import periods_by_offering
 
@@ -47,6 +48,26 @@ def standing_of(
         entitlement=entitled,
         available=MilliCredits(sum(spendable.get(plan_id, 0) for plan_id in entitled.plan_ids)),
     )
+
+
+def last_grants(session: Session, account_id: int, now: Micros) -> Mapping[int, tuple[int, int]]:
+    """Of each plan the newest grant that is live: its id and its amount.
+
+    Not what a refund gave back: a small one would hide that credits run low.
+    """
+    rows = session.exec(
+        select(CreditGrant.plan_id, CreditGrant.id, CreditGrant.amount)
+        .join(Wallet, col(Wallet.id) == col(CreditGrant.wallet_id))
+        .where(
+            Wallet.subscriber_id == account_id,
+            CreditGrant.state == GrantState.ACTIVE.value,
+            CreditGrant.source != GrantSource.REFUND.value,
+            col(CreditGrant.effective_at) <= now,
+            col(CreditGrant.expires_at) > now,
+        )
+        .order_by(col(CreditGrant.id))
+    )
+    return {plan_id: (grant_id or 0, amount) for plan_id, grant_id, amount in rows}
 
 
 def _purchased(

@@ -90,7 +90,7 @@ def admission_facts(
         return None
     account_state, offering_state, wallet_id = rows[0][:3]
     return AdmissionFacts(
-        is_suspended=account_state == AccountState.SUSPENDED,
+        is_suspended=account_state != AccountState.ACTIVE,
         offering_state=offering_state,
         wallet_id=wallet_id,
         periods=tuple(

@@ -62,6 +62,20 @@ def usage_of(
     return tuple(line_of(row) for row in session.connection().execute(statement))
 
 
+def usage_after(
+    session: Session, account_id: int, *, after: int, most: int
+) -> tuple[UsageLine, ...]:
+    """At most so many of the account's entries, the oldest first, younger than `after`."""
+    statement = (
+        history()
+        .join(Wallet, col(Wallet.id) == col(Entry.wallet_id))
+        .where(col(Wallet.subscriber_id) == account_id, col(Entry.seq) > after)
+        .order_by(col(Entry.seq))
+        .limit(most)
+    )
+    return tuple(line_of(row) for row in session.connection().execute(statement))
+
+
 def history() -> Select[*tuple[Any, ...]]:
     """Entries with what they are about; whose and in which order is added. Rows for `line_of`."""
     reversed_ = aliased(Entry)

@@ -24,6 +24,7 @@ class Door:
         passwords: Passwords | None = None,
     ) -> None:
         passwords = passwords or cheap_passwords()
+        self.passwords = passwords
         self.login_sessions = LoginSessions(database, clock, settings)
         self.accounts = Accounts(database, clock, passwords, settings)
         self.entrance = Entrance(database, clock, passwords, self.login_sessions, settings)

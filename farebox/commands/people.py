@@ -2,14 +2,18 @@
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from farebox.commands.archives import write_archive
 from farebox.commands.console import AsJson, DataDir, Request, do, do_once, show
 from host.identity.access_tokens import DAYS_MAX
 
-accounts = typer.Typer(help="People: create, list, invite, suspend, reset.", no_args_is_help=True)
+accounts = typer.Typer(
+    help="People: who may come in, as what, and their data.", no_args_is_help=True
+)
 tokens = typer.Typer(help="Access tokens: one subscriber, one offering.", no_args_is_help=True)
 
 
@@ -66,6 +70,52 @@ def suspend(email: Email, data_dir: DataDir = None) -> None:
     """Keep an account out; its balance stays."""
     do(data_dir, "suspend", email=email)
     typer.echo(f"{email} is suspended and signed out everywhere.")
+
+
+@accounts.command("reinstate")
+def reinstate(email: Email, data_dir: DataDir = None) -> None:
+    """Let a suspended account come in again."""
+    do(data_dir, "reinstate", email=email)
+    typer.echo(f"{email} may come in again.")
+
+
+@accounts.command("role")
+def role(
+    email: Email,
+    give: Annotated[RoleName | None, typer.Option(help="One role more.")] = None,
+    take: Annotated[RoleName | None, typer.Option(help="One role less.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Give an account that exists a role, or take one back."""
+    if (give is None) == (take is None):
+        raise typer.BadParameter("give --give ROLE or --take ROLE")
+    verb = "take_role" if give is None else "give_role"
+    roles = do(data_dir, verb, email=email, role=str(give or take))
+    typer.echo(f"{email} is now: {', '.join(roles) or 'nothing'}.")
+
+
+@accounts.command("export")
+def export(
+    email: Email,
+    out: Annotated[Path, typer.Option(help="The archive to make; it must not exist yet.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Write all that is kept about a person in one archive, as they can have it themselves."""
+    write_archive(data_dir, email, out)
+    typer.echo(f"Wrote {out}.")
+
+
+@accounts.command("delete")
+def delete(
+    email: Email,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Erase a person: account, conversations, keys. Books and purchases stay, without a name."""
+    if not yes:
+        typer.confirm(f"Delete {email} for good?", abort=True)
+    do(data_dir, "delete_account", email=email)
+    typer.echo(f"{email} is deleted. What was bought and charged stays in the books, nameless.")
 
 
 @accounts.command("reset-link")

@@ -42,6 +42,9 @@ class TokenEntry(View):
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    """In the future: it was replaced, and is good until then."""
+    last_used_at: datetime | None
+    """To the minute."""
 
 
 class EnteredKey(Body):
@@ -68,4 +71,5 @@ def token_view(line: AccessTokenLine) -> TokenEntry:
         created_at=to_datetime(line.created_at),
         expires_at=to_datetime(line.expires_at),
         revoked_at=moment_or_none(line.revoked_at),
+        last_used_at=moment_or_none(line.last_used_at),
     )

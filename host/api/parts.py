@@ -8,6 +8,7 @@ from host.config import Settings
 from host.drafts.drafts import Drafts
 from host.identity.access_tokens import AccessTokens
 from host.identity.login_sessions import LoginSessions
+from host.metering.corrections import Corrections
 from host.purchase.purchases import Purchases
 from host.purchase.vouchers import Vouchers
 from host.vault.vault import Vault
@@ -65,4 +66,9 @@ class ApiHost(Protocol):
     @property
     def drafts(self) -> Drafts:
         """Where a key that was entered belongs."""
+        ...
+
+    @property
+    def corrections(self) -> Corrections:
+        """The limit for the day."""
         ...

@@ -51,7 +51,7 @@ def report_routes(host: ApiHost) -> APIRouter:
         plan: OfPlan = None,
     ) -> StatementView:
         """One's own history over a period, between what there was before and after it."""
-        dates = _dates(since, until, host.clock.now())
+        dates = dates_asked(since, until, host.clock.now())
         try:
             return await host.database.read(
                 lambda s: statement_of(
@@ -70,7 +70,7 @@ def report_routes(host: ApiHost) -> APIRouter:
     ) -> EarningsView:
         """What one's own plans earned in a period, day by day, today included."""
         now = host.clock.now()
-        dates = _dates(since, until, now)
+        dates = dates_asked(since, until, now)
         return await host.database.read(
             lambda s: earnings_of(s, now, dates, owner_id=visitor.account_id)
         )
@@ -115,7 +115,12 @@ def earnings_of(
     return earnings_view(found, find_plans(session, owner_id=owner_id, with_archived=True), dates)
 
 
-def _dates(since: str | None, until: str | None, now: Micros) -> Dates:
+def dates_asked(since: str | None, until: str | None, now: Micros) -> Dates:
+    """The period that was asked for.
+
+    Raises:
+        MalformedRequest: it is none; says why.
+    """
     try:
         return read_dates(since, until, now)
     except ValueError as error:

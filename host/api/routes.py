@@ -13,11 +13,17 @@ from starlette.types import ASGIApp
 from host.api import account_views, catalogue_views, key_views
 from host.api.edge import BODY_BYTES_MAX, Edge, refuse_in_json, signed_in
 from host.api.health import health_router
+from host.api.own_usage import own_usage_routes
 from host.api.parts import ApiHost
 from host.api.purchase_routes import purchase_routes
 from host.api.reports import report_routes
 from host.api.shelf import shelf_routes
-from host.catalogue.issuing import WantedToken, issue_access_token
+from host.catalogue.issuing import (
+    IssuedToken,
+    WantedToken,
+    issue_access_token,
+    replace_access_token,
+)
 from host.errors import UnknownAddress, UnknownReceipt
 from host.identity.login_sessions import Visitor
 from storage.ledger import balances, daily_cap, receipt
@@ -52,6 +58,7 @@ def api_app(host: ApiHost) -> ASGIApp:
     for routes in (
         _account,
         _history,
+        own_usage_routes,
         report_routes,
         shelf_routes,
         _catalogue,
@@ -159,12 +166,16 @@ def _tokens(host: ApiHost) -> APIRouter:
         issued = await issue_access_token(
             host.catalogue, host.access_tokens, token, actor=visitor.account_id
         )
-        slug = issued.offering.slug
-        return key_views.IssuedToken(
-            token=issued.encoded,
-            offering=slug,
-            proxy_url=catalogue_views.proxy_url(host.settings.public_url, slug),
-            days=wanted.days,
+        return _shown_once(host, issued)
+
+    @router.post("/{jti}/rotate", status_code=201)
+    async def rotate(jti: str, visitor: Annotated[Visitor, changing]) -> key_views.IssuedToken:
+        """A new access token that lasts as long; the old one is good for another day."""
+        return _shown_once(
+            host,
+            await replace_access_token(
+                host.catalogue, host.access_tokens, jti, account_id=visitor.account_id
+            ),
         )
 
     @router.delete("/{jti}", status_code=204)
@@ -175,6 +186,16 @@ def _tokens(host: ApiHost) -> APIRouter:
         return Response(status_code=204)
 
     return router
+
+
+def _shown_once(host: ApiHost, issued: IssuedToken) -> key_views.IssuedToken:
+    slug = issued.offering.slug
+    return key_views.IssuedToken(
+        token=issued.encoded,
+        offering=slug,
+        proxy_url=catalogue_views.proxy_url(host.settings.public_url, slug),
+        days=issued.days,
+    )
 
 
 def _drafts(host: ApiHost) -> APIRouter:

@@ -31,6 +31,7 @@ class IssuedToken:
 
     encoded: str
     offering: OfferingCard
+    days: int
 
 
 async def issue_access_token(
@@ -58,7 +59,20 @@ async def issue_access_token(
     encoded = await access_tokens.issue(
         wanted.account_id, card.id, days=wanted.days, name=name, actor=actor
     )
-    return IssuedToken(encoded, card)
+    return IssuedToken(encoded, card, wanted.days)
+
+
+async def replace_access_token(
+    catalogue: Catalogue, access_tokens: AccessTokens, jti: str, *, account_id: int
+) -> IssuedToken:
+    """A new access token in place of this account's own one, which is good for a day yet.
+
+    Raises:
+        UnknownAddress: the account has no live access token of this number.
+        InvalidInput: it was replaced already.
+    """
+    encoded, old = await access_tokens.replace(jti, account_id=account_id, actor=account_id)
+    return IssuedToken(encoded, await catalogue.get_offering(old.offering_id), old.days)
 
 
 def _checked_name(written: str) -> str:

@@ -45,6 +45,7 @@ class Accounts:
         self._clock = clock
         self._passwords = passwords
         self._links = OneTimeLinks(database, clock, settings)
+        self._signup = settings.signup
 
     async def create(
         self,
@@ -113,9 +114,14 @@ class Accounts:
         """A link with which this address can make an account, with the role beside subscriber.
 
         Raises:
-            InvalidInput: not an address, or it has an account.
+            InvalidInput: not an address, it has an account, or sign-up is closed.
         """
         email = clean_email(email)
+        if self._signup == "closed":
+            raise InvalidInput(
+                "Sign-up is closed (FAREBOX_SIGNUP), so an invitation would lead nowhere."
+                " `farebox account create` makes an account."
+            )
 
         def work(unit: Unit) -> str:
             if kept.find_account_by_email(unit.session, email) is not None:
@@ -152,7 +158,7 @@ class Accounts:
 
         def work(unit: Unit) -> None:
             now = self._clock.now()
-            self._keep_an_operator(unit, account)
+            keep_an_operator(unit, account.id)
             kept.set_state(unit.session, account.id, AccountState.SUSPENDED)
             kept.void_links_of(unit.session, account.id, account.email, now)
             end_login_sessions_of(unit.session, account.id, now)
@@ -203,19 +209,12 @@ class Accounts:
 
         def work(unit: Unit) -> None:
             if role is Role.OPERATOR:
-                self._keep_an_operator(unit, account)
+                keep_an_operator(unit, account.id)
             if kept.take_role(unit.session, account.id, role):
                 self._note(unit, "role.taken", account.email, actor, role)
 
         await self._database.run(work)
         return await self.get(account.id)
-
-    def _keep_an_operator(self, unit: Unit, account: AccountView) -> None:
-        """Somebody must be able to let the others in again."""
-        if Role.OPERATOR not in kept.roles_of(unit.session, account.id):
-            return
-        if kept.count_active_with_role(unit.session, Role.OPERATOR) <= 1:
-            raise NotAllowed("This is the only operator who can come in. Make another one first.")
 
     def _note(
         self, unit: Unit, action: str, email: str, actor: int | None, role: Role | None = None
@@ -235,6 +234,18 @@ def add_account(unit: Unit, new: NewAccount) -> int:
         raise email_taken() from None
     note(unit, "account.created", new.email, actor=new.given_by, at=new.now)
     return account_id
+
+
+def keep_an_operator(unit: Unit, account_id: int) -> None:
+    """Make sure that without this account somebody can still let the others in again.
+
+    Raises:
+        NotAllowed: it is the last operator that can come in.
+    """
+    if Role.OPERATOR not in kept.roles_of(unit.session, account_id):
+        return
+    if kept.count_active_with_role(unit.session, Role.OPERATOR) <= 1:
+        raise NotAllowed("This is the only operator who can come in. Make another one first.")
 
 
 def note(

@@ -116,6 +116,7 @@ class Entrance:
             InvalidInput: a value does not follow its rule, or the address has an account.
             RateLimited: too many new accounts from this address.
         """
+        self._check_open()
         link = await self._links.find(LinkPurpose.INVITE, key) if key else None
         if link is None and self.signup != "open":
             raise NotAllowed("Accounts here are made by invitation. Ask the operator for one.")
@@ -200,8 +201,9 @@ class Entrance:
         """The address that an invitation is for.
 
         Raises:
-            NotAllowed: the invitation is spent.
+            NotAllowed: the invitation is spent, or sign-up is closed by now.
         """
+        self._check_open()
         return (await self._links.find(LinkPurpose.INVITE, key)).email or ""
 
     async def check_setup(self, key: str) -> None:
@@ -219,6 +221,11 @@ class Entrance:
             NotAllowed: the link is spent.
         """
         return (await self._account_of_reset(key))[1].email
+
+    def _check_open(self) -> None:
+        """An invitation is no way round a door that was closed since."""
+        if self.signup == "closed":
+            raise NotAllowed("This host takes no new accounts. Its operator can make one for you.")
 
     async def _account_of_reset(self, key: str) -> tuple[OneTimeLink, AccountRecord]:
         link = await self._links.find(LinkPurpose.RESET, key)

@@ -18,6 +18,7 @@ from host.metering.revoking import PlanRevoked, RevokeRequest, revoke
 from storage import correctable
 from storage import subscriptions as got
 from storage.books import RefundCharge, Refunded
+from storage.concerns import note_refunded
 from storage.correctable import Charge, LostPlan
 from storage.credits import HoldState, MilliCredits, credits_written, format_credits, parse_credits
 from storage.database import Database, Unit
@@ -96,6 +97,11 @@ class Corrections:
             lambda unit: set_cap(unit, self._by(actor), account_id, cap)
         )
 
+    async def set_own_cap(self, account_id: int, cap: MilliCredits | None) -> DailyCap | None:
+        """The same by the account itself: it is its owner's own limit."""
+        by = self._by(account_id)
+        return await self._database.run(lambda unit: _limit(unit, by, account_id, cap))
+
     def _by(self, actor: int | None) -> By:
         return By(actor, self._clock.now())
 
@@ -143,6 +149,10 @@ def refund(unit: Unit, by: By, request: RefundRequest) -> ChargeRefunded:
 def set_cap(unit: Unit, by: By, account_id: int, cap: MilliCredits | None) -> DailyCap | None:
     """Limit what an account may spend in a day, inside a unit of work."""
     require_operator(unit, by)
+    return _limit(unit, by, account_id, cap)
+
+
+def _limit(unit: Unit, by: By, account_id: int, cap: MilliCredits | None) -> DailyCap | None:
     wallet_id = unit.books.open_wallet(account_id)
     version = unit.books.set_cap(wallet_id=wallet_id, cap=cap, now=by.now)
     note(
@@ -208,6 +218,7 @@ def _give_back(
         )
     )
     assert isinstance(answer, Refunded), "what is left was read under the wallet's lock"
+    note_refunded(unit.session, charge.hold_id, by.now)
     note(
         unit,
         by,

@@ -1,28 +1,31 @@
-"""One's own account: what one has, what may act for one, and where one is signed in."""
+"""One's own account at a glance: what is left of each plan, what runs low, the limit for the day.
 
-from collections.abc import Iterable
+The parts of an account have pages of their own beside this one: usage, purchases, access tokens,
+sign-in and one's data. All of them share a navigation, and work without a script.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from host.catalogue.issuing import NAME_MAX, IssuedToken, WantedToken, issue_access_token
-from host.errors import FareboxError, InvalidInput, NotSignedIn, UnknownAddress
+from host.errors import FareboxError
 from host.identity.login_sessions import Visitor
-from host.pages.parts import PageHost
-from host.pages.rendering import Renderer, go
+from host.metering.corrections import credits_entered
+from host.pages.own import OwnPages
+from host.pages.rendering import go
 from host.pages.requests import read_form
-from storage.cards import SubscriptionView
+from storage.cards import PurchasedOffering, SubscriptionView
 from storage.charges import recent_charges
-from storage.credits import MilliCredits
+from storage.credits import BalanceMark, MilliCredits, balance_mark
 from storage.ledger import PlanBalance, balances, daily_cap
-from storage.models.catalogue import PlanKind
+from storage.models.catalogue import OfferingKind, PlanKind
 from storage.moments import NEVER, Micros
+from storage.standings import last_grants
 
-_ROW_DIGITS_MAX: Final = 18
-TOKEN_DAYS: Final = (7, 30, 90, 365)
-CHARGES_SHOWN: Final = 10
+CHARGES_SHOWN: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,86 +46,57 @@ class PlanLine:
         return self.ends_at < NEVER
 
 
-class AccountPages:
-    """The account page and its buttons."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowLine:
+    """One offering for which credits run low, or have run out."""
 
-    def __init__(self, host: PageHost, renderer: Renderer) -> None:
-        self._host = host
-        self._renderer = renderer
+    title: str
+    unit: str
+    left: int
+    """For how many more messages or calls the credits do."""
+    plan_slug: str | None
+    """The plan to get more from, if one is for sale."""
+
+
+class AccountPages(OwnPages):
+    """The first page of an account, and the limit that is set on it."""
 
     async def show(self, request: Request) -> Response:
-        """Everything about one's own account."""
+        """What one has."""
         return await self._page(await self._visitor(request))
 
-    async def issue_token(self, request: Request) -> Response:
-        """Make an access token and show it, once."""
+    async def set_cap(self, request: Request) -> Response:
+        """Set one's own limit for the day, or lift it."""
         visitor, form = await self._visitor(request), await read_form(request)
-        host, account_id = self._host, visitor.account_id
+        written = form.get("credits", "")
         try:
-            wanted = WantedToken(
-                account_id=account_id,
-                slug=form.get("offering", ""),
-                days=_days(form.get("days", "")),
-                name=form.get("name", ""),
-            )
-            issued = await issue_access_token(
-                host.catalogue, host.access_tokens, wanted, actor=account_id
-            )
+            cap = None if "lift" in form else credits_entered(written)
+            await self._host.corrections.set_own_cap(visitor.account_id, cap)
         except FareboxError as error:
-            return await self._page(visitor, error=error)
-        return await self._page(visitor, issued=issued)
-
-    async def revoke_token(self, request: Request) -> Response:
-        """Revoke one of one's own access tokens."""
-        visitor = await self._visitor(request)
-        await self._host.access_tokens.revoke(
-            request.path_params["jti"], account_id=visitor.account_id, actor=visitor.account_id
-        )
-        return go("/account#tokens")
-
-    async def end_login(self, request: Request) -> Response:
-        """Sign one of one's own browsers out."""
-        visitor = await self._visitor(request)
-        login_session_id = _row_id(request.path_params["login_session_id"])
-        await self._host.login_sessions.end(login_session_id, visitor.account_id)
-        return go("/account#browsers")
-
-    async def _visitor(self, request: Request) -> Visitor:
-        cookie = self._host.login_sessions.read_cookie(request.headers.raw)
-        visitor = await self._host.login_sessions.find(cookie)
-        if visitor is None:
-            raise NotSignedIn("Sign in to see your account.")
-        return visitor
+            return await self._page(visitor, error=error, written=written)
+        return go("/account#limit")
 
     async def _page(
-        self,
-        visitor: Visitor,
-        *,
-        error: FareboxError | None = None,
-        issued: IssuedToken | None = None,
+        self, visitor: Visitor, *, error: FareboxError | None = None, written: str = ""
     ) -> Response:
         host, account_id, now = self._host, visitor.account_id, self._host.clock.now()
-        left, cap = await host.database.read(
-            lambda s: (balances(s, account_id, now), daily_cap(s, account_id, now))
+        left, cap, charges, newest = await host.database.read(
+            lambda s: (
+                balances(s, account_id, now),
+                daily_cap(s, account_id, now),
+                recent_charges(s, account_id, most=CHARGES_SHOWN),
+                last_grants(s, account_id, now),
+            )
         )
-        lines = plan_lines(await host.catalogue.subscriptions(account_id), left, now=now)
-        charges = await host.database.read(
-            lambda s: recent_charges(s, account_id, most=CHARGES_SHOWN)
-        )
-        tokens = await host.access_tokens.list(account_id)
+        purchased = await host.catalogue.purchased(account_id)
         return self._renderer.page(
-            "account.html",
+            "account_overview.html",
             visitor=visitor,
-            plans=lines,
+            plans=plan_lines(await host.catalogue.subscriptions(account_id), left, now=now),
+            low=low_lines(purchased, newest),
             cap=cap,
             charges=charges,
-            tokens=[t for t in tokens if t.revoked_at is None and t.expires_at > now],
-            logins=await host.login_sessions.list(account_id),
-            purchased=await host.catalogue.purchased(account_id),
-            token_days=TOKEN_DAYS,
-            token_name_max=NAME_MAX,
-            public_url=host.settings.public_url,
-            issued=issued,
+            written=written,
             error=error,
         )
 
@@ -139,6 +113,36 @@ def plan_lines(
     return sorted(lines, key=lambda line: not line.is_running)
 
 
+def low_lines(
+    purchased: Iterable[PurchasedOffering], newest: Mapping[int, tuple[int, int]]
+) -> list[LowLine]:
+    """What runs low: too little for five more, and less than a fifth of what was last got.
+
+    `newest` is each plan's newest grant, by its id and its amount.
+    """
+    lines = []
+    for item in purchased:
+        entitled, price = item.standing.entitlement, item.offering.price
+        if entitled.included_until is not None or not entitled.is_running or not price:
+            continue
+        last = max((newest[id_] for id_ in entitled.plan_ids if id_ in newest), default=(0, 0))
+        mark = balance_mark(item.standing.available, price=price, last_grant=last[1])
+        if mark is not BalanceMark.FINE:
+            lines.append(_low_line(item))
+    return lines
+
+
+def _low_line(item: PurchasedOffering) -> LowLine:
+    plan = item.offering.plan_to_buy()
+    is_assistant = item.offering.kind is OfferingKind.ASSISTANT
+    return LowLine(
+        title=item.offering.title,
+        unit="message" if is_assistant else "call",
+        left=item.standing.available // item.offering.price,
+        plan_slug=None if plan is None else plan.slug,
+    )
+
+
 def _plan_line(got: list[SubscriptionView], left: PlanBalance | None, now: Micros) -> PlanLine:
     kept = [subscription for subscription in got if not subscription.is_cancelled]
     ends_at = Micros(max(subscription.ends_at for subscription in kept or got))
@@ -151,16 +155,3 @@ def _plan_line(got: list[SubscriptionView], left: PlanBalance | None, now: Micro
         is_running=bool(kept) and now < ends_at,
         is_taken_back=not kept,
     )
-
-
-def _row_id(written: str) -> int:
-    """A row's number as an address names it; no row has more digits than fit 64 bits."""
-    if not (written.isascii() and written.isdigit() and len(written) <= _ROW_DIGITS_MAX):
-        raise UnknownAddress("You have no login session of this number.")
-    return int(written)
-
-
-def _days(written: str) -> int:
-    if written not in map(str, TOKEN_DAYS):
-        raise InvalidInput("Choose how long the access token may last.", facts={"field": "days"})
-    return int(written)

@@ -136,6 +136,7 @@ class DoorPages:
             key=key,
             invited=invited,
             may_enter=may_enter,
+            signup=self._entrance.signup,
             form=form,
             error=error,
         )

@@ -8,6 +8,11 @@ from host.config import Settings
 from host.identity.access_tokens import AccessTokens
 from host.identity.entrance import Entrance
 from host.identity.login_sessions import LoginSessions
+from host.identity.own_login import OwnLogin
+from host.metering.corrections import Corrections
+from host.personal.concerns import Concerns
+from host.personal.deletion import Deletion
+from host.personal.download import Download
 from host.purchase.purchases import Purchases
 from host.purchase.vouchers import Vouchers
 from storage.database import Database
@@ -59,4 +64,29 @@ class PageHost(Protocol):
     @property
     def vouchers(self) -> Vouchers:
         """Codes that stand for a paid order."""
+        ...
+
+    @property
+    def own_login(self) -> OwnLogin:
+        """One's own password, and where one is signed in."""
+        ...
+
+    @property
+    def corrections(self) -> Corrections:
+        """The limit for the day."""
+        ...
+
+    @property
+    def concerns(self) -> Concerns:
+        """What was asked about receipts."""
+        ...
+
+    @property
+    def deletion(self) -> Deletion:
+        """The end of an account."""
+        ...
+
+    @property
+    def download(self) -> Download:
+        """All that is kept of somebody."""
         ...

@@ -9,19 +9,22 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from host.errors import NotSignedIn, UnknownOrder, UnknownReceipt
+from host.errors import FareboxError, UnknownOrder, UnknownReceipt
 from host.identity.login_sessions import Visitor
 from host.pages.buy import covered_by
 from host.pages.order_receipts import order_words
-from host.pages.parts import PageHost
+from host.pages.own import OwnPages
 from host.pages.plan_words import first_assistant
-from host.pages.rendering import Renderer, moment
+from host.pages.rendering import go, moment
+from host.pages.requests import read_form
+from host.personal.concerns import TEXT_MAX, refundable
 from host.purchase.orders import GIVEN
 from host.runs.outcomes import refunds_written
 from storage.charges import including_plans
 from storage.credits import HoldState, credits_written
 from storage.ledger import Receipt, receipt
 from storage.models.money import Operation
+from storage.models.people import ConcernKind
 
 INCLUDED: Final = "Included"
 
@@ -34,20 +37,37 @@ class Verdict:
     sentence: str
 
 
-class ReceiptPages:
-    """The page of one receipt."""
-
-    def __init__(self, host: PageHost, renderer: Renderer) -> None:
-        self._host = host
-        self._renderer = renderer
+class ReceiptPages(OwnPages):
+    """The page of one receipt, and what can be asked about it."""
 
     async def show(self, request: Request) -> Response:
         """The receipt, for its owner."""
-        cookie = self._host.login_sessions.read_cookie(request.headers.raw)
-        visitor = await self._host.login_sessions.find(cookie)
-        if visitor is None:
-            raise NotSignedIn("Sign in to see your receipts.")
+        return await self._page(await self._visitor(request), request.path_params["receipt_id"])
+
+    async def report(self, request: Request) -> Response:
+        """Tell the operator that something is wrong with an answer."""
+        return await self._ask(request, ConcernKind.REPORT)
+
+    async def ask_refund(self, request: Request) -> Response:
+        """Ask the operator to give the charge back."""
+        return await self._ask(request, ConcernKind.REFUND)
+
+    async def _ask(self, request: Request, kind: ConcernKind) -> Response:
+        visitor, form = await self._visitor(request), await read_form(request)
         receipt_id: str = request.path_params["receipt_id"]
+        text = form.get(kind.value, "")
+        try:
+            await self._host.concerns.ask(visitor.account_id, receipt_id, kind, text)
+        except UnknownReceipt:
+            raise
+        except FareboxError as error:
+            asked = _Asked(kind, text[: 2 * TEXT_MAX], error)
+            return await self._page(visitor, receipt_id, asked=asked)
+        return go(f"/receipts/{receipt_id}#{kind.value}")
+
+    async def _page(
+        self, visitor: Visitor, receipt_id: str, *, asked: "_Asked | None" = None
+    ) -> Response:
         found = await self._host.database.read(lambda s: receipt(s, receipt_id))
         if found is None or found.account_id != visitor.account_id:
             return await self._of_order(visitor, receipt_id)
@@ -60,6 +80,12 @@ class ReceiptPages:
             verdict=verdict(found, is_included=is_included),
             plan_titles=found.plan_titles or included_in,
             is_included=is_included,
+            concerns=await self._host.concerns.about(receipt_id),
+            may_ask_refund=refundable(found),
+            text_max=TEXT_MAX,
+            wrong_kind=asked.kind if asked else "",
+            written=asked.text if asked else "",
+            error=asked.error if asked else None,
         )
 
     async def _of_order(self, visitor: Visitor, order_id: str) -> Response:
@@ -77,6 +103,15 @@ class ReceiptPages:
             is_open=self._host.purchases.pay_path(order) is not None,
             opens=opens,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What somebody wrote that cannot be taken down as it is."""
+
+    kind: ConcernKind
+    text: str
+    error: FareboxError
 
 
 def verdict(found: Receipt, *, is_included: bool = False) -> Verdict:

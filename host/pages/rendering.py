@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from host.errors import FareboxError, NotSignedIn, broken, from_storage
 from host.identity.login_sessions import Visitor
@@ -19,7 +19,7 @@ from host.pages.requests import check_same_origin, local_path
 from storage.credits import credits_written, format_credits
 from storage.errors import StorageError
 from storage.models.accounts import Role
-from storage.moments import NEVER, Micros, to_datetime
+from storage.moments import DAY, NEVER, Micros, to_datetime
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -61,6 +61,7 @@ class Renderer:
             date=date,
             day=day,
             iso=iso,
+            short_day=short_day,
             browser=browser_name,
         )
         styles = (STATIC / "pages.css").read_bytes()
@@ -93,6 +94,11 @@ class Renderer:
         if with_script:
             headers[POLICY] = f"{HEADERS[POLICY]}; script-src 'self'"
         return HTMLResponse(html, status_code=error.status if error else 200, headers=headers)
+
+    def stream(self, pieces: AsyncIterator[bytes], *, kind: str, name: str) -> Response:
+        """A file to keep, made while it is sent."""
+        named = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(pieces, media_type=kind, headers=HEADERS | named)
 
     def guarded(self, endpoint: Endpoint, public_url: str) -> Endpoint:
         """`endpoint`, posted to only from our own pages, its refusals rendered as pages."""
@@ -146,6 +152,12 @@ def day(at: int) -> str:
     """A day as people read it: `18 November 2026`."""
     when = to_datetime(Micros(at))
     return f"{when.day} {when:%B %Y}"
+
+
+def short_day(number: int) -> str:
+    """A day of the last month, by its number since 1970: `18 Nov`."""
+    when = to_datetime(Micros(number * DAY))
+    return f"{when.day}{NBSP}{when:%b}"
 
 
 def iso(at: int) -> str:

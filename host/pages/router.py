@@ -1,9 +1,12 @@
 """The few pages that are not conversation, gathered into one router.
 
-Sign-in, sign-up, setup and reset; one's own account; plans, paying and vouchers; receipts. They
-are rendered on the server and need no script. Routes are plain ones, because a framework that
-validates a form for us would answer a mistake with what was typed into it.
+Sign-in, sign-up, setup and reset; one's own account; plans, paying and vouchers; receipts; the
+terms. They are rendered on the server and need no script. Routes are plain ones, because a
+framework that validates a form for us would answer a mistake with what was typed into it.
 """
+
+from collections.abc import Callable
+from typing import TypeAlias
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -11,6 +14,11 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from host.pages.account import AccountPages
+from host.pages.account_data import DataPages
+from host.pages.account_purchases import PurchasePages
+from host.pages.account_sign_in import SignInPages
+from host.pages.account_tokens import TokenPages
+from host.pages.account_usage import UsagePages
 from host.pages.buy import BuyPages
 from host.pages.door import DoorPages
 from host.pages.parts import PageHost
@@ -18,17 +26,20 @@ from host.pages.pay import PayPages
 from host.pages.receipts import ReceiptPages
 from host.pages.redeem import RedeemPages
 from host.pages.rendering import STATIC, Endpoint, Renderer
+from host.pages.terms import TermsPages
+
+Making: TypeAlias = Callable[[str, Endpoint], Route]
 
 
 def pages_router(host: PageHost) -> APIRouter:
     """The pages of this host."""
     renderer = Renderer()
     door = DoorPages(host, renderer)
-    account = AccountPages(host, renderer)
     receipts = ReceiptPages(host, renderer)
     buy = BuyPages(host, renderer)
     pay = PayPages(host, renderer)
     redeem = RedeemPages(host, renderer)
+    terms = TermsPages(host, renderer)
 
     def get(path: str, endpoint: Endpoint) -> Route:
         guarded = renderer.guarded(endpoint, host.settings.public_url)
@@ -50,11 +61,11 @@ def pages_router(host: PageHost) -> APIRouter:
             post("/reset", door.reset),
             get("/logout", door.logout_form),
             post("/logout", door.logout),
-            get("/account", account.show),
-            post("/account/tokens", account.issue_token),
-            post("/account/tokens/{jti}/revoke", account.revoke_token),
-            post("/account/logins/{login_session_id}/end", account.end_login),
+            *_account_routes(host, renderer, get, post),
             get("/receipts/{receipt_id}", receipts.show),
+            post("/receipts/{receipt_id}/report", receipts.report),
+            post("/receipts/{receipt_id}/refund", receipts.ask_refund),
+            get("/terms", terms.show),
             get("/buy/{slug}", buy.show),
             post("/buy/{slug}", buy.buy),
             get("/pay/{order_id}", pay.show),
@@ -68,6 +79,33 @@ def pages_router(host: PageHost) -> APIRouter:
             Route("/static/pay.js", _pay_script, include_in_schema=False),
         ]
     )
+
+
+def _account_routes(host: PageHost, renderer: Renderer, get: Making, post: Making) -> list[Route]:
+    account = AccountPages(host, renderer)
+    usage = UsagePages(host, renderer)
+    purchases = PurchasePages(host, renderer)
+    tokens = TokenPages(host, renderer)
+    sign_in = SignInPages(host, renderer)
+    data = DataPages(host, renderer)
+    return [
+        get("/account", account.show),
+        post("/account/cap", account.set_cap),
+        get("/account/usage", usage.show),
+        get("/account/usage.csv", usage.csv),
+        get("/account/purchases", purchases.show),
+        get("/account/tokens", tokens.show),
+        post("/account/tokens", tokens.issue),
+        post("/account/tokens/{jti}/replace", tokens.replace),
+        post("/account/tokens/{jti}/revoke", tokens.revoke),
+        get("/account/sign-in", sign_in.show),
+        post("/account/password", sign_in.change_password),
+        post("/account/logins/{login_session_id}/end", sign_in.end_login),
+        post("/account/logins/end-others", sign_in.end_others),
+        get("/account/data", data.show),
+        post("/account/data/copy", data.download),
+        post("/account/delete", data.delete),
+    ]
 
 
 async def _styles(_request: Request) -> Response:

@@ -23,10 +23,11 @@ class Role(StrEnum):
 
 
 class AccountState(StrEnum):
-    """A suspended account keeps its balance and cannot come in."""
+    """A suspended account keeps its balance and cannot come in; a deleted one is nobody's."""
 
     ACTIVE = "active"
     SUSPENDED = "suspended"
+    DELETED = "deleted"
 
 
 class Account(SQLModel, table=True):
@@ -105,7 +106,10 @@ class AccessToken(SQLModel, table=True):
     name: str = ""
     created_at: int = Field(sa_type=BigInt)
     expires_at: int = Field(sa_type=BigInt)
-    revoked_at: int | None = Field(default=None, sa_type=BigInt)
+    revoked_at: int | None = Field(
+        default=None, sa_type=BigInt, description="in the future: it was replaced and ends then"
+    )
+    last_used_at: int | None = Field(default=None, sa_type=BigInt, description="to the minute")
 
 
 class SigningKey(SQLModel, table=True):

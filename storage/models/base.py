@@ -59,8 +59,8 @@ class CompactId(TypeDecorator[str]):
 
 def metadata() -> MetaData:
     """The metadata of all tables, complete: every module of models is imported first."""
-    from storage.models import accounts, catalogue, conversations, money, purchase, vault
+    from storage.models import accounts, catalogue, conversations, money, people, purchase, vault
 
-    for module in (accounts, catalogue, conversations, money, purchase, vault):
+    for module in (accounts, catalogue, conversations, money, people, purchase, vault):
         assert module.SQLModel is SQLModel
     return SQLModel.metadata

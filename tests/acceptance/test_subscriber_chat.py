@@ -145,10 +145,31 @@ def test_no_page_is_wider_than_the_screen(
     sam.sign_in(SAM)
     sam.picture(f"chat-{size['width']}-{theme}", PICTURES)
     widths.append(_width(sam.page))
-    sam.page.goto(f"{sam.address}/account")
-    sam.picture(f"account-{size['width']}-{theme}", PICTURES)
-    widths.append(_width(sam.page))
+    for part in ("", "/usage", "/purchases", "/tokens", "/sign-in", "/data"):
+        sam.page.goto(f"{sam.address}/account{part}")
+        sam.picture(f"account{part.replace('/', '-')}-{size['width']}-{theme}", PICTURES)
+        widths.append(_width(sam.page))
     assert max(widths) <= size["width"]
+
+
+@pytest.mark.browser
+def test_a_receipt_opens_its_form_by_the_keyboard_and_keeps_what_was_said(people: People) -> None:
+    sam = people.person(size=PHONE)
+    sam.sign_in(SAM)
+    sam.ask("What is 2 + 3?")
+    found = sam.page.request.get(f"{sam.address}/api/v1/usage?limit=1").json()
+    receipt = found["entries"][0]["receipt"]
+    sam.page.goto(f"{sam.address}/receipts/{receipt}")
+    words = sam.page.get_by_label(re.compile("What is wrong with it"))
+    expect(words).to_be_hidden()
+    sam.page.get_by_role("link", name="Report this answer").press("Enter")
+    expect(words).to_be_visible()
+    words.fill("It is 5, not 6.")
+    sam.page.keyboard.press("Tab")
+    sam.page.keyboard.press("Enter")
+    expect(sam.page.get_by_text("Nobody has answered yet.")).to_be_visible()
+    expect(sam.page.get_by_text("It is 5, not 6.")).to_be_visible()
+    assert _width(sam.page) <= PHONE["width"]
 
 
 def _width(page: Page) -> int:

@@ -24,7 +24,7 @@ from tests.proxy_world import UPSTREAM_KEY, World, add_draft, problem_of
 
 READABLE = [
     "me", "balance", "offerings", "plans", "subscriptions", "usage", "tokens",
-    "statement", "earnings", "orders",
+    "statement", "earnings", "orders", "usage/days", "cap",
 ]  # fmt: skip
 
 
@@ -115,6 +115,86 @@ async def test_the_balance_names_a_daily_limit_and_what_counts_against_it(world:
     await world.client.get("/s/mirror/status/200", headers=await world.bearer("mirror"))
     told = (await world.client.get("/api/v1/balance", headers=headers)).json()
     assert (told["daily_cap"], told["spent_today"]) == (10, 1)
+
+
+async def test_one_sets_and_lifts_ones_own_limit_for_the_day(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    headers = await world.sign_in(world.subscriber)
+    for wanted, told in ((10, 10), (0.25, 0.25), ("2.5", 2.5), (0, 0)):
+        answer = await world.client.put("/api/v1/cap", headers=headers, json={"credits": wanted})
+        assert answer.json() == {"credits": told, "spent_today": 0, "left_today": told}
+    refused = await world.client.get("/s/mirror/status/200", headers=await world.bearer("mirror"))
+    assert (
+        "raise the limit on your account page"
+        in problem_of(refused, 429, "spend_cap_reached")["detail"]
+    )
+    lifted = await world.client.put("/api/v1/cap", headers=headers, json={"credits": None})
+    assert lifted.json() == {"credits": None, "spent_today": None, "left_today": None}
+    assert (await world.client.get("/api/v1/cap", headers=headers)).json() == lifted.json()
+
+
+@pytest.mark.parametrize(
+    "wanted", [-1, "abc", "1e99", 1e99, 0.0001, "", True, [1], "-2", 10**30, "5 credits"], ids=str
+)
+async def test_what_is_no_number_of_credits_is_no_limit(world: World, wanted: object) -> None:
+    await world.cap(7)
+    headers = await world.sign_in(world.subscriber)
+    answer = await world.client.put("/api/v1/cap", headers=headers, json={"credits": wanted})
+    assert answer.status_code in {400, 422}
+    problem_of(answer, answer.status_code, answer.json()["code"])
+    told = (await world.client.get("/api/v1/cap", headers=headers)).json()
+    assert told["credits"] == 7
+
+
+async def test_usage_is_told_by_day_and_offering_and_to_nobody_else(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    call = await world.bearer("mirror")
+    await world.client.get("/s/mirror/status/200", headers=call)
+    paid = await world.client.get("/s/mirror/status/200", headers=call)
+    number = paid.headers["farebox-receipt"]
+    part = RefundRequest(receipt_id=number, request="ticket-1", credits=MilliCredits(250))
+    await world.host.corrections.refund(None, part)
+    headers = await world.sign_in(world.subscriber)
+    told = (await world.client.get("/api/v1/usage/days", headers=headers)).json()
+    assert [
+        (line["offering"], line["charged"], line["refunded"], line["count"])
+        for line in told["days"]
+    ] == [("mirror", 2, 0.25, 2)]
+    assert told["from"] <= told["days"][0]["day"] < told["to"]
+    before = "/api/v1/usage/days?from=2020-01-01&to=2020-02-01"
+    assert (await world.client.get(before, headers=headers)).json()["days"] == []
+    other = await world.sign_in(world.builder)
+    assert (await world.client.get("/api/v1/usage/days", headers=other)).json()["days"] == []
+    wrong = await world.client.get("/api/v1/usage/days?from=yesterday", headers=headers)
+    problem_of(wrong, 400, "malformed_request")
+
+
+async def test_a_token_is_rotated_by_its_owner_alone_and_the_old_one_goes_on(
+    each_world: World,
+) -> None:
+    world = each_world
+    await world.buy("pack")
+    old = await world.bearer("mirror")
+    (line,) = await world.host.access_tokens.list()
+    address = f"/api/v1/tokens/{line.jti}/rotate"
+    stranger = await world.sign_in(world.builder)
+    problem_of(await world.client.post(address, headers=stranger), 404, "not_found")
+    headers = await world.sign_in(world.subscriber)
+    cookie = {"Cookie": headers["Cookie"]}
+    problem_of(await world.client.post(address, headers=cookie), 403, "not_allowed")
+    rotated = await world.client.post(address, headers=headers)
+    assert (rotated.status_code, rotated.json()["days"]) == (201, 30)
+    new = {"Authorization": f"Bearer {rotated.json()['token']}"}
+    for bearer in (old, new):
+        call = await world.client.get("/s/mirror/status/200", headers=bearer)
+        assert call.status_code == 200
+    problem_of(await world.client.post(address, headers=headers), 422, "invalid_input")
+    await world.host.access_tokens.keep_uses()
+    listed = (await world.client.get("/api/v1/tokens", headers=headers)).json()
+    assert all(token["last_used_at"] for token in listed)
+    assert [token["revoked_at"] is None for token in listed] == [True, False]
 
 
 async def test_a_plan_taken_back_is_said_to_be_and_opens_nothing(world: World) -> None:
@@ -254,6 +334,7 @@ async def test_a_cookie_alone_changes_nothing(world: World) -> None:
     for answer in (
         await client.post("/api/v1/tokens", headers=cookie, json={"offering": "mirror"}),
         await client.delete("/api/v1/tokens/x", headers=cookie),
+        await client.put("/api/v1/cap", headers=cookie, json={"credits": 1}),
         await client.post("/api/v1/drafts/x/key", headers=cookie, json={"key": UPSTREAM_KEY}),
     ):
         problem_of(answer, 403, "not_allowed")
@@ -340,6 +421,7 @@ class BrokenHost:
         self.vault, self.login_sessions = host.vault, host.login_sessions
         self.access_tokens, self.drafts = host.access_tokens, host.drafts
         self.purchases, self.vouchers = host.purchases, host.vouchers
+        self.corrections = host.corrections
 
     @property
     def catalogue(self) -> Catalogue:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,11 +11,16 @@ from fastapi import FastAPI
 
 from host.catalogue.catalogue import Catalogue
 from host.config import Settings
+from host.errors import InvalidInput
 from host.identity.access_tokens import AccessTokens
+from host.identity.own_login import OwnLogin
 from host.metering.corrections import Corrections, RefundRequest
 from host.metering.revoking import RevokeRequest
 from host.pages.rendering import date
 from host.pages.router import pages_router
+from host.personal.concerns import Concerns
+from host.personal.deletion import Deletion
+from host.personal.download import Download
 from host.purchase.purchases import Purchases
 from host.purchase.vouchers import Vouchers
 from host.vault.envelope import MasterKey
@@ -47,6 +53,11 @@ class PagesHost(Door):
         self.catalogue = Catalogue(database, clock, settings)
         self.purchases = Purchases(database, clock, settings)
         self.vouchers = Vouchers(database, clock)
+        self.corrections = Corrections(database, clock)
+        self.own_login = OwnLogin(database, clock, self.passwords)
+        self.concerns = Concerns(database, clock)
+        self.deletion = Deletion(database, clock, self.access_tokens, self.catalogue)
+        self.download = Download(database, clock, public_url=settings.public_url)
 
 
 @pytest.fixture
@@ -284,6 +295,51 @@ async def test_an_invitation_opens_a_closed_door_once(
         assert "no longer works" in spent.text
 
 
+async def test_a_closed_door_opens_for_no_invitation_either(
+    database: Database, clock: ManualClock
+) -> None:
+    host = PagesHost(database, clock, Settings(public_url=BASE))
+    key = key_of(await host.accounts.invite("ada@example.com", Role.SUBSCRIBER))
+    closed = PagesHost(database, clock, Settings(public_url=BASE, signup="closed"))
+    async with open_browser(closed) as browser:
+        page = await browser.get("/signup")
+        assert (page.status_code, "<form" in page.text) == (200, False)
+        assert "takes no new accounts" in page.text
+        assert "Create an account" not in (await browser.get("/login")).text
+        fields = {"name": "Ada", "email": "ada@example.com", "password": GOOD}
+        for form in (fields, fields | {"key": key}):
+            assert (await browser.post("/signup", data=form)).status_code == 403
+        assert (await browser.get("/signup", params={"key": key})).status_code == 403
+    assert await closed.accounts.list() == []
+    with pytest.raises(InvalidInput, match="FAREBOX_SIGNUP"):
+        await closed.accounts.invite("bob@example.com", Role.SUBSCRIBER)
+
+
+async def test_the_terms_are_there_for_everybody_and_the_operators_own_if_they_wrote_some(
+    database: Database, clock: ManualClock, tmp_path: Path
+) -> None:
+    host = PagesHost(database, clock, Settings(public_url=BASE, signup="open"))
+    async with open_browser(host) as browser:
+        for page in ("/login", "/signup", "/reset"):
+            assert 'href="/terms"' in (await browser.get(page)).text
+        terms = await browser.get("/terms")
+        assert terms.status_code == 200
+        assert "You stop it after the first word" in terms.text
+        assert 'href="/login"' in terms.text
+    path = tmp_path / "terms.md"
+    path.write_text("# Our terms\n\n<script>alert(1)</script>", encoding="utf-8")
+    host = PagesHost(database, clock, Settings(public_url=BASE, terms_file=path))
+    await add(host, "Sam")
+    async with open_browser(host) as browser:
+        await sign_in(browser, "sam")
+        page = (await browser.get("/terms")).text
+        assert "<h1>Our terms</h1>" in page
+        assert "<script" not in page
+        assert 'href="/account"' in page
+        path.write_text("# Newer terms", encoding="utf-8")
+        assert "<h1>Newer terms</h1>" in (await browser.get("/terms")).text
+
+
 async def test_the_setup_link_makes_the_first_operator(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -327,6 +383,7 @@ async def test_the_account_page_shows_what_is_left_and_where_one_is_signed_in(
     page = (await browser.get("/account")).text
     assert re.search(r"Pack 100</h3>\s*<p class=\"figure\">95<span> credits", page)
     assert "They do not expire." in page
+    page = (await browser.get("/account/sign-in")).text
     assert re.search(r"Firefox on Linux.*This one", page)
 
 
@@ -360,11 +417,11 @@ async def test_an_access_token_is_shown_once_and_can_be_revoked(
     (purchased,) = await host.catalogue.purchased(account_id)
     verified = host.access_tokens.verify(found[0], purchased.offering.id)
     assert verified.account_id == account_id
-    later = (await browser.get("/account")).text
+    later = (await browser.get("/account/tokens")).text
     assert "work machine" in later
     assert found[0] not in later
     await browser.post(f"/account/tokens/{line.jti}/revoke")
-    assert "work machine" not in (await browser.get("/account")).text
+    assert "work machine" not in (await browser.get("/account/tokens")).text
 
 
 @pytest.mark.parametrize(
@@ -496,9 +553,11 @@ async def test_every_page_keeps_itself_and_its_address_to_itself(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
     await add(host, "Sam")
-    pages = [await browser.get(p) for p in ("/login", "/signup", "/setup", "/reset", "/account")]
+    pages = [await browser.get(p) for p in ("/login", "/signup", "/setup", "/reset", "/terms")]
     pages.append(await sign_in(browser, "sam"))
-    pages += [await browser.get(p) for p in ("/account", "/receipts/x", "/logout")]
+    pages += [await browser.get(p) for p in ("/receipts/x", "/logout")]
+    parts = ("", "/usage", "/purchases", "/tokens", "/sign-in", "/data", "/usage.csv")
+    pages += [await browser.get(f"/account{part}") for part in parts]
     for page in pages:
         assert page.headers["cache-control"] == "no-store"
         assert page.headers["referrer-policy"] == "strict-origin"

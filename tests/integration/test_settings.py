@@ -48,6 +48,10 @@ WRONG = {
     "FAREBOX_HOLD_TTL_S": ("1", "must be 360 or more."),
     "FAREBOX_SIGNUP": ("hunter2", "must be invite, open or closed."),
     "FAREBOX_AGENTS_BETA": ("hunter2", "must be 1 or 0."),
+    "FAREBOX_TERMS_FILE": (
+        "/no/such/hunter2",
+        "must name a file of text (Markdown) that can be read.",
+    ),
     "FAREBOX_PUBLIC_URL": ("hunter2", "must begin with http:// or https://."),
     "FAREBOX_MASTER_KEY": ("hunter2", "must be 32 bytes in base64."),
     "FAREBOX_DATABASE_URL": (

@@ -1,0 +1,1 @@
+"""What is one person's own: their data, their account's end, what they ask the operator."""
