@@ -1,6 +1,7 @@
 """Addresses that lead nowhere, and assistants one has no plan for: always a way on, never JSON."""
 
 from collections.abc import AsyncIterator, Iterator
+from uuid import uuid4
 
 import httpx
 import pytest
