@@ -22,6 +22,8 @@ from host.identity.login_sessions import Visitor
 
 CATALOGUE: Final = "Catalogue"
 """`public/elements/Catalogue.jsx`"""
+BEST: Final = 12
+"""Cards that words bring at most; the catalogue itself can be searched on."""
 
 _greetings: WeakKeyDictionary[WebsocketSession, cl.Message] = WeakKeyDictionary()
 
@@ -51,7 +53,8 @@ async def hear(host: Host, visitor: Visitor, text: str) -> None:
     )
     found = matches(shown, text)
     if found:
-        await _message(sentences.found(text, len(found)), found).send()
+        best = found[:BEST]
+        await _message(sentences.found(text, len(found), shown=len(best)), best).send()
     else:
         await _message(sentences.found_nothing(text)).send()
 

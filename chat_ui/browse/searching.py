@@ -11,6 +11,8 @@ from typing import Final
 from host.catalogue.showing import Shown
 
 WORD: Final = re.compile(r"[^\W_]+")
+HEARD_MAX: Final = 400
+"""Characters that are listened to: what is looked for is said at the beginning, or nowhere."""
 STEM_MIN: Final = 3
 """Letters that two words must share at their beginning to count as one: `math`, `maths`."""
 BALANCE: Final = re.compile(
@@ -33,12 +35,12 @@ SAID_BY_THE_WAY: Final = frozenset(
 
 def is_about_balance(text: str) -> bool:
     """Whether somebody asks what they have."""
-    return BALANCE.fullmatch(text) is not None
+    return BALANCE.fullmatch(_heard(text)) is not None
 
 
 def matches(offered: Iterable[Shown], text: str) -> list[Shown]:
     """What the words may mean, the best first; nothing where no word was found."""
-    wanted = {word for word in _words(text) if word not in SAID_BY_THE_WAY}
+    wanted = {word for word in _words(_heard(text)) if word not in SAID_BY_THE_WAY}
     scored = [(_score(one, wanted), one) for one in offered]
     found = [(score, one) for score, one in scored if score]
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
@@ -59,6 +61,11 @@ def _has(words: Sequence[str], wanted: str) -> bool:
 def _is_same(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     return one == other or (len(short) >= STEM_MIN and long.startswith(short))
+
+
+def _heard(text: str) -> str:
+    """The beginning, each gap one space: patterns must not wander through the longest message."""
+    return " ".join(text[: 4 * HEARD_MAX].split())[:HEARD_MAX]
 
 
 def _words(text: str) -> list[str]:

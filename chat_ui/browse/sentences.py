@@ -38,9 +38,10 @@ def greeting(*, has_some: bool, taken_back: SubscriptionView | None) -> str:
     return WELCOME if taken_back is None else f"{_taken_back(taken_back)}\n\n{WELCOME}"
 
 
-def found(text: str, number: int) -> str:
+def found(text: str, number: int, *, shown: int) -> str:
     """What stands above the cards that some words brought."""
-    return f"{number} {'match' if number == 1 else 'matches'} for “{_quoted(text)}”:"
+    counted = f"{number} {'match' if number == 1 else 'matches'} for “{_quoted(text)}”"
+    return f"{counted}:" if shown == number else f"{counted}, the best {shown}:"
 
 
 def found_nothing(text: str) -> str:

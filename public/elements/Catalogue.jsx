@@ -107,7 +107,7 @@ function Waiting({ failed, again }) {
     );
   }
   return (
-    <div className="farebox-shop" aria-busy="true" aria-label="Loading the catalogue">
+    <div className="farebox-shop" aria-busy="true" role="group" aria-label="Loading the catalogue">
       <div className="farebox-card-list" aria-hidden="true">
         {[1, 2, 3, 4].map((number) => (
           <div key={number} className="farebox-card farebox-card-empty" />
@@ -249,7 +249,7 @@ function Card({ one, look, open }) {
             {canTry ? 'Try it free' : 'Buy'}
           </Button>
         )}
-        <span className="farebox-card-tags" aria-label="Tags">
+        <span className="farebox-card-tags">
           {one.tags.slice(0, 3).join(' · ')}
         </span>
       </div>

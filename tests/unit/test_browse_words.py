@@ -1,5 +1,7 @@
 """What people type into Browse, and what it says."""
 
+import time
+
 import pytest
 
 from chat_ui.browse import sentences
@@ -53,6 +55,23 @@ def test_words_that_only_look_like_it_are_searched_for(text: str) -> None:
 )  # fmt: skip
 def test_words_find_what_they_may_mean_the_best_first(text: str, found: list[int]) -> None:
     assert sorted(one.item.id for one in matches(OFFERED, text)) == sorted(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(" " * 100_000 + "x" + " " * 99_000, id="spaces"),
+        pytest.param(" ".join(f"w{number}" for number in range(30_000)), id="words"),
+        pytest.param("my " * 60_000, id="one word"),
+        pytest.param("x" * 200_000, id="a long word"),
+    ],
+)
+def test_the_longest_message_that_is_taken_is_understood_in_no_time(text: str) -> None:
+    offered = show(*(item(number) for number in range(300)))
+    began = time.process_time()
+    assert not is_about_balance(text)
+    assert matches(offered, text) == []
+    assert time.process_time() - began < 2
 
 
 def test_a_title_counts_more_than_a_description() -> None:
@@ -129,9 +148,7 @@ URL = "http://host/buy/pack"
     ("refused", "sentence"),
     [
         (
-            CreditsExhausted(
-                offering="Math Tutor", required=5_000, available=2_000, topup_url=URL
-            ),
+            CreditsExhausted(offering="It", required=5_000, available=2_000, topup_url=URL),
             "Not charged. You have 2 credits left for It; this needs 5. Your message is kept.",
         ),
         (
@@ -163,3 +180,8 @@ def test_what_was_typed_is_repeated_in_part_and_as_text() -> None:
 def test_a_long_kept_message_is_shown_by_its_beginning() -> None:
     assert sentences.preview("a\n\n b") == "a b"
     assert len(sentences.preview("x" * 5000)) == sentences.PREVIEW_MAX
+
+
+def test_matches_are_counted_and_it_is_said_when_not_all_are_shown() -> None:
+    assert sentences.found("maths", 1, shown=1) == "1 match for “maths”:"
+    assert sentences.found("maths", 60, shown=12) == "60 matches for “maths”, the best 12:"
