@@ -222,6 +222,7 @@ async def test_a_voucher_is_redeemed_and_a_wrong_code_stays_in_its_field(
     assert {one.headers["location"] for one in done} == {f"/receipts/{order.id}"}
     receipt = (await browser.get(f"/receipts/{order.id}")).text
     assert "A voucher paid for it." in receipt
+    assert '<p class="amount">100 credits</p>' in receipt
     assert issued.code not in receipt
     assert await left(host) == 100_000
 
