@@ -1,5 +1,6 @@
 """The end of an account: nothing of the person is left, and the books are as they were."""
 
+import asyncio
 import json
 import zipfile
 from collections.abc import AsyncIterator
@@ -276,6 +277,35 @@ async def test_a_call_with_a_deleted_accounts_token_is_refused_at_once(
     bearer = await world.bearer("mirror")
     assert (await world.client.get("/s/mirror/open/x", headers=bearer)).status_code == 200
     await world.host.deletion.delete(world.subscriber, actor=None)
+    refused = await world.client.get("/s/mirror/status/200", headers=bearer)
+    problem_of(refused, 401, "invalid_token")
+
+
+async def test_calls_that_race_with_the_deletion_are_paid_or_refused(each_world: World) -> None:
+    world = each_world
+    await world.buy("pack")
+    bearer = await world.bearer("mirror")
+
+    async def deleted() -> bool:
+        try:
+            await world.host.deletion.delete(world.subscriber, actor=None)
+        except AccountBusy:
+            return False
+        return True
+
+    async with asyncio.timeout(60):
+        is_deleted, *answers = await asyncio.gather(
+            deleted(),
+            *(world.client.get("/s/mirror/status/200", headers=bearer) for _ in range(10)),
+        )
+        while not is_deleted:  # once what was under way has ended, it can be
+            is_deleted = await deleted()
+    assert {answer.status_code for answer in answers} <= {200, 401, 403}
+    paid = sum(answer.status_code == 200 for answer in answers)
+    (wallet,) = await world.host.database.read(
+        lambda s: s.exec(select(Wallet).where(Wallet.subscriber_id == world.subscriber)).all()
+    )
+    assert (wallet.held, wallet.debits) == (0, paid * 1_000)
     refused = await world.client.get("/s/mirror/status/200", headers=bearer)
     problem_of(refused, 401, "invalid_token")
 
