@@ -17,6 +17,7 @@ from storage.database import Database, Unit
 from storage.errors import NotMigrated, StatementBroke
 from storage.migrate import check_is_current, current, newest, upgrade
 from storage.models.base import metadata
+from storage.models.money import GrantSource
 from tests.builders import add_account, add_plan, add_shop, grant_of, hold_of
 from tests.databases import Databases
 from tests.fakes.clock import START
@@ -225,7 +226,7 @@ async def test_postgresql_hashes_entries_as_the_test_vector_says(
 
         def work(unit: Unit) -> bytes:
             shop = add_shop(unit)
-            unit.books.grant(grant_of(shop, 100_000, source_ref="42"))
+            unit.books.grant(grant_of(shop, 100_000, source=GrantSource.ORDER, source_ref="42"))
             head: bytes = unit.session.execute(text("SELECT head FROM wallet")).scalar_one()
             return bytes(head)
 
