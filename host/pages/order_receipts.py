@@ -40,6 +40,8 @@ _GIVEN: Final = {
 class OrderWords:
     """An order, as its receipt says it."""
 
+    headline: str
+    """What was paid; where that is nothing, what was got."""
     price: str
     sentence: str
     gives: str
@@ -53,10 +55,13 @@ def order_words(order: OrderView) -> OrderWords:
     """What the receipt of an order says."""
     is_given = order.state is OrderState.FULFILLED
     sentence = _GIVEN.get(order.provider) if is_given else None
+    price = format_price(order.amount_minor, order.currency)
+    got = gives(order.kind, order.credits, order.duration_s)
     return OrderWords(
-        price=format_price(order.amount_minor, order.currency),
+        headline=price if order.amount_minor else got,
+        price=price,
         sentence=sentence or _SENTENCES[order.state],
-        gives=gives(order.kind, order.credits, order.duration_s),
+        gives=got,
         paid_with=_PAID_WITH[order.provider],
         refunded=(
             format_price(order.refunded_minor, order.currency) if order.refunded_minor else ""

@@ -216,12 +216,13 @@ async def test_a_voucher_is_redeemed_and_a_wrong_code_stays_in_its_field(
     assert "No voucher has this code." in wrong.text
     empty = await browser.post("/redeem", data={"code": " "})
     assert (empty.status_code, "Enter the code" in empty.text) == (422, True)
-    for _ in range(2):
-        done = await browser.post("/redeem", data={"code": issued.code.lower()})
-        (order,) = await orders(host)
-        assert done.headers["location"] == f"/receipts/{order.id}"
+    code = {"code": issued.code.lower()}
+    done = [await browser.post("/redeem", data=code) for _ in range(2)]
+    (order,) = await orders(host)
+    assert {one.headers["location"] for one in done} == {f"/receipts/{order.id}"}
     receipt = (await browser.get(f"/receipts/{order.id}")).text
     assert "A voucher paid for it." in receipt
+    assert '<p class="amount">100 credits</p>' in receipt
     assert issued.code not in receipt
     assert await left(host) == 100_000
 

@@ -15,6 +15,7 @@ from host.catalogue.offering_terms import PlanTerms
 from host.catalogue.subscribing import SubscribeRequest
 from host.config import Settings
 from host.errors import (
+    AlreadyHad,
     IdempotencyConflict,
     InvalidInput,
     NotAllowed,
@@ -170,6 +171,35 @@ async def test_another_payment_or_another_order_is_a_conflict(till: Till) -> Non
     with pytest.raises(IdempotencyConflict, match="another order"):
         await till.purchases.fulfil(two.id, "payment-1")
     assert await till.left() == 100_000
+
+
+async def test_twenty_who_start_one_trial_at_once_under_other_names_start_it_once(
+    till: Till,
+) -> None:
+    async with asyncio.timeout(30):
+        told = await asyncio.gather(
+            *(till.order("trial") for _ in range(20)), return_exceptions=True
+        )
+    assert sum(isinstance(one, OrderView) for one in told) == 1
+    assert sum(isinstance(one, AlreadyHad) for one in told) == 19
+    assert await till.left() == 20_000
+    assert len(await till.purchases.orders(till.buyer)) == 1
+
+
+async def test_of_paying_and_cancelling_at_once_one_happens(till: Till) -> None:
+    for number in range(5):
+        made = await till.order()
+        async with asyncio.timeout(30):
+            told = await asyncio.gather(
+                till.purchases.cancel(till.buyer, made.id, ""),
+                till.purchases.fulfil(made.id, f"payment-{number}"),
+                return_exceptions=True,
+            )
+        assert sum(isinstance(one, OrderClosed) for one in told) == 1
+    orders = await till.purchases.orders(till.buyer)
+    paid = [one for one in orders if one.state is OrderState.FULFILLED]
+    assert {one.state for one in orders} <= {OrderState.FULFILLED, OrderState.CANCELLED}
+    assert await till.left() == 100_000 * len(paid)
 
 
 async def test_a_payment_of_nothing_is_told_so(till: Till) -> None:
