@@ -13,6 +13,7 @@ from typing import Any, Final
 import chainlit as cl
 import structlog
 from chainlit.context import context, init_ws_context
+from chainlit.data import get_data_layer
 from chainlit.session import WebsocketSession
 from chainlit.step import StepDict
 from fastapi import HTTPException
@@ -80,6 +81,9 @@ async def _keep(visitor: Visitor, message_id: str, refused: FareboxError) -> Non
 
     await wiring.host.database.run(note_assistant)
     await refusal.send()
+    layer = get_data_layer()
+    assert layer is not None
+    await layer.update_step(refusal.to_dict())  # Chainlit does not wait for it; the card needs it
     await card.send(for_id=refusal.id)
 
 
