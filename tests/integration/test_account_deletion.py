@@ -294,10 +294,11 @@ async def test_calls_that_race_with_the_deletion_are_paid_or_refused(each_world:
         return True
 
     async with asyncio.timeout(60):
-        is_deleted, *answers = await asyncio.gather(
-            deleted(),
-            *(world.client.get("/s/mirror/status/200", headers=bearer) for _ in range(10)),
+        deleting = asyncio.create_task(deleted())
+        answers = await asyncio.gather(
+            *(world.client.get("/s/mirror/status/200", headers=bearer) for _ in range(10))
         )
+        is_deleted = await deleting
         while not is_deleted:  # once what was under way has ended, it can be
             is_deleted = await deleted()
     assert {answer.status_code for answer in answers} <= {200, 401, 403}
