@@ -125,15 +125,15 @@ def test_a_refusal_says_that_nothing_was_charged(
 @pytest.mark.parametrize(
     ("cap", "why", "then"),
     [
-        (10_000, "and your daily limit of 10 has 2 left", "wait until midnight UTC, or ask"),
-        (7_500, "and your daily limit of 7.5 has 0 left", "wait until midnight UTC, or ask"),
-        (4_000, "more than your daily limit of 4", "ask"),
+        (10_000, "and your daily limit of 10 has 2 left", "wait until midnight UTC, or raise"),
+        (7_500, "and your daily limit of 7.5 has 0 left", "wait until midnight UTC, or raise"),
+        (4_000, "more than your daily limit of 4", "raise"),
     ],
 )
 def test_a_daily_limit_is_one_sentence_with_what_to_do(cap: int, why: str, then: str) -> None:
     refused = SpendCapReached(required=5_000, cap=cap, spent=8_000, retry_after_s=60)
     assert wording.refusal_sentence(refused) == (
-        f"Not charged: this needs 5 credits, {why}; {then} the operator to raise the limit."
+        f"Not charged: this needs 5 credits, {why}; {then} the limit on your account page."
     )
 
 
