@@ -34,11 +34,13 @@ from chainlit.types import (
 from chainlit.user import PersistedUser, User
 from typing_extensions import override
 
+from chat_ui import wording
 from chat_ui.cards import SETUP_BOT
 from chat_ui.hearing import is_id
 from chat_ui.history import drawn, element_dict
 from chat_ui.secret_text import without_secrets
 from chat_ui.stamps import iso, moment_of
+from chat_ui.telling import tell
 from host.app import Host
 from host.redaction import redact
 from host.runs.opening import is_text
@@ -235,12 +237,12 @@ class DataLayer(BaseDataLayer):
 
     @override
     async def delete_thread(self, thread_id: str) -> None:
-        """Forget a conversation; an answer being written is stopped first."""
+        """Forget a conversation, here and at its provider; who asks was checked by Chainlit."""
         owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
-        live = self._host.runs.live(thread_id, account_id=owner)
-        if live is not None:
-            await live.stop()
-        await self._write(thread_id, lambda u: chat_history.delete_thread(u.session, thread_id))
+        async with self._lines.setdefault(thread_id, asyncio.Lock()):
+            is_gone_everywhere = await self._host.forgetting.delete(thread_id, account_id=owner)
+        if not is_gone_everywhere and owner is not None:
+            await tell(owner, wording.NOT_DELETED_UPSTREAM)
 
     @override
     async def upsert_feedback(self, feedback: Feedback) -> str:

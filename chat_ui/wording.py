@@ -34,6 +34,10 @@ KEY_REMOVED: Final = (
     " If it was a real one, replace it where you got it."
 )
 NO_SUCH_THREAD: Final = "There is no such conversation."
+NOT_DELETED_UPSTREAM: Final = (
+    "The conversation is deleted here. The assistant's provider could not be told yet; that is"
+    " tried again for two days."
+)
 NOT_HEARD: Final = (
     "This message was not taken: it is empty, far too long, or has characters that are no text."
     " Nothing was charged."

@@ -34,6 +34,7 @@ from host.providers.openai_client import OpenAIClients
 from host.providers.openai_responses import ResponsesProvider
 from host.proxy.gateway import Gateway
 from host.runs.drive import Means
+from host.runs.forgetting import Forgetting
 from host.runs.naming import Naming
 from host.runs.runner import Runs
 from host.vault.envelope import MasterKey
@@ -46,6 +47,7 @@ from storage.secrets import sealing_keys
 DRAIN_S: Final = 20.0
 """What answers that are being given may take to end when the host stops."""
 RECOVER_EVERY_S: Final = 15.0
+FORGET_EVERY_S: Final = 30.0
 ROLL_UP_EVERY_S: Final = 3600.0
 REFRESH_EVERY_S: Final = 0.5
 """How long a revoked access token may still be good at the other processes."""
@@ -69,6 +71,7 @@ class Host:
     meter: Meter
     corrections: Corrections
     runs: Runs
+    forgetting: Forgetting
     drafts: Drafts
     gateway: Gateway
     sweeper: Sweeper
@@ -87,6 +90,7 @@ class Host:
         await self.runs.recover()  # providers are asked before anything is swept
         await self.sweeper.start()
         self._repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
+        self._repeat(self.forgetting.work_off, every_s=FORGET_EVERY_S, first_in_s=0, name="forget")
         self._repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
         if not self.settings.is_sqlite:  # other processes issue and revoke access tokens
             self._repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
@@ -189,6 +193,7 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
         meter=meter,
         corrections=Corrections(database, clock),
         runs=runs,
+        forgetting=Forgetting(means, runs),
         drafts=Drafts(database, clock, vault, catalogue, means.providers, runs, settings),
         gateway=Gateway(
             settings=settings,

@@ -202,6 +202,20 @@ class Provider(Protocol):
         """
         ...
 
+    async def forget_thread(
+        self,
+        credential: Credential,
+        *,
+        provider_thread: str | None,
+        provider_runs: tuple[str, ...],
+    ) -> None:
+        """Delete the thread's counterpart and the runs in it; what is gone already is no error.
+
+        Raises:
+            UpstreamError: something of it may still be there.
+        """
+        ...
+
     async def ask_outcome(self, credential: Credential, *, provider_run: str) -> Delivered | None:
         """Whether a run that we lost sight of was completed; None unless that is certain.
 

@@ -7,7 +7,7 @@ when it is certain that nothing began.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Final
 
@@ -100,6 +100,24 @@ class ResponsesProvider:
         finally:  # closing the connection is what stops the upstream
             with suppress(UpstreamError):
                 await guarded(stream.close())
+
+    async def forget_thread(
+        self,
+        credential: Credential,
+        *,
+        provider_thread: str | None,
+        provider_runs: tuple[str, ...],
+    ) -> None:
+        """Delete the conversation and its responses: each is kept on its own upstream.
+
+        Raises:
+            UpstreamError: something of it may still be there.
+        """
+        client = self._client(credential)
+        if provider_thread is not None:
+            await _gone(client.conversations.delete(provider_thread, timeout=CHECK_TIMEOUT_S))
+        for run in provider_runs:
+            await _gone(client.responses.delete(run, timeout=CHECK_TIMEOUT_S))
 
     async def ask_outcome(self, credential: Credential, *, provider_run: str) -> Delivered | None:
         """Retrieve the response; only `completed` is certain.
@@ -202,6 +220,15 @@ async def _next(events: AsyncIterator[ResponseStreamEvent], reading: Reading) ->
         if event is not None:
             return event
     return None
+
+
+async def _gone(deleting: Awaitable[object]) -> None:
+    """Await a deletion; there being nothing to delete is as good."""
+    try:
+        await guarded(deleting)
+    except UpstreamError as error:
+        if error.kind is not FailureKind.NOT_FOUND:
+            raise
 
 
 def _storable(text: str) -> str:

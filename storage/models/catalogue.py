@@ -51,6 +51,15 @@ class SubscriptionState(StrEnum):
     ENDED = "ended"
 
 
+class Accepts(StrEnum):
+    """Which files may be sent to an assistant."""
+
+    NONE = "none"
+    IMAGES = "images"
+    DOCUMENTS = "documents"
+    BOTH = "both"
+
+
 class Plan(SQLModel, table=True):
     """A price and what it gives, over offerings of one builder."""
 
@@ -124,6 +133,11 @@ class Assistant(SQLModel, table=True):
     model: str
     instructions: str
     secret_id: str = Field(foreign_key="secret.id")
+    accepts: str = Field(
+        default=Accepts.NONE,
+        sa_column_kwargs={"server_default": Accepts.NONE.value},
+        description="which files may be sent to it",
+    )
 
 
 class Service(SQLModel, table=True):

@@ -136,6 +136,15 @@ class Desk:
             raise response_unknown(response_id)
         return kept
 
+    def delete(self, response_id: str) -> None:
+        """Forget an answer.
+
+        Raises:
+            Refusal: there is none.
+        """
+        if self._kept.pop(response_id, None) is None:
+            raise response_unknown(response_id)
+
     async def cancel(self, response_id: str) -> Answer:
         """Stop an answer in the background; one that has ended stays as it is.
 
