@@ -22,6 +22,7 @@ from host.clock import Clock, SystemClock
 from host.config import Settings
 from host.drafts.drafts import Drafts
 from host.earnings import Earnings
+from host.files.files import Files
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import Accounts
 from host.identity.entrance import Entrance
@@ -48,6 +49,7 @@ DRAIN_S: Final = 20.0
 """What answers that are being given may take to end when the host stops."""
 RECOVER_EVERY_S: Final = 15.0
 FORGET_EVERY_S: Final = 30.0
+SWEEP_FILES_EVERY_S: Final = 300.0
 ROLL_UP_EVERY_S: Final = 3600.0
 REFRESH_EVERY_S: Final = 0.5
 """How long a revoked access token may still be good at the other processes."""
@@ -72,6 +74,7 @@ class Host:
     corrections: Corrections
     runs: Runs
     forgetting: Forgetting
+    files: Files
     drafts: Drafts
     gateway: Gateway
     sweeper: Sweeper
@@ -91,6 +94,7 @@ class Host:
         await self.sweeper.start()
         self._repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
         self._repeat(self.forgetting.work_off, every_s=FORGET_EVERY_S, first_in_s=0, name="forget")
+        self._repeat(self.files.sweep, every_s=SWEEP_FILES_EVERY_S, first_in_s=0, name="files")
         self._repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
         if not self.settings.is_sqlite:  # other processes issue and revoke access tokens
             self._repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
@@ -194,6 +198,7 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
         corrections=Corrections(database, clock),
         runs=runs,
         forgetting=Forgetting(means, runs),
+        files=Files(database, clock),
         drafts=Drafts(database, clock, vault, catalogue, means.providers, runs, settings),
         gateway=Gateway(
             settings=settings,

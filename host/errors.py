@@ -9,12 +9,14 @@ FareboxError
 │   └── LinkSpent (host.identity.links)        403
 ├── UnknownOffering, UnknownEndpoint,
 │   UnknownThread, UnknownReceipt,
-│   UnknownPlan, UnknownDraft, UnknownAddress  404
+│   UnknownPlan, UnknownDraft, UnknownFile,
+│   UnknownAddress                             404
 ├── MethodNotRegistered                        405
 ├── RequestTimeout                             408
 ├── IdempotencyConflict, CallInProgress,
 │   DraftChanged                               409
 ├── PayloadTooLarge                            413
+├── UnsupportedFile                            415
 ├── InvalidInput                               422
 ├── RateLimited, SpendCapReached               429
 ├── HeadersTooLarge                            431
@@ -165,6 +167,12 @@ class UnknownDraft(FareboxError):
     status, code, title = 404, "unknown_draft", "Unknown draft"
 
 
+class UnknownFile(FareboxError):
+    """There is no such file, or it is somebody else's."""
+
+    status, code, title = 404, "unknown_file", "Unknown file"
+
+
 class UnknownAddress(FareboxError):
     """There is nothing under this address of ours."""
 
@@ -205,6 +213,12 @@ class PayloadTooLarge(FareboxError):
     """More was sent than may be."""
 
     status, code, title = 413, "payload_too_large", "Request body too large"
+
+
+class UnsupportedFile(FareboxError):
+    """The file is nothing that can be sent, or nothing that this assistant takes."""
+
+    status, code, title = 415, "unsupported_file", "This file cannot be sent"
 
 
 class InvalidInput(FareboxError):

@@ -39,11 +39,14 @@ def waiting_of(session: Session, account_id: int) -> Waiting:
     return Waiting(int(count), int(size))
 
 
-def find_attachments(session: Session, ids: Sequence[str]) -> list[Attachment]:
+def find_attachments(
+    session: Session, ids: Sequence[str], *, is_locked: bool = False
+) -> list[Attachment]:
     """The files of these ids, in this order; what there is none of is left out."""
-    found = {
-        one.id: one for one in session.exec(select(Attachment).where(col(Attachment.id).in_(ids)))
-    }
+    query = select(Attachment).where(col(Attachment.id).in_(ids)).order_by(col(Attachment.id))
+    if is_locked:
+        query = query.with_for_update()
+    found = {one.id: one for one in session.exec(query)}
     return [found[wanted] for wanted in ids if wanted in found]
 
 

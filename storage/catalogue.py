@@ -19,6 +19,7 @@ from storage.cards import (
     ServiceConfig,
 )
 from storage.credits import MilliCredits
+from storage.file_kinds import Accepts
 from storage.models.catalogue import (
     Assistant,
     Endpoint,
@@ -153,6 +154,7 @@ def find_cards(
             model=row.model,
             instructions=row.instructions,
             secret_id=row.secret_id,
+            accepts=Accepts(row.accepts),
         )
         for row in assistants
     }

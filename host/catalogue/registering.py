@@ -130,6 +130,7 @@ def register_assistant(unit: Unit, by: By, owner_id: int, fields: AssistantField
             model=fields.model,
             instructions=fields.instructions,
             secret_id=fields.secret_id,
+            accepts=fields.accepts.value,
         ),
     )
     return _registered(unit, by, offering.slug, fields.plan_slugs)

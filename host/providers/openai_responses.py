@@ -7,12 +7,18 @@ when it is certain that nothing began.
 """
 
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Final
 
 from openai import AsyncOpenAI, AsyncStream
-from openai.types.responses import Response, ResponseStreamEvent, ResponseUsage
+from openai.types.responses import (
+    Response,
+    ResponseInputMessageContentListParam,
+    ResponseStreamEvent,
+    ResponseUsage,
+)
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 
 from host.providers.base import (
@@ -136,14 +142,15 @@ class ResponsesProvider:
 
     async def _create(self, request: RunRequest) -> AsyncStream[ResponseStreamEvent]:
         client = self._client(request.credential)
+        content = (
+            _content(request) if not request.files else await asyncio.to_thread(_content, request)
+        )
         return await guarded(
             client.responses.create(
                 model=request.model,
                 instructions=request.instructions,
                 conversation=request.provider_thread,
-                input=[
-                    {"role": "user", "content": [{"type": "input_text", "text": request.text}]}
-                ],
+                input=[{"role": "user", "content": content}],
                 stream=True,
                 store=True,
                 stream_options={"include_obfuscation": False},
@@ -196,6 +203,20 @@ class Reading:
     def _whole(self, part: tuple[str, int], text: str) -> TextDelta | None:
         """The text of a part of which there were no deltas."""
         return None if part in self._told else self._text(part, text)
+
+
+def _content(request: RunRequest) -> ResponseInputMessageContentListParam:
+    """The question and its files, inline: what is kept upstream is kept with the conversation."""
+    parts: ResponseInputMessageContentListParam = []
+    if request.text:
+        parts.append({"type": "input_text", "text": request.text})
+    for file in request.files:
+        url = f"data:{file.media_type};base64,{b64encode(file.content).decode()}"
+        if file.is_image:
+            parts.append({"type": "input_image", "image_url": url, "detail": "auto"})
+        else:
+            parts.append({"type": "input_file", "filename": file.name, "file_data": url})
+    return parts
 
 
 async def _read(stream: AsyncStream[ResponseStreamEvent], show: Show) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint
 from sqlmodel import Field, Index, SQLModel, UniqueConstraint
 
+from storage.file_kinds import Accepts
 from storage.models.base import BigInt
 
 
@@ -49,15 +50,6 @@ class SubscriptionState(StrEnum):
     ACTIVE = "active"
     CANCELLED = "cancelled"
     ENDED = "ended"
-
-
-class Accepts(StrEnum):
-    """Which files may be sent to an assistant."""
-
-    NONE = "none"
-    IMAGES = "images"
-    DOCUMENTS = "documents"
-    BOTH = "both"
 
 
 class Plan(SQLModel, table=True):

@@ -17,15 +17,7 @@ from sqlmodel import Field, Index, SQLModel
 from storage.models.base import BigInt
 from storage.run_states import RunState
 
-
 _UNSENT = text("message_id IS NULL")
-
-
-class FileKind(StrEnum):
-    """What a file is to an assistant."""
-
-    IMAGE = "image"
-    DOCUMENT = "document"
 
 
 class Speaker(StrEnum):
