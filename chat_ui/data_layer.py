@@ -44,7 +44,7 @@ from chat_ui.telling import tell
 from host.app import Host
 from host.redaction import redact
 from host.runs.opening import is_text
-from storage import chat_history
+from storage import chat_history, search
 from storage.chat_history import Cursor
 from storage.database import Unit
 from storage.ids import new_id
@@ -217,11 +217,17 @@ class DataLayer(BaseDataLayer):
                 feedback=filters.feedback,
             )
         )
+        excerpts: Mapping[str, str] = {}
+        if filters.search:
+            found, wanted = [thread.id for thread in page.threads], filters.search
+            excerpts = await self._host.database.read(
+                lambda s: search.excerpts(s, account_id, wanted, found)
+            )
         lines = [
             ThreadDict(
                 id=thread.id,
                 createdAt=iso(thread.updated_at),  # the page sorts and groups by it
-                name=thread.title,
+                name=_named(thread.title, excerpts.get(thread.id)),
                 userId=filters.userId,
                 userIdentifier=filters.userId,
                 tags=list(thread.tags),
@@ -361,6 +367,11 @@ def _redacted(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_redacted(part) for part in value]
     return value
+
+
+def _named(title: str | None, excerpt: str | None) -> str | None:
+    """A line of the page's search: the title, and where it was found. It shows nothing else."""
+    return title if excerpt is None else f"{title or wording.NAMELESS} — {excerpt}"
 
 
 def _cursor(text: str | None) -> Cursor | None:

@@ -8,6 +8,7 @@ from host.config import Settings
 from host.drafts.drafts import Drafts
 from host.identity.access_tokens import AccessTokens
 from host.identity.login_sessions import LoginSessions
+from host.runs.forgetting import Forgetting
 from host.vault.vault import Vault
 from storage.database import Database
 
@@ -48,6 +49,11 @@ class ApiHost(Protocol):
     @property
     def catalogue(self) -> Catalogue:
         """What is for sale, and who has what."""
+        ...
+
+    @property
+    def forgetting(self) -> Forgetting:
+        """What deletes conversations."""
         ...
 
     @property

@@ -15,6 +15,7 @@ from host.api.edge import BODY_BYTES_MAX, Edge, refuse_in_json, signed_in
 from host.api.health import health_router
 from host.api.parts import ApiHost
 from host.api.reports import report_routes
+from host.api.threads import thread_routes
 from host.catalogue.issuing import WantedToken, issue_access_token
 from host.errors import UnknownAddress, UnknownReceipt
 from host.identity.login_sessions import Visitor
@@ -47,7 +48,7 @@ def api_app(host: ApiHost) -> ASGIApp:
         openapi_url="/openapi.json",
         max_body_size=BODY_BYTES_MAX,
     )
-    for routes in (_account, _history, report_routes, _catalogue, _tokens, _drafts):
+    for routes in (_account, _history, report_routes, thread_routes, _catalogue, _tokens, _drafts):
         app.include_router(routes(host), prefix="/v1")
     refuse_in_json(app, host.settings.public_url)
     return Edge(app, host.settings.public_url)

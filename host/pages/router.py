@@ -13,6 +13,7 @@ from starlette.routing import Route
 from host.pages.account import AccountPages
 from host.pages.buy import BuyPages
 from host.pages.door import DoorPages
+from host.pages.files import FilePages
 from host.pages.parts import PageHost
 from host.pages.receipts import ReceiptPages
 from host.pages.rendering import STATIC, Endpoint, Renderer
@@ -51,6 +52,7 @@ def pages_router(host: PageHost) -> APIRouter:
             post("/account/tokens/{jti}/revoke", account.revoke_token),
             post("/account/logins/{login_session_id}/end", account.end_login),
             get("/receipts/{receipt_id}", receipts.show),
+            get("/files/{file_id}", FilePages(host).show),
             get("/buy/{slug}", buy.show),
             post("/buy/{slug}", buy.start_trial),
             Route("/static/pages.css", _styles, include_in_schema=False),

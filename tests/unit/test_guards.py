@@ -70,6 +70,7 @@ def test_who_speaks_and_as_what_is_not_for_the_browser_to_say() -> None:
         "id": raw["id"],
         "text": raw["output"],
         "created_at": None,
+        "files": (),
         "is_redacted": False,
     }
 

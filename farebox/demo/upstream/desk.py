@@ -25,6 +25,7 @@ from farebox.demo.upstream.refusals import (
 )
 from farebox.demo.upstream.rules import check_calls_answered, check_response_rules
 from farebox.demo.upstream.script import write_script
+from farebox.demo.upstream.seeing import seen_in
 from farebox.demo.upstream.wire import Json, JsonObject, object_or_empty, text_or_none
 
 MOST_KEPT: Final = 1000  # answers that can be asked for again; the oldest are dropped
@@ -96,6 +97,7 @@ class Desk:
             instructions=ask.instructions,
             history=[*said_in(ask.history), *said[:-1]],
             message=said[-1].text if said else "",
+            seen=seen_in(ask.new_items),
             most_words=ask.most_words,
         )
         if ask.conversation is not None:
