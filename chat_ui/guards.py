@@ -37,6 +37,9 @@ Handler: TypeAlias = Callable[..., Awaitable[Any]]
 HEARD: Final = frozenset(
     {"connect", "disconnect", "connection_successful", "client_message", "stop", "clear_session"}
 )
+FRAME_MAX: Final = 4_000_000
+"""Bytes of one frame. A longer one ends the connection without a word, so it is well beyond what
+is answered in words: that a message is too long."""
 NO_ENTRY: Final = "Connection refused by server"
 """What Chainlit's own refusals come to as well."""
 _astray: WeakSet[WebsocketSession] = WeakSet()
@@ -54,6 +57,7 @@ def install() -> None:
     handlers["connection_successful"] = _rejoining(handlers["connection_successful"])
     handlers["client_message"] = _guarded_message(handlers["client_message"])
     handlers["stop"] = _stop
+    sio.eio.max_http_buffer_size = FRAME_MAX
 
 
 def _guarded_connect(inner: Handler) -> Handler:

@@ -193,8 +193,7 @@
     const note = document.createElement('span');
     note.id = LIMITS;
     note.append(document.createElement('span'), 'up to 5 files, 10 MB each, 20 MB in all');
-    const kinds = taken.join(' and ');
-    note.firstChild.textContent = `${kinds.charAt(0).toUpperCase()}${kinds.slice(1)}: `;
+    note.firstChild.textContent = `${taken.join(' and ')}: `;
     place.after(note);
     const button = place.querySelector('button');
     if (button) {

@@ -56,7 +56,7 @@ def _file(file: FileView, public_url: str) -> str:
 
 
 def _on_one_line(written: str) -> str:
-    return " ".join(written.split()).lstrip("#") or NAMELESS
+    return " ".join(written.split()).lstrip("# ") or NAMELESS
 
 
 def _credits(number: float) -> str:

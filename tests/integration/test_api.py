@@ -24,7 +24,7 @@ from tests.proxy_world import UPSTREAM_KEY, World, add_draft, problem_of
 
 READABLE = [
     "me", "balance", "offerings", "plans", "subscriptions", "usage", "tokens",
-    "statement", "earnings",
+    "statement", "earnings", "threads", "deletions",
 ]  # fmt: skip
 
 
@@ -339,6 +339,7 @@ class BrokenHost:
         self.settings, self.clock, self.database = host.settings, host.clock, host.database
         self.vault, self.login_sessions = host.vault, host.login_sessions
         self.access_tokens, self.drafts = host.access_tokens, host.drafts
+        self.forgetting = host.forgetting
 
     @property
     def catalogue(self) -> Catalogue:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from host.catalogue.catalogue import Catalogue
 from host.config import Settings
+from host.files.files import Files
 from host.identity.access_tokens import AccessTokens
 from host.metering.corrections import Corrections, RefundRequest
 from host.metering.revoking import RevokeRequest
@@ -43,6 +44,7 @@ class PagesHost(Door):
         vault = Vault(database, clock, MasterKey(bytes(32)))
         self.access_tokens = AccessTokens(database, clock, vault, settings.public_url)
         self.catalogue = Catalogue(database, clock, settings)
+        self.files = Files(database, clock)
 
 
 @pytest.fixture
