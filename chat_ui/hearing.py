@@ -76,5 +76,6 @@ def _files(references: object) -> tuple[str, ...] | None:
         return ()
     if not isinstance(references, list) or len(references) > REFERENCES_MAX:
         return None
-    ids = [one.get("id") if isinstance(one, dict) else None for one in references]
-    return tuple(ids) if all(is_id(one) for one in ids) else None
+    ids = tuple(one.get("id") for one in references if isinstance(one, dict))
+    is_sound = len(ids) == len(references) and all(is_id(one) for one in ids)
+    return ids if is_sound else None

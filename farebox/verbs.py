@@ -202,6 +202,13 @@ async def move_offering(host: Host, *, slug: str, step: str) -> str:
     return (await moves[step](None, slug)).state
 
 
+async def accept_files(host: Host, *, slug: str, accepts: str) -> str:
+    """Say which files may be sent to an assistant; returns what it accepts now."""
+    card = await host.catalogue.accept(None, slug, accepts)
+    assert card.assistant is not None, "only assistants accept files"
+    return card.assistant.accepts
+
+
 async def create_access_token(
     host: Host, *, email: str, offering: str, days: int, name: str
 ) -> str:
@@ -305,6 +312,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         list_plans,
         list_offerings,
         move_offering,
+        accept_files,
         create_access_token,
         list_access_tokens,
         revoke_access_token,

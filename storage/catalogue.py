@@ -166,6 +166,12 @@ def find_cards(
     )
 
 
+def set_accepts(session: Session, offering_id: int, accepts: Accepts) -> None:
+    """Write down which files an assistant takes."""
+    session.get_one(Assistant, offering_id).accepts = accepts.value
+    session.flush()
+
+
 def stored(row_id: int | None) -> int:
     """The id of a row that is in its table."""
     assert row_id is not None, "a stored row has an id"
