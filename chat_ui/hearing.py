@@ -76,6 +76,6 @@ def _files(references: object) -> tuple[str, ...] | None:
         return ()
     if not isinstance(references, list) or len(references) > REFERENCES_MAX:
         return None
-    ids = tuple(one.get("id") for one in references if isinstance(one, dict))
-    is_sound = len(ids) == len(references) and all(is_id(one) for one in ids)
-    return ids if is_sound else None
+    ids = [one.get("id") for one in references if isinstance(one, dict)]
+    sound = tuple(one for one in ids if isinstance(one, str) and is_id(one))
+    return sound if len(sound) == len(references) else None

@@ -1,6 +1,9 @@
 """Files over the chat's own routes and socket, and what else a browser may send, good or not."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -16,8 +19,12 @@ PICTURE = png(640, 480)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("files")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("files")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[ServerProcess]:
     running = ServerProcess(
         ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
         log=folder / "log",
@@ -297,3 +304,35 @@ async def test_a_thread_that_is_opened_speaks_with_its_own_assistant(
         await again.say("What is 7 * 10?")
         await again.receipt()
         assert "70" in again.answer()
+
+
+@contextmanager
+def provider_out_of_reach(folder: Path) -> Iterator[None]:
+    """Assistants whose upstream is none that this host talks to."""
+    with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
+        (known,) = tables.execute("SELECT DISTINCT base_url FROM assistant").fetchone()
+        tables.execute("UPDATE assistant SET base_url = 'https://elsewhere.example/v1'")
+        tables.commit()
+        try:
+            yield
+        finally:
+            tables.execute("UPDATE assistant SET base_url = ?", (known,))
+            tables.commit()
+
+
+async def test_it_is_said_when_the_provider_could_not_be_told_to_delete(
+    server: ServerProcess, folder: Path, sam: httpx.AsyncClient, olga: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat, page(server, olga, profile="home") as hers:
+        await chat.say("What is 2 * 21?")
+        await chat.receipt()
+        thread_id = chat.thread_id
+        with provider_out_of_reach(folder):
+            gone = await sam.request("DELETE", "/project/thread", json={"threadId": thread_id})
+        assert gone.json() == {"success": True}
+        await chat.until(lambda c: bool(c.all("toast")))
+        assert "provider could not be told yet" in chat.all("toast")[0]["message"]
+        assert not hers.all("toast")
+    (waiting,) = (await sam.get("/api/v1/deletions")).json()
+    assert (waiting["thread"], waiting["is_given_up"]) == (thread_id, False)
+    assert (await olga.get("/api/v1/deletions")).json() == []

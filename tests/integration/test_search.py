@@ -3,14 +3,20 @@
 from functools import partial
 
 import pytest
-from sqlalchemy import text
+from alembic import command
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+from sqlmodel import Session
 
 from storage import chat_history, conversations, deletions, search
+from storage.addresses import driver_url
 from storage.conversations import NewRun, RunEnd
 from storage.credits import MilliCredits
 from storage.database import Database, Unit
+from storage.migrate import _config, _transaction, upgrade
 from storage.run_states import RunState
 from tests.builders import Shop, add_account, add_shop
+from tests.databases import Databases
 from tests.fakes.clock import START
 from tests.integration.test_chat_history import ask
 
@@ -175,3 +181,32 @@ async def test_what_comes_first_is_what_was_used_last(database: Database) -> Non
 
     shop = await database.run(say)
     assert await found(database, shop.subscriber_id, "common") == ["t3", "t2", "t1"]
+
+
+def test_what_was_said_before_there_was_a_search_is_found(
+    databases: Databases, database_kind: str
+) -> None:
+    """Conversations from before the migration that brought the index."""
+    before = (
+        "INSERT INTO account (email, name, state, created_at) VALUES ('a@b.c', 'A', 'active', 1)",
+        (
+            "INSERT INTO thread (id, account_id, title, chat_metadata, tags, created_at,"
+            " updated_at) VALUES ('t', 1, 'Old sums', '{}', '[]', 1, 1)"
+        ),
+        (
+            "INSERT INTO message (id, thread_id, speaker, text, created_at, updated_at)"
+            " VALUES ('m', 't', 'subscriber', 'a xylophone', 1, 1)"
+        ),
+    )
+    with databases.fresh(database_kind, is_migrated=False) as address:
+        with _transaction(address) as connection:
+            command.upgrade(_config(connection), "0003")
+            for statement in before:
+                connection.execute(text(statement))
+        upgrade(address)
+        engine = create_engine(driver_url(address), poolclass=NullPool)
+        with Session(engine) as session:
+            for wanted in ("sums", "xyloph"):
+                page = chat_history.list_threads(session, 1, first=9, search=wanted)
+                assert [thread.id for thread in page.threads] == ["t"]
+        engine.dispose()

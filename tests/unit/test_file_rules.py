@@ -1,11 +1,14 @@
 """What a file is, what it is called, and what may be sent: decided from its bytes alone."""
 
+from pathlib import Path
+
 import pytest
 
 from host.errors import PayloadTooLarge, UnsupportedFile
 from host.files.limits import (
     FILE_BYTES_MAX,
     FILES_MAX,
+    MB,
     MESSAGE_BYTES_MAX,
     check_content,
     check_kind,
@@ -127,3 +130,9 @@ def test_sizes_and_numbers_end_where_it_is_said() -> None:
         check_whole([1] * (FILES_MAX + 1))
     with pytest.raises(PayloadTooLarge, match="at most 20 MB"):
         check_whole([FILE_BYTES_MAX, FILE_BYTES_MAX, 1])
+
+
+def test_the_limits_that_the_page_states_are_the_ones_that_hold() -> None:
+    script = (Path(__file__).parents[2] / "public" / "custom.js").read_text(encoding="utf-8")
+    each, whole = FILE_BYTES_MAX // MB, MESSAGE_BYTES_MAX // MB
+    assert f"up to {FILES_MAX} files, {each} MB each, {whole} MB in all" in script
