@@ -10,12 +10,18 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
+from chainlit.config import (
+    ChainlitConfigOverrides,
+    FeaturesSettings,
+    SpontaneousFileUploadFeature,
+)
 from chainlit.element import ElementDict
 from chainlit.types import ChatProfile, Starter
 
 from chat_ui import wording
+from host.files.limits import EXTENSIONS, FILE_BYTES_MAX, FILES_MAX, MB, kinds_of
 from host.runs.outcomes import Outcome
-from storage.cards import PurchasedOffering
+from storage.cards import AssistantConfig, PurchasedOffering
 from storage.ledger import RefundLine
 
 HOME: Final = "home"
@@ -84,7 +90,23 @@ def assistant_profile(purchased: PurchasedOffering, *, is_default: bool) -> Chat
         icon=tile_address(offering.title),
         starters=_starters(offering.starters),
         default=is_default,
+        config_overrides=_upload_button(offering.assistant),
     )
+
+
+def _upload_button(assistant: AssistantConfig | None) -> ChainlitConfigOverrides | None:
+    """The page's button for files, for an assistant that takes any; the check is elsewhere."""
+    kinds = kinds_of(assistant.accepts) if assistant is not None else frozenset()
+    if not kinds:
+        return None
+    offered = {kind: names for each in sorted(kinds) for kind, names in EXTENSIONS[each].items()}
+    upload = SpontaneousFileUploadFeature(
+        enabled=True,
+        accept=offered,
+        max_files=FILES_MAX,
+        max_size_mb=FILE_BYTES_MAX // MB,
+    )
+    return ChainlitConfigOverrides(features=FeaturesSettings(spontaneous_file_upload=upload))
 
 
 def home_profile(*, is_default: bool) -> ChatProfile:

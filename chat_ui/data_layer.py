@@ -34,15 +34,17 @@ from chainlit.types import (
 from chainlit.user import PersistedUser, User
 from typing_extensions import override
 
+from chat_ui import wording
 from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.hearing import is_id
 from chat_ui.history import drawn, element_dict
 from chat_ui.secret_text import without_secrets
 from chat_ui.stamps import iso, moment_of
+from chat_ui.telling import tell
 from host.app import Host
 from host.redaction import redact
 from host.runs.opening import is_text
-from storage import chat_history
+from storage import chat_history, search
 from storage.chat_history import Cursor
 from storage.database import Unit
 from storage.ids import new_id
@@ -215,11 +217,17 @@ class DataLayer(BaseDataLayer):
                 feedback=filters.feedback,
             )
         )
+        excerpts: Mapping[str, str] = {}
+        if filters.search:
+            found, wanted = [thread.id for thread in page.threads], filters.search
+            excerpts = await self._host.database.read(
+                lambda s: search.excerpts(s, account_id, wanted, found)
+            )
         lines = [
             ThreadDict(
                 id=thread.id,
                 createdAt=iso(thread.updated_at),  # the page sorts and groups by it
-                name=thread.title,
+                name=_named(thread.title, excerpts.get(thread.id)),
                 userId=filters.userId,
                 userIdentifier=filters.userId,
                 tags=list(thread.tags),
@@ -235,12 +243,12 @@ class DataLayer(BaseDataLayer):
 
     @override
     async def delete_thread(self, thread_id: str) -> None:
-        """Forget a conversation; an answer being written is stopped first."""
+        """Forget a conversation, here and at its provider; who asks was checked by Chainlit."""
         owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
-        live = self._host.runs.live(thread_id, account_id=owner)
-        if live is not None:
-            await live.stop()
-        await self._write(thread_id, lambda u: chat_history.delete_thread(u.session, thread_id))
+        async with self._lines.setdefault(thread_id, asyncio.Lock()):
+            is_gone_everywhere = await self._host.forgetting.delete(thread_id, account_id=owner)
+        if not is_gone_everywhere and owner is not None:
+            await tell(owner, wording.NOT_DELETED_UPSTREAM)
 
     @override
     async def upsert_feedback(self, feedback: Feedback) -> str:
@@ -359,6 +367,11 @@ def _redacted(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_redacted(part) for part in value]
     return value
+
+
+def _named(title: str | None, excerpt: str | None) -> str | None:
+    """A line of the page's search: the title, and where it was found. It shows nothing else."""
+    return title if excerpt is None else f"{title or wording.NAMELESS} — {excerpt}"
 
 
 def _cursor(text: str | None) -> Cursor | None:

@@ -1,6 +1,6 @@
 """The door to the chat: what exists behind it, and who may pass.
 
-Chainlit answers more than we want to offer (uploads, sharing, tool servers, its own sign-in, an
+Chainlit answers more than we want to offer (sharing, tool servers, its own sign-in, an
 HTML page for every unknown address), so the door has a list, and what is not on the list does not
 exist. Whoever passes has a live login session of ours. Chainlit wants a ticket of its own, a
 signed cookie that nobody can revoke; it gets one here, made for this one request, in place of
@@ -31,7 +31,7 @@ PUBLIC: Final = re.compile(
 )
 MEMBERS_ONLY: Final = re.compile(
     r"/|/thread/[^/]+|/a/[^/]+|/user|/set-session-cookie|/feedback"
-    r"|/project/(settings|threads|action|element|thread)"
+    r"|/project/(settings|threads|action|element|thread|file)"
     r"|/project/thread/[^/]+(/element/[^/]+)?"
     r"|/ws/socket\.io/?"
 )

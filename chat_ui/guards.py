@@ -3,7 +3,7 @@
 Chainlit believes its clients: a session id becomes a directory that is later removed, a message
 may name its own author and type, an old message may be edited into a new unpaid one. So each
 handler that stays is wrapped once, and each that we do not offer is taken away. What comes
-through is a message that we built ourselves from the four fields that a browser may choose.
+through is a message that we built ourselves from the few fields that a browser may choose.
 
 Nor does it ask often enough whose conversation it is: a socket may be opened on an id that becomes
 somebody else's conversation later. So a socket opens on conversations that exist, and on fresh ids
@@ -26,6 +26,7 @@ from chat_ui import subscriber
 from chat_ui.cards import SETUP_BOT
 from chat_ui.hearing import Heard, heard, is_handshake
 from chat_ui.ownership import account_of, is_theirs, owner_of
+from chat_ui.subscriber import FILES
 from chat_ui.wiring import wiring
 from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, NOT_HEARD
 from storage import chat_history
@@ -36,6 +37,9 @@ Handler: TypeAlias = Callable[..., Awaitable[Any]]
 HEARD: Final = frozenset(
     {"connect", "disconnect", "connection_successful", "client_message", "stop", "clear_session"}
 )
+FRAME_MAX: Final = 4_000_000
+"""Bytes of one frame. A longer one ends the connection without a word, so it is well beyond what
+is answered in words: that a message is too long."""
 NO_ENTRY: Final = "Connection refused by server"
 """What Chainlit's own refusals come to as well."""
 _astray: WeakSet[WebsocketSession] = WeakSet()
@@ -53,6 +57,7 @@ def install() -> None:
     handlers["connection_successful"] = _rejoining(handlers["connection_successful"])
     handlers["client_message"] = _guarded_message(handlers["client_message"])
     handlers["stop"] = _stop
+    sio.eio.max_http_buffer_size = FRAME_MAX
 
 
 def _guarded_connect(inner: Handler) -> Handler:
@@ -83,7 +88,7 @@ def _guarded_message(inner: Handler) -> Handler:
         if not await _may_stay(session):
             return
         is_setup = session.chat_profile == SETUP_BOT
-        message = heard(payload.get("message"), is_setup=is_setup)
+        message = heard(payload.get("message"), payload.get("fileReferences"), is_setup=is_setup)
         if message is None:
             await sio.emit("toast", {"message": NOT_HEARD, "type": "error"}, to=sid)
         if message is None or not await _is_new(session, message.id):
@@ -109,7 +114,7 @@ def _step(message: Heard, *, author: str) -> StepDict:
         type="user_message",
         output=message.text,
         createdAt=message.created_at,
-        metadata={},
+        metadata={FILES: list(message.files)} if message.files else {},
     )
 
 

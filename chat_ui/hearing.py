@@ -1,8 +1,8 @@
 """What a browser may say over its socket, decided without Chainlit.
 
-A message keeps the three things that a browser may choose: its id, its text and the time it shows.
-Who says it, as what, and in answer to what is known here. Whatever looks like a secret is gone
-from the text. `chat_ui.guards` stands at the socket and asks.
+A message keeps what a browser may choose: its id, its text, the time it shows and its files. Who
+says it, as what, and in answer to what is known here. Whatever looks like a secret is gone from
+the text. `chat_ui.guards` stands at the socket and asks.
 """
 
 import re
@@ -14,6 +14,8 @@ from host.runs.opening import is_text
 
 TEXT_MAX: Final = 200_000
 """Characters; beyond it the page itself breaks. What an assistant takes is decided by the runs."""
+REFERENCES_MAX: Final = 100
+"""Files that a browser may refer to; how many may be sent is said in words by who knows."""
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -25,6 +27,8 @@ class Heard:
     id: str
     text: str
     created_at: str | None
+    files: tuple[str, ...]
+    """The ids of files that go with it; whether there are such files is asked later."""
     is_redacted: bool
     """Whether the browser's own bubble shows more than this."""
 
@@ -45,12 +49,14 @@ def is_id(value: object, shape: re.Pattern[str] = UUID) -> bool:
     return isinstance(value, str) and shape.fullmatch(value) is not None
 
 
-def heard(raw: object, *, is_setup: bool) -> Heard | None:
+def heard(raw: object, references: object = None, *, is_setup: bool) -> Heard | None:
     """The message that a browser may have meant; None if it is none."""
     if not isinstance(raw, dict) or not is_id(raw.get("id"), UUID4):
         return None
-    text, created_at = raw.get("output"), raw.get("createdAt")
-    if not isinstance(text, str) or not text.strip() or len(text) > TEXT_MAX:
+    text, created_at, files = raw.get("output"), raw.get("createdAt"), _files(references)
+    if not isinstance(text, str) or len(text) > TEXT_MAX or files is None:
+        return None
+    if not text.strip() and not files:
         return None
     if not is_text(text):
         return None
@@ -59,5 +65,17 @@ def heard(raw: object, *, is_setup: bool) -> Heard | None:
         id=raw["id"],
         text=cleaned,
         created_at=created_at if isinstance(created_at, str) else None,
+        files=files,
         is_redacted=cleaned != text,
     )
+
+
+def _files(references: object) -> tuple[str, ...] | None:
+    """The ids of the files that a browser refers to; None if that is nonsense."""
+    if references is None:
+        return ()
+    if not isinstance(references, list) or len(references) > REFERENCES_MAX:
+        return None
+    ids = [one.get("id") for one in references if isinstance(one, dict)]
+    sound = tuple(one for one in ids if isinstance(one, str) and is_id(one))
+    return sound if len(sound) == len(references) else None

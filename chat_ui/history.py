@@ -19,8 +19,9 @@ from chat_ui.stamps import iso
 from host.runs.answers import LiveAnswer
 from host.runs.outcomes import outcome_of
 from storage.chat_history import History
+from storage.file_kinds import FileKind
 from storage.ledger import RefundLine
-from storage.models.conversations import Element, Message, Run, Speaker, Step
+from storage.models.conversations import Attachment, Element, Message, Run, Speaker, Step
 
 RUN: Final = "on_message"
 """The name by which Chainlit's page knows the run that an answer belongs to."""
@@ -32,6 +33,7 @@ def drawn(history: History, live: LiveAnswer | None) -> ThreadDict:
     feedback = {given.for_id: given for given in history.feedback}
     steps = {step.id: _step(step) for step in history.steps}
     elements: list[ElementDict] = [element_dict(element) for element in history.elements]
+    elements += [file_element(one) for one in history.attachments]
     order = {step.id: (step.created_at, 0) for step in history.steps}
     for message in history.messages:
         if message.speaker == Speaker.SUBSCRIBER:
@@ -73,6 +75,21 @@ def element_dict(element: Element) -> ElementDict:
         "chainlitKey": None,
     }
     return cast("ElementDict", known)
+
+
+def file_element(attachment: Attachment) -> ElementDict:
+    """A file under the message it was sent with: a picture, or something to download."""
+    return ElementDict(
+        id=attachment.id,
+        threadId=attachment.thread_id,
+        forId=attachment.message_id,
+        type="image" if attachment.kind == FileKind.IMAGE else "file",
+        name=attachment.name,
+        display="inline",
+        mime=attachment.media_type,
+        url=f"/files/{attachment.id}",
+        size=None,
+    )
 
 
 def profile_of(slug: str | None, metadata: Mapping[str, Any]) -> str | None:

@@ -126,7 +126,7 @@ async def put_feedback(body: UpdateFeedbackRequest, user: Member) -> Any:
     for_id = body.feedback.forId
     thread_id = await wiring.host.database.read(lambda s: chat_history.thread_of_step(s, for_id))
     await _require_own_thread(thread_id, user)
-    await _require_own_session(body.sessionId, user)
+    await require_own_session(body.sessionId, user)
     return await server.update_feedback(_no_request(), body, user)
 
 
@@ -157,7 +157,7 @@ async def delete_element(body: ElementRequest, user: Member) -> Any:
 @router.post("/project/action")
 async def call_action(body: CallActionRequest, user: Member) -> Any:
     """Press a button in the caller's own conversation."""
-    session = await _require_own_session(body.sessionId, user)
+    session = await require_own_session(body.sessionId, user)
     if body.action.get("name") in kept.ACTIONS and not session.has_first_interaction:
         raise _nothing()  # nothing is kept where nothing was said; Chainlit would open a thread
     return await server.call_action(body, user)
@@ -172,7 +172,7 @@ async def share() -> None:
 
 async def _own_element(body: ElementRequest, user: PersistedUser) -> ElementRequest | None:
     """The request with everything but the props as it is stored; None if it is not."""
-    session = await _require_own_session(body.sessionId, user)
+    session = await require_own_session(body.sessionId, user)
     element_id, thread_id = str(body.element.get("id")), session.thread_id
     stored = await wiring.host.database.read(
         lambda s: chat_history.find_element(s, thread_id, element_id)
@@ -198,7 +198,12 @@ async def _require_own_thread(thread_id: str | None, user: PersistedUser) -> Non
         raise _nothing()
 
 
-async def _require_own_session(session_id: str, user: PersistedUser) -> WebsocketSession:
+async def require_own_session(session_id: str, user: PersistedUser) -> WebsocketSession:
+    """The chat session of this id, if it is the caller's, in a conversation of theirs.
+
+    Raises:
+        HTTPException: 404, as if there were none.
+    """
     session: WebsocketSession | None = WebsocketSession.get_by_id(session_id)
     if session is None or session.user is None or session.user.identifier != user.identifier:
         raise _nothing()

@@ -6,6 +6,7 @@ while it is being written. Nothing of an answer is stored from here.
 """
 
 import asyncio
+from typing import Final
 
 import chainlit as cl
 import structlog
@@ -16,14 +17,17 @@ from chainlit.session import WebsocketSession
 from chainlit.step import StepDict
 
 from chat_ui import cards, wording
-from chat_ui.history import RUN
+from chat_ui.history import RUN, file_element
 from chat_ui.ownership import account_of, is_theirs
 from chat_ui.stamps import iso
 from chat_ui.wiring import wiring
 from host.identity.login_sessions import Visitor
 from host.runs.answers import LiveAnswer
 from host.runs.lifecycle import Reason
-from storage import chat_history
+from storage import attachments, chat_history
+
+FILES: Final = "files"
+"""Under this name a message's metadata carries the ids of its files from the socket to here."""
 
 log = structlog.get_logger()
 _showing: set[asyncio.Task[None]] = set()
@@ -43,6 +47,7 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
             offering_slug=session.chat_profile or "",
             text=message.content,
             message_id=message.id,
+            files=tuple((message.metadata or {}).get(FILES, ())),
         )
     )
     try:
@@ -50,7 +55,19 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     except asyncio.CancelledError:  # Stop was pressed before there was an answer to stop
         live = await beginning
         live.halt(Reason.STOPPED)
+    await _show_files(live)
     await show(live)
+
+
+async def _show_files(live: LiveAnswer) -> None:
+    """Show what was sent with the question, now that it was taken."""
+    if not live.question.files:
+        return
+    sent = await wiring.host.database.read(
+        lambda s: attachments.sent_with(s, live.question.message_id)
+    )
+    for one in sent:
+        await context.emitter.send_element(file_element(one))
 
 
 async def tell_address() -> None:

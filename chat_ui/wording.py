@@ -32,7 +32,12 @@ KEY_REMOVED: Final = (
     "A key in your message was removed before anything was stored or sent on."
     " If it was a real one, replace it where you got it."
 )
+NAMELESS: Final = "Conversation"
 NO_SUCH_THREAD: Final = "There is no such conversation."
+NOT_DELETED_UPSTREAM: Final = (
+    "The conversation is deleted here. The assistant's provider could not be told yet; that is"
+    " tried again for two days."
+)
 NOT_HEARD: Final = (
     "This message was not taken: it is empty, far too long, or has characters that are no text."
     " Nothing was charged."

@@ -162,6 +162,13 @@ async def move_offering(host: Host, *, slug: str, step: str) -> str:
     return (await moves[step](None, slug)).state
 
 
+async def accept_files(host: Host, *, slug: str, accepts: str) -> str:
+    """Say which files may be sent to an assistant; returns what it accepts now."""
+    card = await host.catalogue.accept(None, slug, accepts)
+    assert card.assistant is not None, "only assistants accept files"
+    return card.assistant.accepts
+
+
 def _taken(email: str, done: PlanRevoked) -> str:
     if not done.is_new:
         return (
@@ -238,6 +245,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         list_plans,
         list_offerings,
         move_offering,
+        accept_files,
         people.create_access_token,
         people.list_access_tokens,
         people.revoke_access_token,

@@ -22,6 +22,7 @@ from host.clock import Clock, SystemClock
 from host.config import Settings
 from host.drafts.drafts import Drafts
 from host.earnings import Earnings
+from host.files.files import Files
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import Accounts
 from host.identity.entrance import Entrance
@@ -40,6 +41,7 @@ from host.proxy.gateway import Gateway
 from host.purchase.purchases import Purchases
 from host.purchase.vouchers import Vouchers
 from host.runs.drive import Means
+from host.runs.forgetting import Forgetting
 from host.runs.naming import Naming
 from host.runs.runner import Runs
 from host.vault.envelope import MasterKey
@@ -52,6 +54,8 @@ from storage.secrets import sealing_keys
 DRAIN_S: Final = 20.0
 """What answers that are being given may take to end when the host stops."""
 RECOVER_EVERY_S: Final = 15.0
+FORGET_EVERY_S: Final = 30.0
+SWEEP_FILES_EVERY_S: Final = 300.0
 ROLL_UP_EVERY_S: Final = 3600.0
 EXPIRE_ORDERS_EVERY_S: Final = 60.0
 KEEP_USES_EVERY_S: Final = 60.0
@@ -83,6 +87,8 @@ class Host:
     purchases: Purchases
     vouchers: Vouchers
     runs: Runs
+    forgetting: Forgetting
+    files: Files
     drafts: Drafts
     gateway: Gateway
     sweeper: Sweeper
@@ -101,6 +107,8 @@ class Host:
         await self.runs.recover()  # providers are asked before anything is swept
         await self.sweeper.start()
         self._repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
+        self._repeat(self.forgetting.work_off, every_s=FORGET_EVERY_S, first_in_s=0, name="forget")
+        self._repeat(self.files.sweep, every_s=SWEEP_FILES_EVERY_S, first_in_s=0, name="files")
         self._repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
         self._repeat(self.purchases.expire_due, every_s=EXPIRE_ORDERS_EVERY_S, name="orders")
         self._repeat(self.access_tokens.keep_uses, every_s=KEEP_USES_EVERY_S, name="uses")
@@ -193,6 +201,7 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
     login_sessions = LoginSessions(database, clock, settings)
     access_tokens = AccessTokens(database, clock, vault, settings.public_url)
     catalogue = Catalogue(database, clock, settings)
+    forgetting = Forgetting(means, runs)
     return Host(
         settings=settings,
         clock=clock,
@@ -204,7 +213,13 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
         access_tokens=access_tokens,
         own_login=OwnLogin(database, clock, passwords),
         concerns=Concerns(database, clock),
-        deletion=Deletion(database, clock, access_tokens, catalogue),
+        deletion=Deletion(
+            database,
+            clock,
+            access_tokens,
+            catalogue,
+            told_of_erased_words=forgetting.words_were_erased,
+        ),
         download=Download(database, clock, public_url=settings.public_url),
         catalogue=catalogue,
         meter=meter,
@@ -212,6 +227,8 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
         purchases=Purchases(database, clock, settings),
         vouchers=Vouchers(database, clock),
         runs=runs,
+        forgetting=forgetting,
+        files=Files(database, clock),
         drafts=Drafts(database, clock, vault, catalogue, means.providers, runs, settings),
         gateway=Gateway(
             settings=settings,

@@ -10,13 +10,15 @@ FareboxError
 ├── UnknownOffering, UnknownEndpoint,
 │   UnknownThread, UnknownReceipt,
 │   UnknownPlan, UnknownDraft, UnknownOrder,
-│   UnknownVoucher, UnknownAddress             404
+│   UnknownVoucher, UnknownFile,
+│   UnknownAddress                             404
 ├── MethodNotRegistered                        405
 ├── RequestTimeout                             408
 ├── IdempotencyConflict, CallInProgress,
 │   DraftChanged, PaymentsOff, AlreadyHad,
 │   OrderClosed, VoucherSpent, AccountBusy     409
 ├── PayloadTooLarge                            413
+├── UnsupportedFile                            415
 ├── InvalidInput                               422
 ├── RateLimited, SpendCapReached               429
 ├── HeadersTooLarge                            431
@@ -179,6 +181,12 @@ class UnknownVoucher(FareboxError):
     status, code, title = 404, "unknown_voucher", "Unknown voucher"
 
 
+class UnknownFile(FareboxError):
+    """There is no such file, or it is somebody else's."""
+
+    status, code, title = 404, "unknown_file", "Unknown file"
+
+
 class UnknownAddress(FareboxError):
     """There is nothing under this address of ours."""
 
@@ -249,6 +257,12 @@ class PayloadTooLarge(FareboxError):
     """More was sent than may be."""
 
     status, code, title = 413, "payload_too_large", "Request body too large"
+
+
+class UnsupportedFile(FareboxError):
+    """The file is nothing that can be sent, or nothing that this assistant takes."""
+
+    status, code, title = 415, "unsupported_file", "This file cannot be sent"
 
 
 class InvalidInput(FareboxError):

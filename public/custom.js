@@ -128,3 +128,90 @@
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });
   ask();
 })();
+
+// Two things that belong to a conversation: how to take it away, and what may be sent with a message.
+(() => {
+  'use strict';
+
+  const EXPORT = 'farebox-export';
+  const LIMITS = 'farebox-limits';
+  const THREAD = /^\/thread\/([0-9a-f-]{36})$/;
+  const ICON =
+    '<svg viewBox="0 0 24 24" width="20" height="20" fill="none" stroke="currentColor" stroke-width="2"' +
+    ' stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">' +
+    '<path d="M12 3v12"/><path d="m7 10 5 5 5-5"/><path d="M5 21h14"/></svg>';
+
+  function link(text, address) {
+    const made = document.createElement('a');
+    made.textContent = text;
+    made.href = address;
+    made.setAttribute('download', '');
+    return made;
+  }
+
+  function drawExport() {
+    const thread = THREAD.exec(location.pathname);
+    const place = document.querySelector('#header > :last-child');
+    const drawn = document.getElementById(EXPORT);
+    if (drawn && (!thread || drawn.dataset.thread !== thread[1] || drawn.parentElement !== place)) drawn.remove();
+    if (!thread || !place || document.getElementById(EXPORT)) return;
+    const menu = document.createElement('details');
+    menu.id = EXPORT;
+    menu.dataset.thread = thread[1];
+    const button = document.createElement('summary');
+    button.innerHTML = ICON;
+    button.title = 'Export this conversation';
+    button.setAttribute('aria-label', button.title);
+    const choices = document.createElement('div');
+    const address = `/api/v1/threads/${thread[1]}/export?format=`;
+    choices.append(link('Export as Markdown', `${address}md`), link('Export as JSON', `${address}json`));
+    menu.append(button, choices);
+    const badge = document.getElementById('farebox-balance');
+    if (badge && badge.parentElement === place) badge.after(menu);
+    else place.prepend(menu);
+  }
+
+  function closeExport(event) {
+    const menu = document.getElementById(EXPORT);
+    if (!menu || !menu.open) return;
+    const isInside = menu.contains(event.target);
+    if (event.type === 'keydown' ? event.key !== 'Escape' : isInside && event.target.tagName !== 'A') return;
+    menu.open = false;
+    if (event.type === 'keydown') menu.querySelector('summary').focus();
+  }
+
+  // The page asks what the assistant takes; its file dialog knows. The server looks for itself.
+  function drawLimits() {
+    const input = document.getElementById('upload-button-input');
+    const place = input && input.parentElement;
+    const drawn = document.getElementById(LIMITS);
+    if (drawn && drawn.previousElementSibling !== place) drawn.remove();
+    if (!place || document.getElementById(LIMITS)) return;
+    const taken = [];
+    if (input.accept.includes('image/')) taken.push('images');
+    if (input.accept.includes('pdf')) taken.push('documents');
+    const note = document.createElement('span');
+    note.id = LIMITS;
+    note.append(document.createElement('span'), 'up to 5 files, 10 MB each, 20 MB in all');
+    note.firstChild.textContent = `${taken.join(' and ')}: `;
+    place.after(note);
+    const button = place.querySelector('button');
+    if (button) {
+      button.setAttribute('aria-label', 'Attach files');
+      button.setAttribute('aria-describedby', LIMITS);
+    }
+  }
+
+  document.addEventListener('click', closeExport);
+  document.addEventListener('keydown', closeExport);
+  let isDue = false;
+  new MutationObserver(() => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      drawExport();
+      drawLimits();
+    });
+  }).observe(document.documentElement, { childList: true, subtree: true });
+})();

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from storage.credits import MilliCredits
 from storage.entitlement import Entitlement
+from storage.file_kinds import Accepts
 from storage.models.catalogue import OfferingKind, OfferingState, PlanKind, PlanState
 from storage.models.money import GrantSource
 from storage.moments import Micros
@@ -60,6 +61,8 @@ class AssistantConfig:
     model: str
     instructions: str
     secret_id: str
+    accepts: Accepts = Accepts.NONE
+    """Which files may be sent to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

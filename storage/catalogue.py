@@ -19,6 +19,7 @@ from storage.cards import (
     ServiceConfig,
 )
 from storage.credits import MilliCredits
+from storage.file_kinds import Accepts
 from storage.models.catalogue import (
     Assistant,
     Endpoint,
@@ -163,6 +164,7 @@ def find_cards(
             model=row.model,
             instructions=row.instructions,
             secret_id=row.secret_id,
+            accepts=Accepts(row.accepts),
         )
         for row in assistants
     }
@@ -172,6 +174,12 @@ def find_cards(
         _card(row, carried_out.get(stored(row.id)), covering.get(stored(row.id), ()))
         for row in offerings
     )
+
+
+def set_accepts(session: Session, offering_id: int, accepts: Accepts) -> None:
+    """Write down which files an assistant takes."""
+    session.get_one(Assistant, offering_id).accepts = accepts.value
+    session.flush()
 
 
 def stored(row_id: int | None) -> int:

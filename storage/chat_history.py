@@ -10,13 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import delete, or_, tuple_
+from sqlalchemy import delete, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
+from storage import search as searching
 from storage.ledger import RefundLine, refund_lines
 from storage.models.catalogue import Offering
-from storage.models.conversations import Element, Feedback, Message, Run, Step, Thread
+from storage.models.conversations import (
+    Attachment,
+    Element,
+    Feedback,
+    Message,
+    Run,
+    Step,
+    Thread,
+)
 from storage.models.money import Refund
 from storage.moments import Micros
 
@@ -35,6 +44,8 @@ class History:
     runs: Sequence[Run]
     elements: Sequence[Element]
     feedback: Sequence[Feedback]
+    attachments: Sequence[Attachment]
+    """Files that were sent, in the order of their messages."""
     refunds: Mapping[int, Sequence[RefundLine]]
     """What was given back of these runs' charges, by the run's hold."""
 
@@ -82,6 +93,11 @@ def read_history(session: Session, thread_id: str) -> History | None:
             .order_by(col(Element.created_at), Element.id)
         ).all(),
         feedback=session.exec(select(Feedback).where(Feedback.thread_id == thread_id)).all(),
+        attachments=session.exec(
+            select(Attachment)
+            .where(Attachment.thread_id == thread_id, col(Attachment.message_id).is_not(None))
+            .order_by(col(Attachment.message_id), col(Attachment.position))
+        ).all(),
         refunds=_refunds(session, thread_id),
     )
 
@@ -118,15 +134,10 @@ def list_threads(
             tuple_(col(Thread.updated_at), col(Thread.id)) < (after.updated_at, after.thread_id)
         )
     if search:
-        said = select(Message.thread_id).where(
-            col(Message.text).icontains(search, autoescape=True)
-        )
-        query = query.where(
-            or_(
-                col(Thread.title).icontains(search, autoescape=True),
-                col(Thread.id).in_(said),
-            )
-        )
+        found_in = searching.threads_with(session, account_id, search)
+        if found_in is None:
+            return ThreadPage([], has_more=False)
+        query = query.where(col(Thread.id).in_(found_in))
     if feedback is not None:
         scored = select(Feedback.thread_id).where(Feedback.value == feedback)
         query = query.where(col(Thread.id).in_(scored))
@@ -165,13 +176,6 @@ def merge_metadata(session: Session, thread_id: str, changes: Mapping[str, objec
     if (thread := session.get(Thread, thread_id)) is not None:
         merged = {**thread.chat_metadata, **changes}
         thread.chat_metadata = {k: v for k, v in merged.items() if v is not None}
-
-
-def delete_thread(session: Session, thread_id: str) -> None:
-    """Forget a conversation. What was paid stays in the ledger, with its receipt."""
-    for table in (Feedback, Element, Step, Message, Run):
-        session.execute(delete(table).where(col(table.thread_id) == thread_id))
-    session.execute(delete(Thread).where(col(Thread.id) == thread_id))
 
 
 def is_known(session: Session, step_id: str) -> bool:

@@ -11,8 +11,8 @@ from typing import Final
 from sqlalchemy import delete, exists, or_, update
 from sqlmodel import Session, col, select
 
-from storage.chat_history import delete_thread
 from storage.credits import HoldState
+from storage.deletions import delete_thread
 from storage.models.accounts import (
     AccessToken,
     Account,
@@ -34,7 +34,7 @@ from storage.models.catalogue import (
     Subscription,
     SubscriptionState,
 )
-from storage.models.conversations import Run, Thread
+from storage.models.conversations import Attachment, AttachmentContent, Run, Thread
 from storage.models.money import CreditGrant, Hold, Wallet
 from storage.models.people import Concern, ConcernState
 from storage.models.vault import Secret
@@ -78,7 +78,7 @@ def offerings_on_sale(session: Session, owner_id: int) -> list[tuple[str, Offeri
 def erase_account(session: Session, account_id: int, email: str, now: Micros) -> None:
     """Take the person out of every table. Does the same when it is done again."""
     name = nobody(account_id)
-    erase_conversations(session, account_id)
+    erase_conversations(session, account_id, now)
     session.execute(delete(LoginSession).where(col(LoginSession.account_id) == account_id))
     session.execute(delete(AccountRole).where(col(AccountRole.account_id) == account_id))
     session.execute(
@@ -109,10 +109,18 @@ def erase_account(session: Session, account_id: int, email: str, now: Micros) ->
     )
 
 
-def erase_conversations(session: Session, account_id: int) -> None:
-    """Every conversation of the account, with all that was said and drawn in it."""
+def erase_conversations(session: Session, account_id: int, now: Micros) -> None:
+    """Every conversation of the account, with all that was said, sent and drawn in it.
+
+    What providers have of them is noted, and deleted there by whoever works the notes off.
+    """
     for thread_id in session.exec(select(Thread.id).where(Thread.account_id == account_id)).all():
-        delete_thread(session, thread_id)
+        delete_thread(session, thread_id, now)
+    files = select(Attachment.id).where(Attachment.account_id == account_id)  # never sent
+    session.execute(
+        delete(AttachmentContent).where(col(AttachmentContent.attachment_id).in_(files))
+    )
+    session.execute(delete(Attachment).where(col(Attachment.account_id) == account_id))
 
 
 def nobody(account_id: int) -> str:

@@ -36,6 +36,7 @@ PRAGMAS: Final = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA recursive_triggers=ON",  # or INSERT OR REPLACE walks past the delete triggers
     "PRAGMA busy_timeout=10000",
+    "PRAGMA secure_delete=ON",  # what people delete is overwritten, not merely unlinked
 )
 
 

@@ -70,6 +70,17 @@ def retire(slug: Slug, data_dir: DataDir = None) -> None:
     _move(data_dir, "retire", slug)
 
 
+@offerings.command("accept")
+def accept(
+    slug: Slug,
+    files: Annotated[str, typer.Argument(help="none, images, documents or both.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Say which files may be sent to an assistant, from its next message on."""
+    accepts = do(data_dir, "accept_files", slug=slug, accepts=files)
+    typer.echo(f"{slug} accepts {accepts if accepts != 'both' else 'images and documents'}.")
+
+
 def _move(data_dir: DataDir, step: str, slug: str) -> None:
     state = do(data_dir, "move_offering", slug=slug, step=step)
     typer.echo(f"{slug} is {state}.")

@@ -13,6 +13,7 @@ from host.catalogue.offering_terms import AssistantFields, EndpointFields, PlanT
 from host.catalogue.subscribing import SubscribeRequest
 from host.purchase.vouchers import VoucherBatch
 from storage.credits import PER_CREDIT, MilliCredits
+from storage.file_kinds import Accepts
 from storage.models.accounts import Role
 from storage.models.money import GrantSource
 from storage.moments import DAY, SECOND
@@ -129,6 +130,7 @@ def _math_tutor(upstream: str, secret_id: str) -> AssistantFields:
         base_url=upstream,
         secret_id=secret_id,
         plan_slugs=("trial-20", "pack-100"),
+        accepts=Accepts.BOTH,
         tags=("maths", "school"),
         starters=("What is 17 × 23?", "What can you do?", "/error on purpose: it is free"),
     )

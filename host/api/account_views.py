@@ -27,6 +27,8 @@ class OfferingBalance(View):
     balance: Credits
     included_until: datetime | None
     is_running: bool
+    accepts: str
+    """Which files may be sent to it: `none`, `images`, `documents` or `both`."""
 
 
 class PlanCredits(View):
@@ -130,6 +132,7 @@ def balance_view(
                 balance=credits_number(item.standing.available),
                 included_until=moment_or_none(item.standing.entitlement.included_until),
                 is_running=item.standing.entitlement.is_running,
+                accepts=item.offering.assistant.accepts if item.offering.assistant else "none",
             )
             for item in purchased
         ],

@@ -11,6 +11,7 @@ from host.identity.login_sessions import LoginSessions
 from host.metering.corrections import Corrections
 from host.purchase.purchases import Purchases
 from host.purchase.vouchers import Vouchers
+from host.runs.forgetting import Forgetting
 from host.vault.vault import Vault
 from storage.database import Database
 
@@ -61,6 +62,11 @@ class ApiHost(Protocol):
     @property
     def vouchers(self) -> Vouchers:
         """Codes that stand for a paid order."""
+        ...
+
+    @property
+    def forgetting(self) -> Forgetting:
+        """What deletes conversations."""
         ...
 
     @property

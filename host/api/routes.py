@@ -18,6 +18,7 @@ from host.api.parts import ApiHost
 from host.api.purchase_routes import purchase_routes
 from host.api.reports import report_routes
 from host.api.shelf import shelf_routes
+from host.api.threads import thread_routes
 from host.catalogue.issuing import (
     IssuedToken,
     WantedToken,
@@ -60,6 +61,7 @@ def api_app(host: ApiHost) -> ASGIApp:
         _history,
         own_usage_routes,
         report_routes,
+        thread_routes,
         shelf_routes,
         _catalogue,
         _tokens,

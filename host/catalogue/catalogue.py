@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, TypeVar
 
+from host.catalogue import offering_fields
 from host.catalogue.offering_fields import shown
 from host.catalogue.offering_terms import (
     AssistantFields,
@@ -25,6 +26,7 @@ from host.catalogue.offering_terms import (
 from host.catalogue.registering import (
     By,
     OfferingStep,
+    accept,
     archive_plan,
     attach,
     create_plan,
@@ -132,6 +134,15 @@ class Catalogue:
             InvalidInput: it is on no plan, or is neither a draft nor published.
         """
         return await self._move(actor, slug, OfferingStep.PUBLISH)
+
+    async def accept(self, actor: int | None, slug: str, written: str) -> OfferingCard:
+        """Say which files may be sent to an assistant, from its next message on.
+
+        Raises:
+            InvalidInput: it is no assistant, or that says nothing about files.
+        """
+        accepts = offering_fields.accepts(written)
+        return await self._change(lambda unit: accept(unit, self._by(actor), slug, accepts))
 
     async def pause(self, actor: int | None, slug: str) -> OfferingCard:
         """Refuse new messages and calls until it is resumed."""

@@ -15,6 +15,7 @@ from host.catalogue.currencies import Money, parse_money
 from host.catalogue.upstream_addresses import origin_of
 from host.errors import InvalidInput
 from storage.credits import PER_CREDIT, MilliCredits, parse_credits
+from storage.file_kinds import Accepts
 from storage.moments import DAY, HOUR, SECOND
 
 TITLE_MIN: Final = 3
@@ -154,6 +155,19 @@ def instructions(written: str) -> str:
             "You are a patient maths tutor. Explain every step.",
         )
     return kept
+
+
+def accepts(written: str) -> Accepts:
+    """Which files may be sent to an assistant."""
+    try:
+        return Accepts(written.strip().lower())
+    except ValueError:
+        raise refusal(
+            "accepts",
+            f"“{shown(written)}” does not say which files are accepted.",
+            f"An assistant accepts {', '.join(Accepts)}",
+            Accepts.IMAGES,
+        ) from None
 
 
 def price(written: str) -> MilliCredits:

@@ -13,6 +13,7 @@ from host.catalogue.currencies import Money
 from host.catalogue.endpoint_paths import endpoint_method, endpoint_path, shape
 from host.catalogue.offering_fields import refusal, shown
 from storage.credits import MilliCredits
+from storage.file_kinds import Accepts
 
 ENDPOINTS_MAX: Final = 200
 PROVIDERS: Final = ("responses",)
@@ -49,6 +50,8 @@ class AssistantFields:
     tags: tuple[str, ...] = ()
     starters: tuple[str, ...] = ()
     provider: str = "responses"
+    accepts: Accepts = Accepts.NONE
+    """Which files may be sent to it."""
     slug: str | None = None
     """Derived from the title when not given."""
 
@@ -122,6 +125,7 @@ def checked_assistant(fields: AssistantFields, *, upstreams: tuple[str, ...]) ->
         base_url=offering_fields.base_url(fields.base_url, upstreams),
         tags=offering_fields.tags(fields.tags),
         starters=offering_fields.starters(fields.starters),
+        accepts=offering_fields.accepts(fields.accepts),
         slug=_slug(fields.slug),
     )
 

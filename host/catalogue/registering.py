@@ -22,6 +22,7 @@ from storage.cards import OfferingCard, PlanView
 from storage.catalogue import SlugTaken
 from storage.credits import MilliCredits
 from storage.database import Unit
+from storage.file_kinds import Accepts
 from storage.models.accounts import AccountState, Role
 from storage.models.catalogue import (
     Assistant,
@@ -130,6 +131,7 @@ def register_assistant(unit: Unit, by: By, owner_id: int, fields: AssistantField
             model=fields.model,
             instructions=fields.instructions,
             secret_id=fields.secret_id,
+            accepts=fields.accepts.value,
         ),
     )
     return _registered(unit, by, offering.slug, fields.plan_slugs)
@@ -173,6 +175,18 @@ def attach(unit: Unit, by: By, *, plan_slug: str, offering_slug: str) -> Offerin
     if kept.cover(unit.session, plan_id=plan.id, offering_id=card.id):
         note(unit, by, "offering.attached", f"offering:{card.slug}", plan=plan.slug)
     return find_offering(unit, offering_slug)
+
+
+def accept(unit: Unit, by: By, slug: str, accepts: Accepts) -> OfferingCard:
+    """Say which files may be sent to an assistant."""
+    card = find_offering(unit, slug)
+    authorise(unit, by, card.owner_id)
+    if card.assistant is None:
+        raise InvalidInput(f"{card.title} is a service; files are sent to assistants only.")
+    if card.assistant.accepts is not accepts:
+        kept.set_accepts(unit.session, card.id, accepts)
+        note(unit, by, "offering.accepts", f"offering:{slug}", files=accepts.value)
+    return find_offering(unit, slug)
 
 
 def move(unit: Unit, by: By, slug: str, step: OfferingStep) -> OfferingCard:

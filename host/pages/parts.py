@@ -5,6 +5,7 @@ from typing import Protocol
 from host.catalogue.catalogue import Catalogue
 from host.clock import Clock
 from host.config import Settings
+from host.files.files import Files
 from host.identity.access_tokens import AccessTokens
 from host.identity.entrance import Entrance
 from host.identity.login_sessions import LoginSessions
@@ -49,6 +50,11 @@ class PageHost(Protocol):
     @property
     def access_tokens(self) -> AccessTokens:
         """What may act for somebody."""
+        ...
+
+    @property
+    def files(self) -> Files:
+        """What was sent with messages."""
         ...
 
     @property

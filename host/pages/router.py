@@ -21,6 +21,7 @@ from host.pages.account_tokens import TokenPages
 from host.pages.account_usage import UsagePages
 from host.pages.buy import BuyPages
 from host.pages.door import DoorPages
+from host.pages.files import FilePages
 from host.pages.parts import PageHost
 from host.pages.pay import PayPages
 from host.pages.receipts import ReceiptPages
@@ -66,6 +67,7 @@ def pages_router(host: PageHost) -> APIRouter:
             post("/receipts/{receipt_id}/report", receipts.report),
             post("/receipts/{receipt_id}/refund", receipts.ask_refund),
             get("/terms", terms.show),
+            get("/files/{file_id}", FilePages(host).show),
             get("/buy/{slug}", buy.show),
             post("/buy/{slug}", buy.buy),
             get("/pay/{order_id}", pay.show),

@@ -6,6 +6,8 @@ wants them kept. It is refused, with the reason, while something would be torn a
 answer that is being written, offerings that others have paid for, the last operator.
 """
 
+from collections.abc import Callable
+
 from host.catalogue.catalogue import Catalogue
 from host.clock import Clock
 from host.errors import AccountBusy
@@ -32,11 +34,14 @@ class Deletion:
         clock: Clock,
         access_tokens: AccessTokens,
         catalogue: Catalogue,
+        *,
+        told_of_erased_words: Callable[[], None],
     ) -> None:
         self._database = database
         self._clock = clock
         self._access_tokens = access_tokens
         self._catalogue = catalogue
+        self._told_of_erased_words = told_of_erased_words
 
     async def hindrance(self, account_id: int) -> str | None:
         """Why the account cannot be deleted just now, in a sentence; None when it can."""
@@ -57,8 +62,9 @@ class Deletion:
         self._access_tokens.forget(revoked)
         # What another process had begun to write for this person has landed by now, and goes too.
         await self._database.run(
-            lambda unit: erasing.erase_conversations(unit.session, account_id)
+            lambda unit: erasing.erase_conversations(unit.session, account_id, self._clock.now())
         )
+        self._told_of_erased_words()
 
     async def _stop_selling(self, account_id: int) -> None:
         """Retire what nobody has any more, by the catalogue's own steps."""

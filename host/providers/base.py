@@ -138,6 +138,16 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SentFile:
+    """A file that goes with a question, whole."""
+
+    name: str
+    media_type: str
+    is_image: bool
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """One question to one assistant, with all that the upstream has to know."""
 
@@ -146,6 +156,7 @@ class RunRequest:
     instructions: str = field(repr=False)
     provider_thread: str
     text: str = field(repr=False)
+    files: tuple[SentFile, ...] = field(default=(), repr=False)
     run_id: str
     subscriber: str
     """A hash that tells subscribers apart and names none."""
@@ -199,6 +210,20 @@ class Provider(Protocol):
 
         Raises:
             UpstreamError: it failed before, or in between, events.
+        """
+        ...
+
+    async def forget_thread(
+        self,
+        credential: Credential,
+        *,
+        provider_thread: str | None,
+        provider_runs: tuple[str, ...],
+    ) -> None:
+        """Delete the thread's counterpart and the runs in it; what is gone already is no error.
+
+        Raises:
+            UpstreamError: something of it may still be there.
         """
         ...
 

@@ -7,12 +7,18 @@ when it is certain that nothing began.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Final
 
 from openai import AsyncOpenAI, AsyncStream
-from openai.types.responses import Response, ResponseStreamEvent, ResponseUsage
+from openai.types.responses import (
+    Response,
+    ResponseInputMessageContentListParam,
+    ResponseStreamEvent,
+    ResponseUsage,
+)
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 
 from host.providers.base import (
@@ -101,6 +107,24 @@ class ResponsesProvider:
             with suppress(UpstreamError):
                 await guarded(stream.close())
 
+    async def forget_thread(
+        self,
+        credential: Credential,
+        *,
+        provider_thread: str | None,
+        provider_runs: tuple[str, ...],
+    ) -> None:
+        """Delete the conversation and its responses: each is kept on its own upstream.
+
+        Raises:
+            UpstreamError: something of it may still be there.
+        """
+        client = self._client(credential)
+        if provider_thread is not None:
+            await _gone(client.conversations.delete(provider_thread, timeout=CHECK_TIMEOUT_S))
+        for run in provider_runs:
+            await _gone(client.responses.delete(run, timeout=CHECK_TIMEOUT_S))
+
     async def ask_outcome(self, credential: Credential, *, provider_run: str) -> Delivered | None:
         """Retrieve the response; only `completed` is certain.
 
@@ -118,14 +142,15 @@ class ResponsesProvider:
 
     async def _create(self, request: RunRequest) -> AsyncStream[ResponseStreamEvent]:
         client = self._client(request.credential)
+        content = (
+            _content(request) if not request.files else await asyncio.to_thread(_content, request)
+        )
         return await guarded(
             client.responses.create(
                 model=request.model,
                 instructions=request.instructions,
                 conversation=request.provider_thread,
-                input=[
-                    {"role": "user", "content": [{"type": "input_text", "text": request.text}]}
-                ],
+                input=[{"role": "user", "content": content}],
                 stream=True,
                 store=True,
                 stream_options={"include_obfuscation": False},
@@ -180,6 +205,20 @@ class Reading:
         return None if part in self._told else self._text(part, text)
 
 
+def _content(request: RunRequest) -> ResponseInputMessageContentListParam:
+    """The question and its files, inline: what is kept upstream is kept with the conversation."""
+    parts: ResponseInputMessageContentListParam = []
+    if request.text:
+        parts.append({"type": "input_text", "text": request.text})
+    for file in request.files:
+        url = f"data:{file.media_type};base64,{b64encode(file.content).decode()}"
+        if file.is_image:
+            parts.append({"type": "input_image", "image_url": url, "detail": "auto"})
+        else:
+            parts.append({"type": "input_file", "filename": file.name, "file_data": url})
+    return parts
+
+
 async def _read(stream: AsyncStream[ResponseStreamEvent], show: Show) -> None:
     events, reading = aiter(stream), Reading()
     while True:
@@ -202,6 +241,15 @@ async def _next(events: AsyncIterator[ResponseStreamEvent], reading: Reading) ->
         if event is not None:
             return event
     return None
+
+
+async def _gone(deleting: Awaitable[object]) -> None:
+    """Await a deletion; there being nothing to delete is as good."""
+    try:
+        await guarded(deleting)
+    except UpstreamError as error:
+        if error.kind is not FailureKind.NOT_FOUND:
+            raise
 
 
 def _storable(text: str) -> str:

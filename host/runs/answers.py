@@ -27,6 +27,8 @@ class Question:
     text: str = field(repr=False)
     message_id: str
     answer_id: str
+    files: tuple[str, ...] = ()
+    """The ids of files that are sent with it, in order."""
 
     def is_same(self, other: "Question") -> bool:
         """Whether this is the other one sent again."""

@@ -27,10 +27,12 @@ from host.providers.base import (
     RunEvent,
     RunRequest,
     RunStarted,
+    SentFile,
     TextDelta,
     UpstreamError,
 )
 from host.runs.answers import LiveAnswer
+from host.runs.enclosing import files_of
 from host.runs.lifecycle import Reason
 from host.runs.opening import Opened
 from host.runs.outcomes import Outcome
@@ -152,10 +154,17 @@ class Drive:
             instructions=assistant.instructions,
             provider_thread=thread,
             text=question.text,
+            files=await self._files(),
             run_id=opened.run_id,
             subscriber=self._subscriber,
         )
         await provider.run(request, self._show)
+
+    async def _files(self) -> tuple[SentFile, ...]:
+        question = self._opened.question
+        if not question.files:
+            return ()
+        return await self._means.database.read(lambda s: files_of(s, question.message_id))
 
     async def _show(self, event: RunEvent) -> None:
         was_visible = self._transcript.is_visible

@@ -5,6 +5,7 @@ refusal leaves nothing behind, and of two questions at once only one can begin. 
 then is `host.runs.drive`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -20,12 +21,14 @@ from host.metering.meter import Meter
 from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
 from host.redaction import redact
 from host.runs.answers import Question
+from host.runs.enclosing import enclosed, is_enclosed
+from storage import attachments
 from storage import conversations as saved
 from storage.accounts import is_suspended
 from storage.cards import AssistantConfig, OfferingCard
 from storage.catalogue import find_card
 from storage.database import Unit
-from storage.models.conversations import Run, Thread
+from storage.models.conversations import Attachment, Run, Thread
 from storage.models.money import Operation
 from storage.moments import Micros
 
@@ -81,10 +84,11 @@ def checked(question: Question) -> Question:
         question.message_id,
         question.answer_id,
         question.offering_slug,
+        *question.files,
     )
     if not all(0 < len(name) <= NAME_MAX and is_text(name) for name in names):
         raise MalformedRequest("An id of the message or its thread is no id. Nothing was charged.")
-    if not text.strip():
+    if not text.strip() and not question.files:
         raise MalformedRequest("The message is empty. Nothing was charged.")
     if len(text) > TEXT_MAX:
         raise MalformedRequest(
@@ -114,7 +118,8 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
     card = find_card(session, question.offering_slug)
     if card is None or card.assistant is None:
         raise UnknownOffering("There is no published assistant of that name.")
-    thread = _thread(unit, asking, card)
+    files = enclosed(unit, question, card)
+    thread = _thread(unit, asking, card, files)
     # Again, now that the thread is ours: a twin in another process may have been answered while
     # this one waited.
     before = saved.find_said(session, question.message_id)
@@ -128,6 +133,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         saved.add_run(session, new)
     except saved.MessageExists:
         raise used_before() from None
+    attachments.send_with(session, files, question.message_id)
     return Opened(
         run_id=asking.run_id,
         question=question,
@@ -170,6 +176,7 @@ def _answered_before(unit: Unit, question: Question, before: saved.Said) -> Answ
         and (run.account_id, run.offering_id) == (question.account_id, card.id)
         and run.question_id == question.message_id
         and (message.thread_id, message.text) == (question.thread_id, question.text)
+        and is_enclosed(unit, question)
     )
     if run is None or not is_same:
         raise used_before()
@@ -178,7 +185,7 @@ def _answered_before(unit: Unit, question: Question, before: saved.Said) -> Answ
     return AnsweredBefore(run, saved.answer_text(unit.session, run.answer_id))
 
 
-def _thread(unit: Unit, asking: Asking, card: OfferingCard) -> Thread:
+def _thread(unit: Unit, asking: Asking, card: OfferingCard, files: Sequence[Attachment]) -> Thread:
     question = asking.question
     if asking.only_existing and saved.thread_of(unit.session, question.thread_id) is None:
         raise unknown_thread()
@@ -188,11 +195,17 @@ def _thread(unit: Unit, asking: Asking, card: OfferingCard) -> Thread:
             question.thread_id,
             account_id=question.account_id,
             offering_id=card.id,
-            title=redact(" ".join(question.text.split())),
+            title=_title(question, files),
             now=asking.now,
         )
     except saved.NotTheirThread:
         raise unknown_thread() from None
+
+
+def _title(question: Question, files: Sequence[Attachment]) -> str:
+    """What was asked, on one line; or, where nothing was, what was sent."""
+    said = " ".join(question.text.split())
+    return redact(said or ", ".join(one.name for one in files))
 
 
 def _tab(unit: Unit, asking: Asking, card: OfferingCard, *, meter: Meter) -> Tab:
@@ -204,7 +217,9 @@ def _tab(unit: Unit, asking: Asking, card: OfferingCard, *, meter: Meter) -> Tab
             offering=card,
             operation=Operation.MESSAGE,
             key=question.message_id,
-            fingerprint=fingerprint(question.thread_id, question.offering_slug, question.text),
+            fingerprint=fingerprint(
+                question.thread_id, question.offering_slug, question.text, *question.files
+            ),
             price=card.price,
             run_id=asking.run_id,
         ),

@@ -85,6 +85,7 @@ class Runs:
         text: str,
         message_id: str,
         answer_id: str | None = None,
+        files: tuple[str, ...] = (),
         only_existing: bool = False,
         patience_s: float = 0.0,
     ) -> LiveAnswer:
@@ -104,6 +105,7 @@ class Runs:
                 text=text,
                 message_id=message_id,
                 answer_id=answer_id or new_id(),
+                files=files,
             )
         )
         return await self._begin(question, only_existing=only_existing, patience_s=patience_s)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint
 from sqlmodel import Field, Index, SQLModel, UniqueConstraint
 
+from storage.file_kinds import Accepts
 from storage.models.base import BigInt
 
 
@@ -124,6 +125,11 @@ class Assistant(SQLModel, table=True):
     model: str
     instructions: str
     secret_id: str = Field(foreign_key="secret.id")
+    accepts: str = Field(
+        default=Accepts.NONE,
+        sa_column_kwargs={"server_default": Accepts.NONE.value},
+        description="which files may be sent to it",
+    )
 
 
 class Service(SQLModel, table=True):

@@ -3,16 +3,21 @@
 A *message* is what somebody said and the truth about its text; a *run* is one attempt to answer.
 A *step* is what Chainlit shows on the page. The chat's history is drawn from steps, with the text
 of messages laid over them, so that an answer finished while nobody watched is there on return.
+
+What people search in is not declared here: `search_line` and its index are filled by triggers of
+the database, differently on each kind of it (migration 0004), and read by `storage.search` alone.
 """
 
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, Text
+from sqlalchemy import JSON, LargeBinary, Text, text
 from sqlmodel import Field, Index, SQLModel
 
 from storage.models.base import BigInt
 from storage.run_states import RunState
+
+_UNSENT = text("message_id IS NULL")
 
 
 class Speaker(StrEnum):
@@ -142,4 +147,64 @@ class Feedback(SQLModel, table=True):
     thread_id: str = Field(index=True)
     value: int
     comment: str | None = None
+    created_at: int = Field(sa_type=BigInt)
+
+
+class Attachment(SQLModel, table=True):
+    """A file that was sent with a message, or will be; what is known of it but its bytes."""
+
+    __tablename__ = "attachment"
+    __table_args__ = (
+        Index(
+            "ix_attachment_unsent",
+            "account_id",
+            "created_at",
+            sqlite_where=_UNSENT,
+            postgresql_where=_UNSENT,
+        ),
+    )
+
+    id: str = Field(primary_key=True)
+    account_id: int = Field(foreign_key="account.id", sa_type=BigInt)
+    # No foreign keys: a file comes before its message, and the first one before its thread.
+    thread_id: str = Field(index=True)
+    message_id: str | None = Field(default=None, index=True, description="NULL until it is sent")
+    position: int = Field(default=0, description="its place among the files of the message")
+    name: str
+    kind: str
+    media_type: str = Field(description="by its content, whatever the browser said")
+    size: int = Field(sa_type=BigInt, description="bytes")
+    width: int | None = Field(default=None, description="pixels, of an image")
+    height: int | None = None
+    created_at: int = Field(sa_type=BigInt)
+
+
+class AttachmentContent(SQLModel, table=True):
+    """The bytes of a file, apart from what lists of files need."""
+
+    __tablename__ = "attachment_content"
+
+    attachment_id: str = Field(primary_key=True, foreign_key="attachment.id")
+    content: bytes = Field(sa_type=LargeBinary)
+
+
+class UpstreamDeletion(SQLModel, table=True):
+    """What a deleted conversation left at its provider, until it is deleted there as well."""
+
+    __tablename__ = "upstream_deletion"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInt)
+    account_id: int | None = Field(
+        default=None, foreign_key="account.id", index=True, sa_type=BigInt
+    )
+    thread_id: str
+    provider: str
+    base_url: str
+    secret_id: str
+    provider_thread: str | None = None
+    provider_runs: list[str] = Field(default_factory=list, sa_type=JSON)
+    tries: int = 0
+    next_at: int | None = Field(
+        default=None, index=True, sa_type=BigInt, description="NULL: given up"
+    )
     created_at: int = Field(sa_type=BigInt)

@@ -24,7 +24,7 @@ from tests.proxy_world import UPSTREAM_KEY, World, add_draft, problem_of
 
 READABLE = [
     "me", "balance", "offerings", "plans", "subscriptions", "usage", "tokens",
-    "statement", "earnings", "orders", "usage/days", "cap",
+    "statement", "earnings", "orders", "usage/days", "cap", "threads", "deletions",
 ]  # fmt: skip
 
 
@@ -422,6 +422,7 @@ class BrokenHost:
         self.access_tokens, self.drafts = host.access_tokens, host.drafts
         self.purchases, self.vouchers = host.purchases, host.vouchers
         self.corrections = host.corrections
+        self.forgetting = host.forgetting
 
     @property
     def catalogue(self) -> Catalogue:

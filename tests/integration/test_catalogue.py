@@ -23,6 +23,7 @@ from storage.accounts import set_state
 from storage.cards import PlanView
 from storage.credits import MilliCredits
 from storage.database import Database, Unit
+from storage.file_kinds import Accepts
 from storage.models.accounts import AccountState, AuditLine, Role
 from storage.models.catalogue import OfferingKind, OfferingState, PlanKind
 from storage.models.money import CreditGrant, GrantSource
@@ -583,3 +584,28 @@ async def test_what_a_plan_does_not_give_cannot_be_got(
     for error, asked in attempts:
         with pytest.raises(error):
             await catalogue.subscribe(operator if asked.source != "trial" else None, asked)
+
+
+async def test_its_builder_says_which_files_an_assistant_accepts(
+    catalogue: Catalogue, database: Database, builder: int
+) -> None:
+    plan = await catalogue.create_plan(builder, PACK)
+    card = await catalogue.register_assistant(
+        builder, tutor(await add_key(database, builder), plan.slug)
+    )
+    assert card.assistant is not None
+    assert card.assistant.accepts is Accepts.NONE
+    changed = await catalogue.accept(builder, card.slug, "both")
+    assert changed.assistant is not None
+    assert changed.assistant.accepts is Accepts.BOTH
+    other = await person(database, Role.BUILDER)
+    with pytest.raises(NotAllowed):
+        await catalogue.accept(other, card.slug, "none")
+    with pytest.raises(InvalidInput, match="accepts"):
+        await catalogue.accept(builder, card.slug, "everything")
+    service = await catalogue.register_service(builder, songs(), [EndpointFields(path="/ask")])
+    with pytest.raises(InvalidInput, match="is a service"):
+        await catalogue.accept(builder, service.slug, "both")
+    kept = await catalogue.find_offering(card.slug)
+    assert kept.assistant is not None
+    assert kept.assistant.accepts is Accepts.BOTH

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from storage import chat_history, conversations
+from storage import chat_history, conversations, deletions
 from storage.chat_history import Cursor, History
 from storage.conversations import NewRun
 from storage.credits import MilliCredits
@@ -200,7 +200,7 @@ async def test_a_deleted_conversation_leaves_nothing_that_was_said(database: Dat
         )
 
     await database.run(said)
-    await database.run(lambda u: chat_history.delete_thread(u.session, "t"))
+    await database.run(lambda u: deletions.delete_thread(u.session, "t", START))
     assert await database.read(lambda s: chat_history.read_history(s, "t")) is None
     assert await database.read(lambda s: s.get(Thread, "t")) is None
     assert await database.read(lambda s: conversations.messages_with_runs(s, "t")) == []

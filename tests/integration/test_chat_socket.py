@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,7 +64,7 @@ class Chat:
     def all(self, event: str) -> list[Any]:
         return [data for name, data in self.heard if name == event]
 
-    async def say(self, text: str, **more: Any) -> str:
+    async def say(self, text: str, files: Sequence[str] = (), **more: Any) -> str:
         message = {
             "id": str(uuid4()),
             "threadId": "",
@@ -74,7 +74,10 @@ class Chat:
             "createdAt": "2026-11-20T12:00:00Z",
             **more,
         }
-        await self.client.emit("client_message", {"message": message, "fileReferences": []})
+        references = [{"id": file_id} for file_id in files]
+        await self.client.emit(
+            "client_message", {"message": message, "fileReferences": references}
+        )
         return str(message["id"])
 
     async def receipt(self, number: int = 1) -> dict[str, Any]:
@@ -618,6 +621,7 @@ async def test_a_page_of_the_sidebar_has_at_least_one_line_and_at_most_a_hundred
         ("GET", "/health"),
         ("PUT", "/project/thread/share"),
         ("GET", "/project/share/x"),
+        ("GET", "/project/file/x?session_id=x"),
         ("POST", "/project/file?session_id=x"),
         ("GET", "/nothing-here"),
     ],

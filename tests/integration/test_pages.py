@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from host.catalogue.catalogue import Catalogue
 from host.config import Settings
 from host.errors import InvalidInput
+from host.files.files import Files
 from host.identity.access_tokens import AccessTokens
 from host.identity.own_login import OwnLogin
 from host.metering.corrections import Corrections, RefundRequest
@@ -56,8 +57,11 @@ class PagesHost(Door):
         self.corrections = Corrections(database, clock)
         self.own_login = OwnLogin(database, clock, self.passwords)
         self.concerns = Concerns(database, clock)
-        self.deletion = Deletion(database, clock, self.access_tokens, self.catalogue)
+        self.deletion = Deletion(
+            database, clock, self.access_tokens, self.catalogue, told_of_erased_words=lambda: None
+        )
         self.download = Download(database, clock, public_url=settings.public_url)
+        self.files = Files(database, clock)
 
 
 @pytest.fixture

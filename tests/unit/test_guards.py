@@ -70,6 +70,7 @@ def test_who_speaks_and_as_what_is_not_for_the_browser_to_say() -> None:
         "id": raw["id"],
         "text": raw["output"],
         "created_at": None,
+        "files": (),
         "is_redacted": False,
     }
 
@@ -88,6 +89,28 @@ def test_who_speaks_and_as_what_is_not_for_the_browser_to_say() -> None:
 )
 def test_what_is_no_message_is_not_heard(raw: object) -> None:
     assert heard(raw, is_setup=False) is None
+
+
+def test_files_are_referred_to_by_their_ids_alone() -> None:
+    files = [str(uuid4()), str(uuid4())]
+    references = [{"id": one, "path": "/etc/passwd"} for one in files]
+    taken = heard(message(output=""), references, is_setup=False)
+    assert taken is not None
+    assert taken.files == tuple(files)
+
+
+@pytest.mark.parametrize(
+    "references",
+    [
+        pytest.param("x", id="no list"),
+        pytest.param([str(uuid4())], id="no object"),
+        pytest.param([{"id": "../x"}], id="a path"),
+        pytest.param([{"id": None}], id="no id"),
+        pytest.param([{"id": str(uuid4())}] * 101, id="endless"),
+    ],
+)
+def test_a_message_that_refers_to_nonsense_is_not_heard(references: object) -> None:
+    assert heard(message(), references, is_setup=False) is None
 
 
 @pytest.mark.parametrize("is_setup", [True, False])

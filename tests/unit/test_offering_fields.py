@@ -18,6 +18,7 @@ from host.catalogue.offering_terms import (
 )
 from host.errors import InvalidInput
 from storage.credits import MOST, MilliCredits, format_credits
+from storage.file_kinds import Accepts
 
 UPSTREAM = "https://api.openai.com/v1"
 USD = Money(500, "USD")
@@ -317,6 +318,17 @@ def test_an_endpoint_is_written_on_one_line() -> None:
 def test_an_endpoint_that_cannot_be_read_is_refused(written: str) -> None:
     with pytest.raises(InvalidInput):
         parse_endpoint(written)
+
+
+@pytest.mark.parametrize("written", ["images", " Both ", "none", "DOCUMENTS"])
+def test_which_files_an_assistant_accepts_is_one_of_four_words(written: str) -> None:
+    assert offering_fields.accepts(written) is Accepts(written.strip().lower())
+
+
+@pytest.mark.parametrize("written", ["", "everything", "images, documents"])
+def test_anything_else_says_nothing_about_files(written: str) -> None:
+    with pytest.raises(InvalidInput, match="none, images, documents, both"):
+        offering_fields.accepts(written)
 
 
 def test_an_open_endpoint_has_no_price() -> None:

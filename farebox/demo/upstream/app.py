@@ -99,6 +99,7 @@ class ScriptedUpstream:
             ("GET", "/v1/conversations/{conversation_id}/items", conversations.list_items),
             ("POST", "/v1/responses", responses.create),
             ("GET", "/v1/responses/{response_id}", responses.show),
+            ("DELETE", "/v1/responses/{response_id}", responses.delete),
             ("POST", "/v1/responses/{response_id}/cancel", responses.cancel),
         ]
         return [

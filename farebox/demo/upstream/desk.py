@@ -25,6 +25,7 @@ from farebox.demo.upstream.refusals import (
 )
 from farebox.demo.upstream.rules import check_calls_answered, check_response_rules
 from farebox.demo.upstream.script import write_script
+from farebox.demo.upstream.seeing import seen_in
 from farebox.demo.upstream.wire import Json, JsonObject, object_or_empty, text_or_none
 
 MOST_KEPT: Final = 1000  # answers that can be asked for again; the oldest are dropped
@@ -96,6 +97,7 @@ class Desk:
             instructions=ask.instructions,
             history=[*said_in(ask.history), *said[:-1]],
             message=said[-1].text if said else "",
+            seen=seen_in(ask.new_items),
             most_words=ask.most_words,
         )
         if ask.conversation is not None:
@@ -135,6 +137,15 @@ class Desk:
         if kept is None or (kept.log is None and not kept.answer.is_over):
             raise response_unknown(response_id)
         return kept
+
+    def delete(self, response_id: str) -> None:
+        """Forget an answer.
+
+        Raises:
+            Refusal: there is none.
+        """
+        if self._kept.pop(response_id, None) is None:
+            raise response_unknown(response_id)
 
     async def cancel(self, response_id: str) -> Answer:
         """Stop an answer in the background; one that has ended stays as it is.

@@ -51,6 +51,12 @@ class ResponseRoutes:
         after = _starting_after(request)
         return EventStream(lambda show: log.follow(after, show))
 
+    async def delete(self, request: Request) -> Response:
+        """DELETE /v1/responses/{id}."""
+        name = str(request.path_params["response_id"])
+        self._desk.delete(name)
+        return json_answer({"id": name, "object": "response", "deleted": True})
+
     async def cancel(self, request: Request) -> Response:
         """POST /v1/responses/{id}/cancel."""
         answer = await self._desk.cancel(str(request.path_params["response_id"]))

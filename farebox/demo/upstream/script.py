@@ -63,9 +63,14 @@ class Script:
 
 
 def write_script(
-    *, instructions: str, history: Sequence[Said], message: str, most_words: int | None
+    *,
+    instructions: str,
+    history: Sequence[Said],
+    message: str,
+    most_words: int | None,
+    seen: Sequence[str] = (),
 ) -> Script:
-    """The answer to `message`, given all that was said before.
+    """The answer to `message`, given all that was said before and what files show.
 
     Raises:
         Refusal: the message begins with a trigger that refuses the request.
@@ -76,7 +81,8 @@ def write_script(
     text, ending = "", trigger.ending
     if trigger.has_text:
         earlier = [said.text for said in history if said.role == "user"]
-        text = _answer(subject_of(instructions), earlier, question)
+        said = _answer(subject_of(instructions), earlier, question) if question or not seen else ""
+        text = "\n\n".join([*seen, said]).strip()
         if trigger.is_long:
             text = _lengthened(text)
         if not any(BANNER in said.text for said in history):

@@ -1,0 +1,133 @@
+"""Deleting a conversation: here at once, and at the assistant's provider as soon as it can be.
+
+Everything of it here goes in one unit of work, together with a note of what the provider has. The
+note is worked off right away, for as long as somebody will wait, and else in the background, again
+and again for two days; then it is given up, and stays to be seen. The words of what was deleted
+also leave the index that people search in, which takes steps of its own.
+"""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from host.errors import UnknownThread
+from host.providers.base import Credential, UpstreamError
+from host.runs.drive import Means
+from host.runs.runner import Runs
+from host.vault.envelope import SecretUnreadable
+from storage import chat_history, deletions
+from storage.models.conversations import UpstreamDeletion
+from storage.moments import MINUTE, Micros
+from storage.search import merge_index
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_S: Final = 3.0
+"""How long a person who deletes waits for the provider."""
+UPSTREAM_S: Final = 30.0
+PAUSES: Final = tuple(Micros(minutes * MINUTE) for minutes in (1, 5, 30, 120, 480, 960, 1440))
+"""Between tries; two days in all, so that a builder can replace a key that ended."""
+MERGE_STEPS_MAX: Final = 500
+"""Of one round; an index that is larger is merged in the next."""
+
+
+class Forgetting:
+    """Deletes conversations, and what providers have of them."""
+
+    def __init__(self, means: Means, runs: Runs) -> None:
+        self._means, self._runs = means, runs
+        # What the process before deleted may not have left the index yet.
+        self._is_index_stale = True
+
+    async def delete(self, thread_id: str, *, account_id: int | None) -> bool:
+        """Delete a conversation of this account; an answer being written is stopped first.
+
+        Returns whether nothing of it is left at the provider either.
+
+        Raises:
+            UnknownThread: it is not theirs, or there is none.
+        """
+        database, now = self._means.database, self._means.clock.now()
+        live = self._runs.live(thread_id, account_id=account_id)
+        if live is not None:
+            await live.stop()
+        if account_id is None or account_id != await database.read(
+            lambda s: chat_history.author_of(s, thread_id)
+        ):
+            raise UnknownThread("There is no such conversation.")
+        note_id = await database.run(lambda u: deletions.delete_thread(u.session, thread_id, now))
+        self.words_were_erased()
+        if note_id is None:
+            return True
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await self._work_off(note_id)
+        except TimeoutError:
+            return False
+
+    def words_were_erased(self) -> None:
+        """Take note that conversations were deleted elsewhere: their words leave the index next."""
+        self._is_index_stale = True
+
+    async def work_off(self) -> None:
+        """Delete at providers what is due, and take deleted words out of the index."""
+        now = self._means.clock.now()
+        due = await self._means.database.read(lambda s: deletions.due_deletions(s, now))
+        for note in due:
+            if note.id is not None:
+                await self._work_off(note.id)
+        if self._is_index_stale:
+            self._is_index_stale = not await self._merge()
+
+    async def _merge(self) -> bool:
+        """Whether the index has no word left of what was deleted."""
+        for step in range(MERGE_STEPS_MAX):
+            is_first = step == 0
+            if not await self._means.database.run(
+                lambda u, first=is_first: merge_index(u.session, is_first=first)  # type: ignore[misc]
+            ):
+                return True
+        return False
+
+    async def _work_off(self, note_id: int) -> bool:
+        database = self._means.database
+        note = await database.read(lambda s: deletions.find_deletion(s, note_id))
+        if note is None:
+            return True
+        try:
+            async with asyncio.timeout(UPSTREAM_S):
+                await self._forget(note)
+        except (UpstreamError, SecretUnreadable, TimeoutError) as error:
+            await self._put_off(note, error)
+            return False
+        await database.run(lambda u: deletions.worked_off(u.session, note_id))
+        return True
+
+    async def _forget(self, note: UpstreamDeletion) -> None:
+        means = self._means
+        credential = Credential(
+            key=await means.vault.reveal(note.secret_id), base_url=note.base_url
+        )
+        await means.providers[note.provider].forget_thread(
+            credential,
+            provider_thread=note.provider_thread,
+            provider_runs=tuple(note.provider_runs),
+        )
+
+    async def _put_off(self, note: UpstreamDeletion, error: Exception) -> None:
+        assert note.id is not None, "it was read from its table"
+        note_id, tries = note.id, note.tries + 1
+        is_given_up = tries > len(PAUSES)
+        now = self._means.clock.now()
+        next_at = None if is_given_up else Micros(now + PAUSES[tries - 1])
+        await self._means.database.run(
+            lambda u: deletions.put_off(u.session, note_id, tries=tries, next_at=next_at)
+        )
+        log.warning(
+            "thread.not_deleted_upstream",
+            note_id=note_id,
+            kind=getattr(error, "kind", type(error).__name__),
+            tries=tries,
+            is_given_up=is_given_up,
+        )

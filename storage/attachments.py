@@ -1,0 +1,80 @@
+"""Find and keep files: those that wait to be sent, and those that were sent with a message.
+
+A file belongs to one person and one thread from its first moment, and to one message from when it
+is sent, for good. Who may send what is decided by `host.files` and `host.runs`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func
+from sqlmodel import Session, col, select
+
+from storage.models.conversations import Attachment, AttachmentContent
+from storage.moments import Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much a person has uploaded and not sent."""
+
+    count: int
+    size: int
+
+
+def add_attachment(session: Session, attachment: Attachment, content: bytes) -> None:
+    """Keep a file that was uploaded."""
+    session.add(attachment)
+    session.flush()
+    session.add(AttachmentContent(attachment_id=attachment.id, content=content))
+
+
+def waiting_of(session: Session, account_id: int) -> Waiting:
+    """What a person has uploaded and not sent."""
+    count, size = session.exec(
+        select(func.count(), func.coalesce(func.sum(Attachment.size), 0)).where(
+            Attachment.account_id == account_id, col(Attachment.message_id).is_(None)
+        )
+    ).one()
+    return Waiting(int(count), int(size))
+
+
+def find_attachments(
+    session: Session, ids: Sequence[str], *, is_locked: bool = False
+) -> list[Attachment]:
+    """The files of these ids, in this order; what there is none of is left out."""
+    query = select(Attachment).where(col(Attachment.id).in_(ids)).order_by(col(Attachment.id))
+    if is_locked:
+        query = query.with_for_update()
+    found = {one.id: one for one in session.exec(query)}
+    return [found[wanted] for wanted in ids if wanted in found]
+
+
+def find_content(session: Session, attachment_id: str) -> bytes | None:
+    """The bytes of a file."""
+    content = session.get(AttachmentContent, attachment_id)
+    return content.content if content else None
+
+
+def send_with(session: Session, files: Sequence[Attachment], message_id: str) -> None:
+    """From now on the files belong to the message."""
+    for position, attachment in enumerate(files):
+        attachment.message_id, attachment.position = message_id, position
+
+
+def sent_with(session: Session, message_id: str) -> Sequence[Attachment]:
+    """The files of a message, in their order."""
+    return session.exec(
+        select(Attachment)
+        .where(Attachment.message_id == message_id)
+        .order_by(col(Attachment.position))
+    ).all()
+
+
+def forget_unsent(session: Session, *, before: Micros) -> int:
+    """Remove files that were uploaded before that moment and never sent; how many they were."""
+    unsent = (col(Attachment.message_id).is_(None), col(Attachment.created_at) < before)
+    ids = session.exec(select(Attachment.id).where(*unsent).with_for_update()).all()
+    session.execute(delete(AttachmentContent).where(col(AttachmentContent.attachment_id).in_(ids)))
+    session.execute(delete(Attachment).where(col(Attachment.id).in_(ids)))
+    return len(ids)

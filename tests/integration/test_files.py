@@ -1,0 +1,227 @@
+"""Files that go with messages: kept, sent once, seen by the provider, gone when they should."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from sqlmodel import func, select
+
+from farebox.demo.upstream.refusals import Refusal
+from host.errors import (
+    FareboxError,
+    IdempotencyConflict,
+    MalformedRequest,
+    PayloadTooLarge,
+    UnknownFile,
+    UnsupportedFile,
+)
+from host.files.files import UNSENT_LIFE, Files
+from host.files.limits import FILE_BYTES_MAX, UNSENT_MAX
+from host.runs.answers import LiveAnswer
+from host.runs.forgetting import Forgetting
+from storage.cards import OfferingCard
+from storage.catalogue import find_card
+from storage.database import Database, Unit
+from storage.file_kinds import Accepts
+from storage.models.catalogue import Assistant
+from storage.models.conversations import Attachment, AttachmentContent
+from tests.conversing import SLUG, THREAD, Hall, open_hall
+from tests.fakes.clock import ManualClock
+from tests.fakes.pictures import HTML, PDF, png
+
+PICTURE = png(640, 480)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A hall whose assistant takes files, and where they are kept."""
+
+    hall: Hall
+    files: Files
+    account_id: int
+
+    async def card(self) -> OfferingCard:
+        found = await self.hall.database.read(lambda s: find_card(s, SLUG))
+        assert found is not None
+        return found
+
+    async def keep(
+        self,
+        content: bytes = PICTURE,
+        name: str = "figure.png",
+        *,
+        thread_id: str = THREAD,
+        account_id: int | None = None,
+    ) -> str:
+        return await self.files.keep(
+            account_id or self.account_id, thread_id, await self.card(), name=name, content=content
+        )
+
+    async def send(
+        self,
+        *files: str,
+        text: str = "What is this?",
+        message_id: str | None = None,
+        thread_id: str = THREAD,
+    ) -> LiveAnswer:
+        return await self.hall.runs.begin(
+            account_id=self.account_id,
+            thread_id=thread_id,
+            offering_slug=SLUG,
+            text=text,
+            message_id=message_id or uuid4().hex,
+            files=files,
+        )
+
+    async def kept(self) -> tuple[int, int]:
+        """How many files there are, and how many have bytes."""
+
+        async def count(table: type[Attachment] | type[AttachmentContent]) -> int:
+            return await self.hall.database.read(
+                lambda s: s.exec(select(func.count()).select_from(table)).one()
+            )
+
+        return await count(Attachment), await count(AttachmentContent)
+
+    async def accept(self, accepts: Accepts) -> None:
+        def change(unit: Unit) -> None:
+            unit.session.get_one(Assistant, self.hall.shop.offering_id).accepts = accepts.value
+
+        await self.hall.database.run(change)
+
+
+@pytest_asyncio.fixture
+async def desk(database: Database, database_url: str, clock: ManualClock) -> AsyncIterator[Desk]:
+    async with open_hall(database, database_url, clock) as hall:
+        opened = Desk(hall, Files(database, clock), hall.shop.subscriber_id)
+        await opened.accept(Accepts.BOTH)
+        yield opened
+
+
+async def test_what_was_sent_is_seen_by_the_provider_and_costs_one_message(desk: Desk) -> None:
+    picture, paper = await desk.keep(), await desk.keep(PDF, "paper.pdf")
+    outcome = await (await desk.send(picture, paper)).outcome()
+    assert "You sent an image, 640×480." in outcome.text
+    assert "You sent a PDF, “paper.pdf” (1 KB)." in outcome.text
+    assert await desk.hall.charges() == [-5_000]
+    kept = await desk.files.find(picture, account_id=desk.account_id)
+    assert (kept.content, kept.attachment.media_type) == (PICTURE, "image/png")
+
+
+async def test_a_picture_without_a_word_is_a_message_named_after_it(desk: Desk) -> None:
+    outcome = await (await desk.send(await desk.keep(), text="")).outcome()
+    assert outcome.text.endswith("You sent an image, 640×480.")
+    (asked, _) = await desk.hall.said()
+    assert asked.message.text == ""
+    with pytest.raises(MalformedRequest, match="empty"):
+        await desk.send(text="")
+
+
+async def test_the_same_message_again_is_answered_once_and_other_files_are_another_message(
+    desk: Desk,
+) -> None:
+    picture, other = await desk.keep(), await desk.keep()
+    first = await (await desk.send(picture, message_id="m")).outcome()
+    again = await (await desk.send(picture, message_id="m")).outcome()
+    assert again.receipt_id == first.receipt_id
+    for files in ((), (other,), (picture, other)):
+        with pytest.raises(IdempotencyConflict):
+            await desk.send(*files, message_id="m")
+    assert await desk.hall.charges() == [-5_000]
+
+
+async def test_a_file_goes_with_one_message_once(desk: Desk) -> None:
+    picture = await desk.keep()
+    await (await desk.send(picture)).outcome()
+    with pytest.raises(IdempotencyConflict, match="sent before"):
+        await desk.send(picture)
+    fresh = await desk.keep()
+    with pytest.raises(MalformedRequest, match="twice"):
+        await desk.send(fresh, fresh)
+    assert len(await desk.hall.holds()) == 1
+
+
+async def test_another_persons_and_another_threads_files_do_not_exist(desk: Desk) -> None:
+    stranger = await desk.hall.subscriber_with()
+    theirs = await desk.keep(account_id=stranger)
+    elsewhere = await desk.keep(thread_id="another thread")
+    for file_id in (theirs, elsewhere, str(uuid4())):
+        with pytest.raises(UnknownFile, match="Nothing was charged"):
+            await desk.send(file_id)
+    for file_id, account_id in ((theirs, desk.account_id), (elsewhere, stranger)):
+        with pytest.raises(UnknownFile):
+            await desk.files.find(file_id, account_id=account_id)
+    assert await desk.hall.holds() == []
+    assert await desk.hall.said() == []
+
+
+async def test_an_assistant_that_no_longer_takes_files_refuses_and_charges_nothing(
+    desk: Desk,
+) -> None:
+    picture = await desk.keep()
+    await desk.accept(Accepts.DOCUMENTS)
+    with pytest.raises(UnsupportedFile, match="takes documents"):
+        await desk.send(picture)
+    await desk.accept(Accepts.NONE)
+    with pytest.raises(UnsupportedFile, match="takes no files"):
+        await desk.send(picture)
+    with pytest.raises(UnsupportedFile):
+        await desk.keep()
+    assert await desk.hall.holds() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "error"),
+    [
+        pytest.param(b"", "empty.txt", UnsupportedFile, id="empty"),
+        pytest.param(HTML, "cat.png", UnsupportedFile, id="HTML called PNG"),
+        pytest.param(b"a" * (FILE_BYTES_MAX + 1), "big.txt", PayloadTooLarge, id="too large"),
+    ],
+)
+async def test_nothing_is_kept_of_what_is_refused(
+    desk: Desk, content: bytes, name: str, error: type[FareboxError]
+) -> None:
+    with pytest.raises(error, match="Nothing was kept"):
+        await desk.keep(content, name)
+    assert await desk.kept() == (0, 0)
+
+
+async def test_six_files_are_too_many_and_so_is_what_piles_up_unsent(desk: Desk) -> None:
+    files = [await desk.keep(png(1, 1)) for _ in range(UNSENT_MAX)]
+    with pytest.raises(PayloadTooLarge, match="not sent"):
+        await desk.keep()
+    with pytest.raises(PayloadTooLarge, match="At most 5 files"):
+        await desk.send(*files[:6])
+    await (await desk.send(*files[:5])).outcome()
+    assert await desk.keep()
+
+
+async def test_what_is_not_sent_within_an_hour_is_removed(desk: Desk) -> None:
+    sent, unsent = await desk.keep(), await desk.keep()
+    await (await desk.send(sent)).outcome()
+    desk.hall.clock.advance(UNSENT_LIFE)
+    assert await desk.files.sweep() == 0
+    desk.hall.clock.advance(1)
+    assert await desk.files.sweep() == 1
+    assert await desk.kept() == (1, 1)
+    with pytest.raises(UnknownFile):
+        await desk.send(unsent)
+
+
+async def test_a_deleted_conversation_takes_its_files_along(desk: Desk) -> None:
+    await (await desk.send(await desk.keep())).outcome()
+    await desk.keep()
+    forgetting = Forgetting(desk.hall.means, desk.hall.runs)
+    assert await forgetting.delete(THREAD, account_id=desk.account_id)
+    assert await desk.kept() == (0, 0)
+
+
+async def test_a_file_that_the_upstream_does_not_take_costs_nothing(desk: Desk) -> None:
+    picture = await desk.keep()
+    await (await desk.send(text="hello")).outcome()
+    desk.hall.upstream.refuse_next(Refusal(400, "unsupported_image", code="invalid_image"))
+    outcome = await (await desk.send(picture)).outcome()
+    assert outcome.charged == 0
+    assert await desk.hall.charges() == [-5_000]
