@@ -185,7 +185,10 @@ class DataLayer(BaseDataLayer):
     @override
     async def get_thread(self, thread_id: str) -> ThreadDict | None:
         """The whole conversation, with the answer being written, if one is."""
-        history = await self._host.database.read(lambda s: chat_history.read_history(s, thread_id))
+        async with self._line(thread_id):  # behind what was shown and is yet to be written
+            history = await self._host.database.read(
+                lambda s: chat_history.read_history(s, thread_id)
+            )
         if history is None:
             return None
         live = self._host.runs.live(thread_id, account_id=history.thread.account_id)
@@ -237,7 +240,7 @@ class DataLayer(BaseDataLayer):
     async def delete_thread(self, thread_id: str) -> None:
         """Forget a conversation; an answer being written is stopped first."""
         owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
-        live = self._host.runs.live(thread_id, account_id=owner)
+        live = await self._host.runs.join(thread_id, account_id=owner)
         if live is not None:
             await live.stop()
         await self._write(thread_id, lambda u: chat_history.delete_thread(u.session, thread_id))
@@ -284,9 +287,11 @@ class DataLayer(BaseDataLayer):
 
     async def _write(self, thread_id: str, work: Callable[[Unit], T]) -> T:
         """One write after the other in each thread, in the order they were asked for."""
-        line = self._lines.setdefault(thread_id, asyncio.Lock())
-        async with line:
+        async with self._line(thread_id):
             return await self._host.database.run(work)
+
+    def _line(self, thread_id: str) -> asyncio.Lock:
+        return self._lines.setdefault(thread_id, asyncio.Lock())
 
     async def _write_own(self, thread_id: str, work: Callable[[Unit], object]) -> None:
         """Write into a thread that belongs to who sits here; a stranger's is left as it is."""

@@ -18,7 +18,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.types import ExceptionHandler
 
 from chat_ui import app as callbacks
-from chat_ui import guards, overrides
+from chat_ui import guards, overrides, subscriber
 from chat_ui.door import Door
 from chat_ui.wiring import wiring
 from host.app import Host
@@ -35,6 +35,7 @@ def mount_chat(app: FastAPI, host: Host) -> None:
     ensure_jwt_secret()
     callbacks.register()
     guards.install()
+    host.runs.tell(subscriber.announce)
     _patch_page()
     _patch_sessions()
     chat = FastAPI(openapi_url=None)
