@@ -3,14 +3,16 @@
 What is for sale is the shop's (`tests.acceptance.shop`): an assistant that answers from a script.
 """
 
+import asyncio
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -51,8 +53,8 @@ class Replicas:
         return found
 
 
-@asynccontextmanager
-async def open_replicas(
+@contextmanager
+def open_replicas(
     database_url: str,
     folder: Path,
     *,
@@ -60,14 +62,14 @@ async def open_replicas(
     public_port: int = 0,
     words_per_s: int = 40,
     settings: dict[str, str] | None = None,
-) -> AsyncIterator[Replicas]:
+) -> Iterator[Replicas]:
     """So many servers on one database. Those that were not killed must stop without complaint."""
     ports = [free_port() for _ in range(count)]
     pace = ["--words-per-s", str(words_per_s)]
     upstream = ServerProcess(
         ["farebox.demo.upstream", "--port", "0", "--key", KEY, *pace], log=folder / "upstream.log"
     )
-    async with AsyncExitStack() as stack:
+    with ExitStack() as stack:
         stack.enter_context(_running(upstream))
         environment = {
             "FAREBOX_DATABASE_URL": database_url,
@@ -77,9 +79,11 @@ async def open_replicas(
             "FAREBOX_PUBLIC_URL": f"http://localhost:{public_port or ports[0]}",
             **(settings or {}),
         }
-        await furnish(
+        furnishing = furnish(
             environment, folder, MilliCredits(100_000), upstream=upstream.address, songs=UNUSED
         )
+        with ThreadPoolExecutor(1) as thread:  # whoever calls may have a running loop
+            thread.submit(asyncio.run, furnishing).result()
         servers = []
         for number, port in enumerate(ports):
             server = ServerProcess(

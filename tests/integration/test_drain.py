@@ -21,7 +21,7 @@ async def answering(
     database_url: str, folder: Path, *, drain_s: int, words_per_s: int
 ) -> AsyncIterator[tuple[Replicas, DrawnPage]]:
     """A server, and a page on which an answer has begun."""
-    async with open_replicas(
+    with open_replicas(
         database_url,
         folder,
         count=1,
