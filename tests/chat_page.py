@@ -43,7 +43,7 @@ class DrawnPage:
     def draw(self, event: str, *data: Any) -> None:
         """Take one event."""
         self.heard.append(event)
-        said = data[0] if data else None
+        said: Any = data[0] if data else {}
         match event:
             case "task_start" | "task_end":
                 self.is_busy = event == "task_start"

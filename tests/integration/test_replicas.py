@@ -192,7 +192,7 @@ async def last_run(database_url: str) -> Run:
     try:
         await verify_ledger(database)
         return await database.read(
-            lambda s: s.exec(select(Run).order_by(col(Run.created_at).desc())).first()
+            lambda s: s.exec(select(Run).order_by(col(Run.created_at).desc()).limit(1)).one()
         )
     finally:
         await database.close()
