@@ -197,7 +197,8 @@ class DataLayer(BaseDataLayer):
     @override
     async def get_thread_author(self, thread_id: str) -> str:
         """The identifier of the thread's owner; empty when there is no such thread."""
-        owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
+        async with self._line(thread_id):  # it may be about to be written
+            owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
         return "" if owner is None else str(owner)
 
     @override

@@ -49,7 +49,7 @@ def install() -> None:
     for event in set(handlers) - HEARD:
         del handlers[event]
     handlers["connect"] = _guarded_connect(handlers["connect"])
-    handlers["connection_successful"] = _rejoining(handlers["connection_successful"])
+    handlers["connection_successful"] = _connected
     handlers["client_message"] = _guarded_message(handlers["client_message"])
     handlers["stop"] = _stop
 
@@ -131,21 +131,14 @@ async def _is_new(session: WebsocketSession, message_id: str) -> bool:
     return not await wiring.host.database.read(lambda s: chat_history.is_known(s, message_id))
 
 
-def _rejoining(inner: Handler) -> Handler:
-    async def connection_successful(sid: str) -> None:
-        session = WebsocketSession.get(sid)
-        if session is None or not await _may_stay(session):
-            return
-
-        async def draw() -> None:
-            await inner(sid)
-            if session in _astray:
-                _astray.discard(session)
-                await sio.emit("resume_thread_error", NO_SUCH_THREAD, to=sid)
-
-        await arrive(session, draw, subscriber.show)
-
-    return connection_successful
+async def _connected(sid: str) -> None:
+    session = WebsocketSession.get(sid)
+    if session is None or not await _may_stay(session):
+        return
+    await arrive(session, subscriber.show)
+    if session in _astray:
+        _astray.discard(session)
+        await sio.emit("resume_thread_error", NO_SUCH_THREAD, to=sid)
 
 
 async def _may_stay(session: WebsocketSession) -> bool:

@@ -25,13 +25,14 @@ CPU_MS = 10.0
 BUNDLED = re.compile(r'(?:src|href)="(/assets/[^"]+)"')
 LINKED = re.compile(r'(?:src|href)="(/(?!assets/)[^"/][^"]*)"')
 ASKED_FOR = (
-    "/public/theme.json",
+    "/favicon",
     "/auth/config",
     "/user",
     "/project/translations?language=en-US",
     "/project/settings?language=en-US",
     "/logo?theme=light",
     "/avatars/home",
+    "/avatars/Tutor",
     "/api/v1/balance",
 )
 """What its scripts fetch then; the list of conversations is POSTed for besides."""

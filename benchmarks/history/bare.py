@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from typing_extensions import override
 
 
 def main() -> None:
@@ -28,8 +29,8 @@ def main() -> None:
 class _Server(uvicorn.Server):
     """Says when it is ready."""
 
+    @override
     async def startup(self, sockets: Any = None) -> None:
-        """As uvicorn, and then the line that is waited for."""
         await super().startup(sockets)
         sys.stdout.write(f"ready at http://127.0.0.1:{self.config.port}\n")
         sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import TypeAlias
 from uuid import UUID, uuid5
 
 from sqlalchemy import Connection, create_engine, insert, text
@@ -12,6 +13,7 @@ from storage.models.conversations import Message, Run, Speaker, Thread
 from storage.moments import SECOND
 from storage.run_states import RunState
 
+Row: TypeAlias = dict[str, object]
 BEGAN_AT = 1_790_000_000 * SECOND
 QUESTION = "How do I work out the area of a triangle when I know two sides and the angle? " * 2
 ANSWER = "Multiply the two sides, then the sine of the angle between them, and halve that. " * 8
@@ -74,11 +76,9 @@ def write_ours(address: str, account_id: int, offering_id: int, *, sizes: tuple[
     engine.dispose()
 
 
-def _turn(
-    thread: str, account_id: int, offering_id: int, now: int
-) -> tuple[dict[str, object], list[dict[str, object]]]:
+def _turn(thread: str, account_id: int, offering_id: int, now: int) -> tuple[Row, list[Row]]:
     run_id, question_id, answer_id = new_id(), new_id(), new_id()
-    said = [
+    said: list[Row] = [
         {
             "id": message_id,
             "thread_id": thread,
@@ -95,7 +95,7 @@ def _turn(
             )
         )
     ]
-    run: dict[str, object] = {
+    run: Row = {
         "id": run_id,
         "thread_id": thread,
         "account_id": account_id,

@@ -89,7 +89,7 @@ async def _list(layer: "BaseDataLayer", user_id: str) -> int:
 
     page = await layer.list_threads(Pagination(first=FIRST_PAGE), ThreadFilter(userId=user_id))
     assert page.data, "somebody has conversations"
-    return len(json.dumps(page.to_dict()).encode())
+    return len(json.dumps(page.to_dict()).encode())  # type: ignore[no-untyped-call]
 
 
 async def _read(layer: "BaseDataLayer", number: int) -> int:

@@ -165,7 +165,7 @@ async def test_what_was_shown_and_is_yet_to_be_written_is_there_after_a_reconnec
     with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as other:
         async with drawn_page(server.address, sam, profile=HOME, session_id=session_id) as before:
             await before.say("Hello")
-            await before.until(lambda page: len(page.messages) > 1)
+            await before.until(lambda page: len(page.messages) > 1 and bool(page.thread_id))
             thread_id = before.thread_id
             assert len((await stored(server, sam, thread_id)).messages) == 2
             other.execute("BEGIN IMMEDIATE")  # from now on nothing can be written
