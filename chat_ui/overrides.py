@@ -5,6 +5,7 @@ answered as if there were nothing: 404. Addresses that Farebox does not offer at
 before, by `chat_ui.door`.
 """
 
+import asyncio
 import gzip
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -50,7 +51,7 @@ _compressed: dict[Path, bytes] = {}
 
 
 @router.get("/assets/{name:path}")
-def asset(name: str, request: Request) -> Response:
+async def asset(name: str, request: Request) -> Response:
     """Chainlit's scripts and styles; their names change with their content."""
     path = _inside(Path(server.build_dir, "assets"), name)
     if path is None:
@@ -60,9 +61,13 @@ def asset(name: str, request: Request) -> Response:
     if media_type is None or "gzip" not in request.headers.get("accept-encoding", ""):
         return FileResponse(path, headers=headers)
     if path not in _compressed:
-        _compressed[path] = gzip.compress(path.read_bytes(), 6)
+        _compressed[path] = await asyncio.to_thread(_compress, path)
     headers["Content-Encoding"] = "gzip"
     return Response(_compressed[path], media_type=media_type, headers=headers)
+
+
+def _compress(path: Path) -> bytes:
+    return gzip.compress(path.read_bytes(), 9)
 
 
 @router.get("/avatars/{name}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from benchmarks.history import assets, memory, opening, reading
-from benchmarks.history.sizes import FULL, QUICK, Sizes
+from benchmarks.history.sizes import FULL, QUICK, SMALLEST, Sizes
 from benchmarks.ledger.report import Line, machine, table, write_json
 
 Benchmark: TypeAlias = Callable[[Sizes, Path], Awaitable[list[Line]]]
@@ -25,7 +25,7 @@ BENCHMARKS: Final[Mapping[str, Benchmark]] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure what was asked for. Each table is printed as soon as it is known."""
     asked = _parser().parse_args(arguments)
-    sizes = QUICK if asked.quick else FULL
+    sizes = SMALLEST if asked.smallest else QUICK if asked.quick else FULL
     if asked.rounds:
         sizes = replace(sizes, rounds=asked.rounds)
     print(", ".join(f"{name} {value}" for name, value in machine().items()), flush=True)
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, help="a file to write the figures to")
     parser.add_argument("--quick", action="store_true", help="a look, in a minute")
+    parser.add_argument("--smallest", action="store_true", help="only to see that it runs")
     parser.add_argument("--dir", type=Path, help="where the SQLite files go")
     return parser
 
