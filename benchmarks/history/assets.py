@@ -25,7 +25,6 @@ CPU_MS = 10.0
 BUNDLED = re.compile(r'(?:src|href)="(/assets/[^"]+)"')
 LINKED = re.compile(r'(?:src|href)="(/(?!assets/)[^"/][^"]*)"')
 ASKED_FOR = (
-    "/favicon",
     "/auth/config",
     "/user",
     "/project/translations?language=en-US",

@@ -195,3 +195,21 @@ async def test_the_setup_bots_page_comes_back_with_all_that_was_said(
         assert "Step 2 of" in after.last
         await after.say("Finds rhymes.")
         await after.until(lambda page: "Step 3 of" in page.last)
+
+
+async def test_files_of_ours_are_asked_for_again_and_sent_only_when_they_changed(
+    server: ServerProcess, sam: httpx.Cookies
+) -> None:
+    async with httpx.AsyncClient(base_url=server.address, cookies=sam) as http:
+        for path in ("/public/custom.js", "/favicon", "/logo?theme=dark", "/avatars/home"):
+            first = await http.get(path)
+            assert (first.status_code, bool(first.content)) == (200, True)
+            again = await http.get(path, headers={"If-None-Match": first.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+        plain = await http.get("/public/custom.css", headers={"Accept-Encoding": "identity"})
+        packed = await http.get("/public/custom.css", headers={"Accept-Encoding": "gzip"})
+        assert plain.text == packed.text
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        for path in ("/public/../pyproject.toml", "/public/nothing.js", "/assets/x.js"):
+            assert (await http.get(path)).status_code == 404
