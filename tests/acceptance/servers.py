@@ -53,10 +53,10 @@ class ServerProcess:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def ask_to_stop(self) -> None:
+    def ask_to_stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end, and do not wait."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
 
     @property
     def process(self) -> int:

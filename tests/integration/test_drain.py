@@ -1,11 +1,16 @@
 """What people see when the server is asked to stop while their answers are being written."""
 
 import asyncio
+import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from sqlmodel import select
+
+from storage.database import Database
+from storage.models.conversations import Run
 from tests.acceptance.servers import farebox
 from tests.acceptance.shop import EMAIL, WORDS
 from tests.chat_page import PATIENCE_S, DrawnPage, drawn_page, signed_in
@@ -79,6 +84,23 @@ async def refused_for_the_restart(page: DrawnPage) -> None:
             before = len(page.messages)
             await page.say("Are you still there?")
             await page.until(lambda page, before=before: len(page.messages) > before + 1)  # type: ignore[misc]
+
+
+async def test_a_second_ctrl_c_waits_for_no_answer(database_url: str, tmp_path: Path) -> None:
+    async with answering(database_url, tmp_path, drain_s=600, words_per_s=20) as (replicas, page):
+        (server,) = replicas.servers
+        server.ask_to_stop(signal.SIGINT)
+        await refused_for_the_restart(page)
+        server.ask_to_stop(signal.SIGINT)
+        await page.until(lambda page: page.is_cut_off)
+        assert server.ended() == 0
+        assert not page.receipts
+    database = Database.open(database_url)
+    try:
+        run = await database.read(lambda s: s.exec(select(Run)).one())
+    finally:
+        await database.close()
+    assert (run.outcome, run.charged) == ("interrupted", 0)
 
 
 async def again(replicas: Replicas, before: DrawnPage) -> None:
