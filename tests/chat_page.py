@@ -139,6 +139,7 @@ async def drawn_page(
             address,
             socketio_path="/ws/socket.io",
             transports=["websocket"],
+            wait_timeout=PATIENCE_S,
             headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
             auth={
                 "sessionId": page.session_id,
