@@ -38,20 +38,28 @@ async def arrive(session: WebsocketSession, show: Show) -> None:
     following.pause(session)
     # Before anything is read: an answer that ends meanwhile is shown to its end all the same.
     live = await _answer_under_way(session)
+    try:
+        await _draw_whole(session)
+    finally:  # what could not be read must not keep the answer from being shown
+        if live is not None and page.following is None:
+            following.follow(session, live, show)
+        else:
+            following.go_on(session, show)
+
+
+async def _draw_whole(session: WebsocketSession) -> None:
+    page = page_of(session)
     before = page.drawn
     init_ws_context(session)
     is_drawn = await _begin(session)
-    if session.has_first_interaction and await is_theirs(session):
-        for _ in range(DRAWN_MOST):
-            if is_drawn and page.drawn == before:
-                break
-            following.pause(session)
-            before, is_drawn = page.drawn, True
-            await _draw_again(session)
-    if live is not None and page.following is None:
-        following.follow(session, live, show)
-    else:
-        following.go_on(session, show)
+    if not session.has_first_interaction or not await is_theirs(session):
+        return
+    for _ in range(DRAWN_MOST):
+        if is_drawn and page.drawn == before:
+            return
+        following.pause(session)
+        before, is_drawn = page.drawn, True
+        await _draw_again(session)
 
 
 async def _begin(session: WebsocketSession) -> bool:
@@ -70,6 +78,8 @@ async def _begin(session: WebsocketSession) -> bool:
             await _draw(thread)
             return True
         await emitter.send_resume_thread_error(NO_SUCH_THREAD)
+    if session.has_first_interaction:
+        return False
     if config.code.on_chat_start and not session.chat_started:
         session.chat_started = True
         session.current_task = asyncio.create_task(config.code.on_chat_start())

@@ -27,7 +27,7 @@ def follow(session: WebsocketSession, live: LiveAnswer, show: Show) -> Following
     """Have the page show the answer, once, however often this is asked."""
     page = page_of(session)
     if page.following is None and page.shown == live.run_id:
-        return ended(live)
+        return _ended(live)
     if page.following is None or page.following.live is not live:
         pause(session)
         page.following = Following(live)
@@ -35,7 +35,7 @@ def follow(session: WebsocketSession, live: LiveAnswer, show: Show) -> Following
     return page.following
 
 
-def ended(live: LiveAnswer) -> Following:
+def _ended(live: LiveAnswer) -> Following:
     """An answer that was shown to its end."""
     following = Following(live)
     following.done.set()
