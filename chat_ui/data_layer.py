@@ -187,7 +187,10 @@ class DataLayer(BaseDataLayer):
     @override
     async def get_thread(self, thread_id: str) -> ThreadDict | None:
         """The whole conversation, with the answer being written, if one is."""
-        history = await self._host.database.read(lambda s: chat_history.read_history(s, thread_id))
+        async with self._line(thread_id):  # behind what was shown and is yet to be written
+            history = await self._host.database.read(
+                lambda s: chat_history.read_history(s, thread_id)
+            )
         if history is None:
             return None
         live = self._host.runs.live(thread_id, account_id=history.thread.account_id)
@@ -196,7 +199,8 @@ class DataLayer(BaseDataLayer):
     @override
     async def get_thread_author(self, thread_id: str) -> str:
         """The identifier of the thread's owner; empty when there is no such thread."""
-        owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
+        async with self._line(thread_id):  # it may be about to be written
+            owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
         return "" if owner is None else str(owner)
 
     @override
@@ -245,7 +249,7 @@ class DataLayer(BaseDataLayer):
     async def delete_thread(self, thread_id: str) -> None:
         """Forget a conversation, here and at its provider; who asks was checked by Chainlit."""
         owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
-        async with self._lines.setdefault(thread_id, asyncio.Lock()):
+        async with self._line(thread_id):
             is_gone_everywhere = await self._host.forgetting.delete(thread_id, account_id=owner)
         if not is_gone_everywhere and owner is not None:
             await tell(owner, wording.NOT_DELETED_UPSTREAM)
@@ -292,9 +296,11 @@ class DataLayer(BaseDataLayer):
 
     async def _write(self, thread_id: str, work: Callable[[Unit], T]) -> T:
         """One write after the other in each thread, in the order they were asked for."""
-        line = self._lines.setdefault(thread_id, asyncio.Lock())
-        async with line:
+        async with self._line(thread_id):
             return await self._host.database.run(work)
+
+    def _line(self, thread_id: str) -> asyncio.Lock:
+        return self._lines.setdefault(thread_id, asyncio.Lock())
 
     async def _write_own(self, thread_id: str, work: Callable[[Unit], object]) -> None:
         """Write into a thread that belongs to who sits here; a stranger's is left as it is."""

@@ -12,9 +12,8 @@ of Chainlit's own, only; and whoever sits in another person's conversation is pu
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeAlias
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakSet
 
-from chainlit.context import init_ws_context
 from chainlit.server import sio
 from chainlit.session import WebsocketSession
 from chainlit.step import StepDict
@@ -23,9 +22,11 @@ from socketio.exceptions import (  # type: ignore[import-untyped]
 )
 
 from chat_ui import subscriber
+from chat_ui.arriving import arrive
 from chat_ui.cards import SETUP_BOT
 from chat_ui.hearing import Heard, heard, is_handshake
 from chat_ui.ownership import account_of, is_theirs, owner_of
+from chat_ui.pages import page_of, watch
 from chat_ui.subscriber import FILES
 from chat_ui.wiring import wiring
 from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, NOT_HEARD
@@ -44,8 +45,6 @@ NO_ENTRY: Final = "Connection refused by server"
 """What Chainlit's own refusals come to as well."""
 _astray: WeakSet[WebsocketSession] = WeakSet()
 """Chat sessions whose page asked for a conversation that does not exist, and is to be told."""
-_taken: WeakKeyDictionary[WebsocketSession, set[str]] = WeakKeyDictionary()
-"""Message ids of each chat session: the same one twice at once is one message."""
 
 
 def install() -> None:
@@ -54,7 +53,7 @@ def install() -> None:
     for event in set(handlers) - HEARD:
         del handlers[event]
     handlers["connect"] = _guarded_connect(handlers["connect"])
-    handlers["connection_successful"] = _rejoining(handlers["connection_successful"])
+    handlers["connection_successful"] = _connected
     handlers["client_message"] = _guarded_message(handlers["client_message"])
     handlers["stop"] = _stop
     sio.eio.max_http_buffer_size = FRAME_MAX
@@ -73,8 +72,10 @@ def _guarded_connect(inner: Handler) -> Handler:
         is_astray = thread_id != "" and known is None and await owner_of(thread_id) is None
         told = {**auth, "userEnv": "{}", "threadId": "" if is_astray else thread_id}
         admitted = await inner(sid, environ, told)
-        if is_astray and (session := WebsocketSession.get(sid)) is not None:
-            _astray.add(session)
+        if (session := WebsocketSession.get(sid)) is not None:
+            watch(session)
+            if is_astray:
+                _astray.add(session)
         return admitted
 
     return connect
@@ -92,18 +93,26 @@ def _guarded_message(inner: Handler) -> Handler:
         if message is None:
             await sio.emit("toast", {"message": NOT_HEARD, "type": "error"}, to=sid)
         if message is None or not await _is_new(session, message.id):
-            await sio.emit("task_end", {}, to=sid)
+            await session.emit("task_end", {})
             return
         step = _step(message, author=session.user.identifier)
         if message.is_redacted:
             # In place of the browser's own bubble, which still shows what was typed.
             shown = {**step, "threadId": session.thread_id}
             await sio.emit("update_message", shown, to=sid)
-            if not is_setup:  # the setup bot says so itself
-                await sio.emit("toast", {"message": KEY_REMOVED, "type": "warning"}, to=sid)
+        if not is_setup:  # whose bot says what was removed, and to each window where it stands
+            await _tell_pages(session, message, step)
         await inner(sid, {"message": step, "fileReferences": None})
 
     return client_message
+
+
+async def _tell_pages(session: WebsocketSession, message: Heard, step: StepDict) -> None:
+    """Say on this page that a key was removed, and show the message on the others."""
+    if message.is_redacted:
+        removed = {"message": KEY_REMOVED, "type": "warning"}
+        await sio.emit("toast", removed, to=session.socket_id)
+    await subscriber.show_question(session, step)
 
 
 def _step(message: Heard, *, author: str) -> StepDict:
@@ -120,26 +129,21 @@ def _step(message: Heard, *, author: str) -> StepDict:
 
 async def _is_new(session: WebsocketSession, message_id: str) -> bool:
     """Whether nothing was ever said under this id: an id used again would overwrite a message."""
-    taken = _taken.setdefault(session, set())
-    if message_id in taken:
+    said = page_of(session).said
+    if message_id in said:
         return False
-    taken.add(message_id)
+    said.add(message_id)
     return not await wiring.host.database.read(lambda s: chat_history.is_known(s, message_id))
 
 
-def _rejoining(inner: Handler) -> Handler:
-    async def connection_successful(sid: str) -> None:
-        session = WebsocketSession.get(sid)
-        if session is None or not await _may_stay(session):
-            return
-        await inner(sid)
-        if session in _astray:
-            _astray.discard(session)
-            await sio.emit("resume_thread_error", NO_SUCH_THREAD, to=sid)
-        init_ws_context(session)
-        await subscriber.rejoin(session)
-
-    return connection_successful
+async def _connected(sid: str) -> None:
+    session = WebsocketSession.get(sid)
+    if session is None or not await _may_stay(session):
+        return
+    await arrive(session, subscriber.show)
+    if session in _astray:
+        _astray.discard(session)
+        await sio.emit("resume_thread_error", NO_SUCH_THREAD, to=sid)
 
 
 async def _may_stay(session: WebsocketSession) -> bool:
@@ -155,8 +159,11 @@ async def _stop(sid: str) -> None:
     session = WebsocketSession.get(sid)
     if session is None or not await _may_stay(session):
         return
-    live = wiring.host.runs.live(session.thread_id, account_id=account_of(session))
+    shown = page_of(session).following
+    live = await wiring.host.runs.join(session.thread_id, account_id=account_of(session))
     if live is not None:
         await live.stop()
+    elif shown is not None:  # it is over, and only the end of it is still being drawn
+        return
     elif session.current_task is not None:
         session.current_task.cancel()

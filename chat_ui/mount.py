@@ -18,7 +18,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.types import ExceptionHandler
 
 from chat_ui import app as callbacks
-from chat_ui import guards, overrides, uploads
+from chat_ui import assets, guards, overrides, subscriber, uploads
 from chat_ui.door import Door
 from chat_ui.wiring import wiring
 from host.app import Host
@@ -37,9 +37,11 @@ def mount_chat(app: FastAPI, host: Host) -> None:
     ensure_jwt_secret()
     callbacks.register()
     guards.install()
+    host.runs.tell(subscriber.announce)
     _patch_page()
     _patch_sessions()
     chat = FastAPI(openapi_url=None)
+    chat.include_router(assets.router)
     chat.include_router(overrides.router)
     chat.include_router(uploads.router)
     chat.mount("/", server.app)

@@ -5,14 +5,10 @@ answered as if there were nothing: 404. Addresses that Farebox does not offer at
 before, by `chat_ui.door`.
 """
 
-import gzip
-from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import unquote
 
 from chainlit import server
 from chainlit.auth import get_configuration, get_current_user
-from chainlit.config import public_dir
 from chainlit.session import WebsocketSession
 from chainlit.types import (
     CallActionRequest,
@@ -21,8 +17,8 @@ from chainlit.types import (
     UpdateFeedbackRequest,
 )
 from chainlit.user import PersistedUser
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.responses import FileResponse, RedirectResponse
+from fastapi import APIRouter, Depends, HTTPException
+from fastapi.responses import RedirectResponse
 
 from chat_ui import cards
 from chat_ui.browse import kept
@@ -34,57 +30,12 @@ from host.catalogue.showing import shown_to
 from host.errors import UnknownOffering
 from storage import chat_history
 
-FOREVER: Final = "public, max-age=31536000, immutable"
-A_DAY: Final = "public, max-age=86400"
-COMPRESSED: Final = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css"}
-NAME_MAX: Final = 120
 NOT_KEPT: Final = {"success": False}
 """Of elements that are drawn and not stored, as in a reopened draft: the page's own copy is all
 there is. No error, because the page would show it in a box of its own."""
 
 router = APIRouter()
 Member = Annotated[PersistedUser, Depends(get_current_user)]
-
-_compressed: dict[Path, bytes] = {}
-"""Chainlit's page is 4.6 MB of script; compressed once instead of at every load."""
-
-
-@router.get("/assets/{name:path}")
-def asset(name: str, request: Request) -> Response:
-    """Chainlit's scripts and styles; their names change with their content."""
-    path = _inside(Path(server.build_dir, "assets"), name)
-    if path is None:
-        raise _nothing()
-    headers = {"Cache-Control": FOREVER, "Vary": "Accept-Encoding"}
-    media_type = COMPRESSED.get(path.suffix)
-    if media_type is None or "gzip" not in request.headers.get("accept-encoding", ""):
-        return FileResponse(path, headers=headers)
-    if path not in _compressed:
-        _compressed[path] = gzip.compress(path.read_bytes(), 6)
-    headers["Content-Encoding"] = "gzip"
-    return Response(_compressed[path], media_type=media_type, headers=headers)
-
-
-@router.get("/avatars/{name}")
-def avatar(name: str) -> Response:
-    """A picture of ours, or a tile with the initials of an assistant's title."""
-    title = unquote(name)[:NAME_MAX]
-    drawn = f"{title.strip().lower().replace(' ', '_')}.svg"
-    path = _inside(Path(public_dir, "avatars"), drawn)
-    headers = {"Cache-Control": A_DAY}
-    if path is not None:
-        return FileResponse(path, media_type="image/svg+xml", headers=headers)
-    return Response(cards.tile(title), media_type="image/svg+xml", headers=headers)
-
-
-def _inside(folder: Path, name: str) -> Path | None:
-    """The file of that name, if it is one, and inside the folder."""
-    folder = folder.resolve()
-    try:
-        path = (folder / name).resolve()
-        return path if path.is_relative_to(folder) and path.is_file() else None
-    except (OSError, ValueError):  # a name that no file can have
-        return None
 
 
 @router.get("/auth/config")

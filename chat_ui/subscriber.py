@@ -1,24 +1,23 @@
 """A subscriber's conversation: a message in, an answer shown, a receipt under it.
 
 Everything that costs is decided by `host.runs`; here its answer is only shown. An answer belongs
-to its thread: the page that asked shows it, and so does every other page that opens the thread
-while it is being written. Nothing of an answer is stored from here.
+to its thread: the page that asked shows it, and so does every other page that has the thread open
+or opens it while it is being written (`chat_ui.following`). Nothing of an answer is stored here.
 """
 
 import asyncio
 from typing import Final
 
 import chainlit as cl
-import structlog
 from chainlit.config import config
-from chainlit.context import context, init_ws_context
-from chainlit.data import get_data_layer
+from chainlit.context import context
 from chainlit.session import WebsocketSession
 from chainlit.step import StepDict
 
-from chat_ui import cards, wording
+from chat_ui import cards, pages, wording
+from chat_ui.following import follow
 from chat_ui.history import RUN, file_element
-from chat_ui.ownership import account_of, is_theirs
+from chat_ui.ownership import account_of
 from chat_ui.stamps import iso
 from chat_ui.wiring import wiring
 from host.identity.login_sessions import Visitor
@@ -29,9 +28,6 @@ from storage import attachments, chat_history
 FILES: Final = "files"
 """Under this name a message's metadata carries the ids of its files from the socket to here."""
 
-log = structlog.get_logger()
-_showing: set[asyncio.Task[None]] = set()
-
 
 async def answer(visitor: Visitor, message: cl.Message) -> None:
     """Ask the assistant of this conversation and show what it says.
@@ -39,7 +35,7 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     Raises:
         FareboxError: the message was refused; nothing was charged.
     """
-    session = context.session
+    session = _page()
     beginning = asyncio.ensure_future(
         wiring.host.runs.begin(
             account_id=visitor.account_id,
@@ -55,19 +51,37 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     except asyncio.CancelledError:  # Stop was pressed before there was an answer to stop
         live = await beginning
         live.halt(Reason.STOPPED)
-    await _show_files(live)
+    await follow(session, live, show).done.wait()
+
+
+def announce(live: LiveAnswer) -> None:
+    """Show an answer that begins on every page that has its conversation open."""
+    account_id = live.question.account_id
+    open_here = list(pages.showing(live.thread_id, account_id=account_id))
+    is_said_here = any(live.question_id in pages.page_of(one).said for one in open_here)
+    for session in open_here:
+        follow(session, live, show if is_said_here else _show_with_question)
+
+
+async def _show_with_question(live: LiveAnswer) -> None:
+    """What a program asked is shown on pages as well."""
+    asked = StepDict(
+        id=live.question_id,
+        threadId=live.thread_id,
+        parentId=None,
+        name=str(live.question.account_id),
+        type="user_message",
+        createdAt=iso(wiring.host.clock.now()),
+        output=live.question.text,
+        metadata={},
+    )
+    await context.emitter.send_step(asked)
     await show(live)
 
 
-async def _show_files(live: LiveAnswer) -> None:
-    """Show what was sent with the question, now that it was taken."""
-    if not live.question.files:
-        return
-    sent = await wiring.host.database.read(
-        lambda s: attachments.sent_with(s, live.question.message_id)
-    )
-    for one in sent:
-        await context.emitter.send_element(file_element(one))
+async def show_question(session: WebsocketSession, step: StepDict) -> None:
+    """Show what was just said on this page on the others that have its conversation open."""
+    await _on_other_pages(session, {**step, "threadId": session.thread_id})
 
 
 async def tell_address() -> None:
@@ -77,12 +91,31 @@ async def tell_address() -> None:
 
 async def say(text: str) -> None:
     """Say something that is no answer of an assistant."""
-    await cl.Message(text).send()
+    message = cl.Message(text)
+    await message.send()
+    if _page().has_first_interaction:
+        await _on_other_pages(_page(), message.to_dict())
+
+
+def _page() -> WebsocketSession:
+    session = context.session
+    assert isinstance(session, WebsocketSession)
+    return session
+
+
+async def _on_other_pages(session: WebsocketSession, step: StepDict) -> None:
+    account_id = account_of(session)
+    if account_id is None:
+        return
+    for other in pages.showing(session.thread_id, account_id=account_id):
+        if other is not session:
+            await other.emit("new_message", step)  # type: ignore[misc]
 
 
 async def show(live: LiveAnswer) -> None:
     """Show an answer on this page from its first word to its receipt."""
     emitter, name = context.emitter, await _speaker(live.thread_id)
+    await _show_files(live)
     await emitter.send_step(run_step(live))
     begun = False
     async for piece in live.listen():
@@ -98,40 +131,15 @@ async def show(live: LiveAnswer) -> None:
     await emitter.send_element(cards.receipt_element(live.thread_id, outcome))
 
 
-async def rejoin(session: WebsocketSession) -> None:
-    """Bring a page that has come back up to date, and take up the answer being written."""
-    if not session.has_first_interaction or not await is_theirs(session):
+async def _show_files(live: LiveAnswer) -> None:
+    """Show what was sent with the question, now that it was taken."""
+    if not live.question.files:
         return
-    if session.restored and session.chat_profile != cards.SETUP_BOT:
-        await _draw_again(session.thread_id)  # what was sent while it was away is lost
-    live = wiring.host.runs.live(session.thread_id, account_id=account_of(session))
-    if live is None:
-        return
-    await context.emitter.task_start()
-    if session.current_task is not None and not session.current_task.done():
-        return  # the task that showed it before the page went away goes on by itself
-    task = asyncio.create_task(_show_again(session, live))
-    session.current_task = task
-    _showing.add(task)  # the loop itself keeps only a weak hold of a task
-    task.add_done_callback(_showing.discard)
-
-
-async def _draw_again(thread_id: str) -> None:
-    layer = get_data_layer()
-    assert layer is not None
-    thread = await layer.get_thread(thread_id)
-    if thread is not None:
-        await context.emitter.resume_thread(thread)
-
-
-async def _show_again(session: WebsocketSession, live: LiveAnswer) -> None:
-    init_ws_context(session)
-    try:
-        await show(live)
-    except Exception:
-        log.exception("chat.show_failed", run_id=live.run_id)
-    finally:
-        await context.emitter.task_end()
+    sent = await wiring.host.database.read(
+        lambda s: attachments.sent_with(s, live.question.message_id)
+    )
+    for one in sent:
+        await context.emitter.send_element(file_element(one))
 
 
 def run_step(live: LiveAnswer, *, is_over: bool = False) -> StepDict:

@@ -24,7 +24,6 @@ from farebox.lease import LeaseTaken, lease, make_places
 from host.app import Host, open_host
 from host.config import Settings
 from host.logs import set_up_logs
-from storage.database import Database
 from storage.errors import LedgerBroken
 from storage.migrate import check_is_current
 
@@ -36,6 +35,9 @@ CONCURRENT_MAX: Final = 4096
 """Connections, and requests under way; beyond it a request is answered 503 at once."""
 CLOSE_WITHIN_S: Final = 5
 """How long open requests may take to end once the server was asked to stop."""
+LAST_FRAMES_S: Final = 0.5
+"""What pages are given to be told how their answers ended, before their sockets are closed."""
+DRAIN_TICK_S: Final = 0.1
 
 
 class ServerRole(StrEnum):
@@ -119,7 +121,7 @@ async def _serve(
     try:
         async with compose(host) as application:
             config = server_config(application, settings.public_url)
-            await _Server(config, ready, host.database).serve(sockets=[listener])
+            await _Server(config, ready, host).serve(sockets=[listener])
     finally:
         await host.close()
     if host.database.is_broken:
@@ -130,15 +132,14 @@ class _Server(uvicorn.Server):
     """Says when it is ready, stops with its ledger, and lets what is around it end after a signal.
 
     Uvicorn's own handling raises the signal again when it has stopped, which would end the process
-    before the host is closed.
+    before the host is closed. It would also close every socket first, and people would not see
+    their answers end: so answers end before it is let.
     """
 
-    def __init__(
-        self, config: uvicorn.Config, ready: Callable[[], None], database: Database
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], host: Host) -> None:
         super().__init__(config)
         self._ready = ready
-        self._database = database
+        self._host = host
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -148,7 +149,27 @@ class _Server(uvicorn.Server):
 
     @override
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self._database.is_broken
+        return await super().on_tick(counter) or self._host.database.is_broken
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Nobody new comes in: behind a proxy they go to another replica at once.
+        for server in self.servers:
+            server.close()
+        await self._drain()
+        await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        """Let answers end on the pages that show them; a second Ctrl-C is not waited for."""
+        draining = asyncio.create_task(self._end_answers())
+        while not (draining.done() or self.force_exit):
+            await asyncio.wait({draining}, timeout=DRAIN_TICK_S)
+        draining.cancel()
+        await asyncio.wait({draining})
+
+    async def _end_answers(self) -> None:
+        if await self._host.drain():
+            await asyncio.sleep(LAST_FRAMES_S)
 
     @override
     @contextlib.contextmanager

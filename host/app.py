@@ -51,8 +51,6 @@ from storage.database import Database
 from storage.migrate import check_is_current
 from storage.secrets import sealing_keys
 
-DRAIN_S: Final = 20.0
-"""What answers that are being given may take to end when the host stops."""
 RECOVER_EVERY_S: Final = 15.0
 FORGET_EVERY_S: Final = 30.0
 SWEEP_FILES_EVERY_S: Final = 300.0
@@ -115,6 +113,10 @@ class Host:
         if not self.settings.is_sqlite:  # other processes issue and revoke access tokens
             self._repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
 
+    async def drain(self) -> bool:
+        """Begin nothing more, and let answers end, for a while. Says whether there were any."""
+        return await self.runs.drain(self.settings.drain_s)
+
     async def close(self) -> None:
         """Let answers end, give the lease back, close every connection.
 
@@ -127,7 +129,7 @@ class Host:
             parts.push_async_callback(self.sweeper.stop)
             parts.push_async_callback(self.access_tokens.keep_uses)
             parts.push_async_callback(self._rest)
-            await self.runs.drain(DRAIN_S)
+            await self.drain()
 
     def _repeat(
         self,

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     trusted_proxies: Addresses = ()
     # Longer than a call may be silent: five minutes, and 45 s until its answer begins.
     hold_ttl_s: int = Field(default=600, ge=360, le=86_400)
+    drain_s: int = Field(default=20, ge=0, le=600)
     agents_beta: bool = False
     env: Literal["development", "production"] = "development"
     payments: Literal["none", "demo"] = "none"

@@ -25,7 +25,8 @@ FareboxError
 ├── SecretUnreadable (host.vault.envelope)     500
 ├── WebsocketUnsupported                       501
 ├── UpstreamFailed                             502
-├── LedgerUnavailable, ChargeUndecided         503
+├── LedgerUnavailable, ChargeUndecided,
+│   Restarting                                 503
 └── UpstreamTimeout                            504
 
 What is not named here is a 500 of ours. No status stands outside this tree and the places that
@@ -335,6 +336,18 @@ class ChargeUndecided(FareboxError):
     """The work was begun, and its end could not be written down: what it cost is not known yet."""
 
     status, code, title = 503, "charge_undecided", "Not decided yet"
+
+
+class Restarting(FareboxError):
+    """This process is about to end, and begins nothing that it could not finish."""
+
+    status, code, title = 503, "restarting", "Restarting"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Farebox is restarting; try again in a moment. Nothing was charged.",
+            headers={"Retry-After": "5"},
+        )
 
 
 class UpstreamTimeout(FareboxError):

@@ -7,7 +7,7 @@ draws of it is `storage.chat_history`; when which of this happens is decided by 
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, and_, case, col, exists, or_, select, update
@@ -19,6 +19,9 @@ from storage.models.conversations import Message, Run, Speaker, Thread
 from storage.models.money import Hold, ProcessLease
 from storage.moments import Micros
 from storage.run_states import RunState
+
+ASKED_TO_STOP: Final = "stopped"
+"""The outcome that an unfinished run is given, so that it comes to it."""
 
 
 class NotTheirThread(Exception):
@@ -70,6 +73,14 @@ class Said:
 
     message: Message
     run: Run | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A run that has not ended, and what is being answered."""
+
+    run: Run
+    question: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +174,36 @@ def is_unfinished(session: Session, run_id: str) -> bool:
     """Whether the run has not ended, locking it so that only one unit ends it."""
     statement = select(Run.id).where(Run.id == run_id, col(Run.ended_at).is_(None))
     return session.exec(statement.with_for_update()).first() is not None
+
+
+def written_elsewhere(session: Session, thread_id: str, *, owner: str) -> UnderWay | None:
+    """What another process than `owner` is answering in the thread."""
+    statement = (
+        select(Run, Message.text)
+        .join(Message, col(Message.id) == col(Run.question_id))
+        .where(
+            Run.thread_id == thread_id,
+            col(Run.ended_at).is_(None),
+            col(Run.owner) != owner,
+        )
+    )
+    found = session.exec(statement.limit(1)).first()
+    return UnderWay(*found) if found else None
+
+
+def ask_to_stop(session: Session, run_id: str) -> None:
+    """Note that somebody wants the answer to end; whoever drives the run looks for it."""
+    session.exec(
+        update(Run)
+        .where(col(Run.id) == run_id, col(Run.ended_at).is_(None))
+        .values(outcome=ASKED_TO_STOP)
+    )
+
+
+def is_asked_to_stop(session: Session, run_id: str) -> bool:
+    """Whether somebody wants an unfinished answer to end."""
+    asked = select(Run.id).where(Run.id == run_id, Run.outcome == ASKED_TO_STOP)
+    return session.exec(asked).first() is not None
 
 
 def add_run(session: Session, new: NewRun) -> None:

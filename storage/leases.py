@@ -27,6 +27,12 @@ def drop(session: Session, owner: str) -> None:
     session.exec(delete(ProcessLease).where(col(ProcessLease.owner) == owner))
 
 
+def is_alive(session: Session, owner: str, now: Micros) -> bool:
+    """Whether the process has said lately that it is there."""
+    lease = session.get(ProcessLease, owner)
+    return lease is not None and lease.expires_at > now
+
+
 def dead_owners(session: Session, now: Micros) -> tuple[str, ...]:
     """Owners whose lease ran out and whom nobody has dropped yet."""
     past = select(ProcessLease.owner).where(col(ProcessLease.expires_at) <= now)

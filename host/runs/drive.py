@@ -43,6 +43,7 @@ from storage.books import HoldEnded
 from storage.cards import AssistantConfig
 from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Database, Unit
+from storage.errors import StorageError
 from storage.moments import SECOND, Micros
 
 log = structlog.get_logger(__name__)
@@ -190,6 +191,17 @@ class Drive:
             now = self._means.clock.now()
             if now - renewed_at >= renew_every and await self._renew():
                 renewed_at = now
+            if not self._means.settings.is_sqlite and await self._is_asked_to_stop():
+                self._answer.halt(Reason.STOPPED)
+
+    async def _is_asked_to_stop(self) -> bool:
+        """Whether somebody pressed Stop at another process."""
+        run_id = self._opened.run_id
+        try:
+            return await self._means.database.read(lambda s: saved.is_asked_to_stop(s, run_id))
+        except StorageError as error:  # asked again in a moment
+            self._log_fault("run.unheard", error)
+            return False
 
     async def _renew(self) -> bool:
         """Move the hold's deadline; False when it has to be tried again."""

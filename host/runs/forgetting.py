@@ -49,7 +49,7 @@ class Forgetting:
             UnknownThread: it is not theirs, or there is none.
         """
         database, now = self._means.database, self._means.clock.now()
-        live = self._runs.live(thread_id, account_id=account_id)
+        live = await self._runs.join(thread_id, account_id=account_id)
         if live is not None:
             await live.stop()
         if account_id is None or account_id != await database.read(
@@ -67,7 +67,7 @@ class Forgetting:
             return False
 
     def words_were_erased(self) -> None:
-        """Take note that conversations were deleted elsewhere: their words leave the index next."""
+        """Take note that conversations were deleted elsewhere: the index is merged next."""
         self._is_index_stale = True
 
     async def work_off(self) -> None:

@@ -5,14 +5,14 @@ this process, and of no caller, then drives the answer (`host.runs.drive`). Who 
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
-from host.errors import LedgerUnavailable
+from host.errors import LedgerUnavailable, Restarting
 from host.providers.base import (
     FOR_BUILDERS,
     FailureKind,
@@ -23,6 +23,7 @@ from host.providers.base import (
 )
 from host.runs.answers import Answers, LiveAnswer, Question
 from host.runs.drive import Drive, Means
+from host.runs.elsewhere import Elsewhere
 from host.runs.lifecycle import Reason
 from host.runs.naming import Naming
 from host.runs.opening import (
@@ -75,6 +76,12 @@ class Runs:
         self._undriven: set[str] = set()
         """Runs that may stand in the tables as unfinished, with nobody left to end them."""
         self._is_closing = False
+        self._elsewhere = Elsewhere(means, self.recover)
+        self._told: list[Callable[[LiveAnswer], None]] = []
+
+    def tell(self, listener: Callable[[LiveAnswer], None]) -> None:
+        """Call `listener` with each answer that begins here, as it begins."""
+        self._told.append(listener)
 
     async def begin(  # noqa: PLR0913 - all by name, and each from another place
         self,
@@ -134,6 +141,16 @@ class Runs:
         answer = self._answers.of(thread_id)
         return answer if answer and answer.question.account_id == account_id else None
 
+    async def join(self, thread_id: str, *, account_id: int | None) -> LiveAnswer | None:
+        """The answer being written in the thread, by this process or by another.
+
+        As with `live`, only for whoever asked for it.
+        """
+        here = self.live(thread_id, account_id=account_id)
+        if here is not None or self._means.settings.is_sqlite:
+            return here
+        return await self._elsewhere.join(thread_id, account_id=account_id)
+
     async def rehearse(self, assistant: AssistantConfig, text: str) -> Rehearsal:
         """Have an assistant answer once, outside of any thread, for nothing."""
         clock = self._means.clock
@@ -161,9 +178,15 @@ class Runs:
         """End what dead processes left unfinished. May be called again and again."""
         return await recover(self._means, undriven=self._undriven)
 
-    async def drain(self, timeout_s: float) -> None:
-        """Begin nothing more; let answers finish, and interrupt those that take longer."""
+    async def drain(self, timeout_s: float) -> bool:
+        """Begin nothing more; let answers finish, and interrupt those that take longer.
+
+        Asked a second time, it waits no longer. Returns whether there was anything to wait for.
+        """
+        if self._is_closing:
+            timeout_s = 0
         self._is_closing = True
+        was_busy = bool(self._entering or self._driving)
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout_s
         await _wait_for(self._entering, timeout_s)
@@ -173,6 +196,8 @@ class Runs:
         await _wait_for(self._driving, LAST_WORDS_S)
         if self._undriven:
             await self._recover_last()
+        await self._elsewhere.close()
+        return was_busy
 
     async def _recover_last(self) -> None:
         """Once more, and not for long: the next process would take our runs for any dead one's."""
@@ -185,7 +210,7 @@ class Runs:
     async def _enter(self, question: Question, *, only_existing: bool) -> LiveAnswer:
         """The answer to this question; or another that its thread is busy with."""
         if self._is_closing:
-            raise LedgerUnavailable
+            raise Restarting
         entering = asyncio.create_task(self._through_the_door(question, only_existing))
         self._entering.add(entering)
         entering.add_done_callback(self._entered)
@@ -225,6 +250,8 @@ class Runs:
     def _drive(self, opened: Opened) -> LiveAnswer:
         answer = LiveAnswer(opened.question, opened.run_id)
         self._answers.add(answer)
+        for tell in self._told:
+            tell(answer)
         task = asyncio.create_task(self._to_the_end(opened, answer))
         self._driving.add(task)
         task.add_done_callback(self._driving.discard)

@@ -89,7 +89,9 @@ class Run(SQLModel, table=True):
         default=None, sa_type=BigInt, description="end of the time plan that included it"
     )
     outcome: str | None = Field(
-        default=None, description="why it ended as it did, as in `upstream_failed`; NULL if well"
+        default=None,
+        description="why it ended as it did, as in `upstream_failed`; NULL if well. Before its end"
+        " `stopped`, if somebody asked another process than its owner to stop it",
     )
     usage: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     owner: str = Field(description="the process that drives it")

@@ -49,6 +49,16 @@ class ServerProcess:
         self._ended()
 
     @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def ask_to_stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end, and do not wait."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
     def process(self) -> int:
         """Its id."""
         assert self._process is not None
@@ -62,8 +72,7 @@ class ServerProcess:
 
     def stop(self) -> None:
         """Ask it to end, as an operator does. It must have met nothing unexpected."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self.ask_to_stop()
         self._ended()
         log = self.log.read_text()
         assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]

@@ -67,7 +67,7 @@ async def open_shop(
             "FAREBOX_ALLOW_PRIVATE_UPSTREAMS": "true",
             "FAREBOX_PUBLIC_URL": f"http://localhost:{ports[0]}",
         }
-        bearers = await _furnish(
+        bearers = await furnish(
             settings, folder, credits_, upstream=upstream.address, songs=songs.url
         )
         for role, port in zip(("all", "proxy"), ports, strict=True):
@@ -101,7 +101,7 @@ def _running(server: ServerProcess) -> Iterator[None]:
         server.stop()
 
 
-async def _furnish(
+async def furnish(
     settings: dict[str, str], folder: Path, credits_: MilliCredits, *, upstream: str, songs: str
 ) -> dict[str, str]:
     """A builder's assistant and service, and a subscriber with credits; returns their bearers."""

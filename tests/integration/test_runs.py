@@ -19,11 +19,11 @@ from host.errors import (
     CreditsExhausted,
     FareboxError,
     IdempotencyConflict,
-    LedgerUnavailable,
     MalformedRequest,
     NotInPlan,
     OfferingPaused,
     PlanEnded,
+    Restarting,
     SpendCapReached,
     UnknownOffering,
     UnknownThread,
@@ -401,7 +401,7 @@ async def test_shutting_down_interrupts_what_takes_longer_and_charges_nothing(ha
     assert (outcome.reason, outcome.sentence) == (Reason.INTERRUPTED, "Not charged: interrupted")
     assert outcome.text
     await released(hall, outcome.run_id, Reason.INTERRUPTED)
-    with pytest.raises(LedgerUnavailable):
+    with pytest.raises(Restarting):
         await hall.begin("And another?")
 
 

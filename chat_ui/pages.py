@@ -1,0 +1,80 @@
+"""The pages that are open at this process, and what each of them is doing.
+
+A page is what Chainlit calls a session: it outlives its socket, which is opened anew now and then,
+and one conversation may be open on several. Here is remembered of each what Chainlit does not:
+what was said on it, how often something was drawn on it, and which answer it shows.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from chainlit.session import WebsocketSession, ws_sessions_id
+
+from chat_ui.ownership import account_of
+from host.runs.answers import LiveAnswer
+
+DRAWS: Final = frozenset(
+    {
+        *("new_message", "update_message", "delete_message", "stream_start"),
+        *("element", "remove_element"),
+    }
+)
+"""What changes the conversation on a page. Pieces of an answer are left out: it is shown anew."""
+
+
+@dataclass(slots=True)
+class Following:
+    """A page shows an answer, from its first word to its receipt."""
+
+    live: LiveAnswer
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    task: "asyncio.Task[None] | None" = None
+
+
+@dataclass(slots=True)
+class Page:
+    """What is known of one page."""
+
+    said: set[str] = field(default_factory=set)
+    """The ids of the messages that came from it: the same one twice at once is one message."""
+    drawn: int = 0
+    """How often the conversation on it was changed."""
+    following: Following | None = None
+    shown: str = ""
+    """The run whose answer was shown last."""
+
+
+_pages: WeakKeyDictionary[WebsocketSession, Page] = WeakKeyDictionary()
+
+
+def page_of(session: WebsocketSession) -> Page:
+    """What is known of this page; nothing yet, at first."""
+    return _pages.setdefault(session, Page())
+
+
+def showing(thread_id: str, *, account_id: int) -> Iterator[WebsocketSession]:
+    """The pages on which this person has the conversation open."""
+    for session in list(ws_sessions_id.values()):
+        if session.thread_id == thread_id and account_of(session) == account_id:
+            yield session
+
+
+def watch(session: WebsocketSession) -> None:
+    """Note what is drawn over the session's socket. Call for each socket that it gets.
+
+    A page that shows an answer is not told that nothing is going on: Chainlit says so whenever it
+    is done with a message, also with one that was refused because of that answer, and the page
+    would take its Stop button away.
+    """
+    emit, page = session.emit, page_of(session)
+
+    async def noted(event: str, data: Any) -> None:
+        if event in DRAWS:
+            page.drawn += 1
+        if event != "task_end" or page.following is None:
+            await emit(event, data)  # type: ignore[misc]  # Chainlit does not say that it is awaited
+
+    session.emit = noted  # type: ignore[assignment]
