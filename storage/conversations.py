@@ -5,9 +5,9 @@ answer grows while the run is driven and is sealed together with the hold's end.
 draws of it is `storage.chat_history`; when which of this happens is decided by `host.runs`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, and_, case, col, exists, or_, select, update
@@ -15,10 +15,13 @@ from sqlmodel import Session, and_, case, col, exists, or_, select, update
 from storage.chat_history import TITLE_MAX, open_thread
 from storage.credits import MilliCredits
 from storage.models.catalogue import Assistant
-from storage.models.conversations import Message, Run, Speaker, Thread
+from storage.models.conversations import Message, Run, Speaker, Step, Thread
 from storage.models.money import Hold, ProcessLease
 from storage.moments import Micros
 from storage.run_states import RunState
+
+TOOL: Final = "tool"
+"""The type of a step that is one use of a tool; its name says which kind."""
 
 
 class NotTheirThread(Exception):
@@ -50,6 +53,17 @@ class NewRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolDone:
+    """One use of a tool on the way to an answer."""
+
+    number: int
+    tool: str
+    began_at: Micros
+    ended_at: Micros
+    is_failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
     """How a run ended, all of it known."""
 
@@ -62,6 +76,7 @@ class RunEnd:
     outcome: str | None
     usage: dict[str, Any] | None
     now: Micros
+    tools: Sequence[ToolDone] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +269,7 @@ def end_run(session: Session, end: RunEnd) -> bool:
         .where(col(Message.id) == end.answer_id)
         .values(text=end.text, updated_at=end.now)
     )
+    _save_tools(session, end)
     return True
 
 
@@ -284,6 +300,31 @@ def lost_runs(
 def unfinished_runs(session: Session) -> set[str]:
     """The ids of all runs that have not ended, whoever drives them."""
     return set(session.exec(select(Run.id).where(col(Run.ended_at).is_(None))))
+
+
+def tool_step_id(run_id: str, number: int) -> str:
+    """Under which id a run's use of a tool is drawn and kept."""
+    return f"{run_id}.{number}"
+
+
+def _save_tools(session: Session, end: RunEnd) -> None:
+    if not end.tools:
+        return
+    thread_id = session.exec(select(Run.thread_id).where(Run.id == end.run_id)).one()
+    session.add_all(
+        Step(
+            id=tool_step_id(end.run_id, done.number),
+            thread_id=thread_id,
+            parent_id=end.run_id,
+            type=TOOL,
+            name=done.tool,
+            is_error=done.is_failed,
+            created_at=done.began_at,
+            start_at=done.began_at,
+            end_at=done.ended_at,
+        )
+        for done in end.tools
+    )
 
 
 def _lost(

@@ -22,6 +22,7 @@ from host.config import Settings
 from host.errors import LedgerUnavailable
 from host.metering.meter import Meter
 from host.providers.base import (
+    Cited,
     Credential,
     Provider,
     RunEvent,
@@ -34,6 +35,7 @@ from host.runs.answers import LiveAnswer
 from host.runs.lifecycle import Reason
 from host.runs.opening import Opened
 from host.runs.outcomes import Outcome
+from host.runs.tool_steps import Steps, after, closed
 from host.runs.transcript import Transcript
 from host.vault.vault import Vault
 from storage import conversations as saved
@@ -87,6 +89,7 @@ class Drive:
         self.is_settled = False
         """Whether the end is written down."""
         self._transcript = Transcript()
+        self._steps: Steps = ()
         self._writing: set[asyncio.Task[None]] = set()
 
     async def to_the_end(self) -> Outcome:
@@ -160,7 +163,9 @@ class Drive:
     async def _show(self, event: RunEvent) -> None:
         was_visible = self._transcript.is_visible
         self._transcript = self._transcript.after(event)
-        if isinstance(event, TextDelta):
+        self._steps = after(self._steps, event, self._means.clock.now())
+        self._answer.note(self._steps)
+        if isinstance(event, TextDelta | Cited):
             self._answer.write(self._transcript.text)
             if self._transcript.is_over:  # longer than any answer may be: hang up
                 self._answer.halt(Reason.INCOMPLETE)
@@ -248,6 +253,8 @@ class Drive:
         # A save still under way must not land after the end and put half of the text back.
         await asyncio.gather(*self._writing)
         now = self._means.clock.now()
+        self._steps = closed(self._steps, now)
+        self._answer.note(self._steps)
         try:
             outcome = await self._means.meter.insist(lambda unit: self._end(unit, now))
         except Exception as error:  # noqa: BLE001 - who waits must be told
@@ -279,6 +286,7 @@ class Drive:
                 balance_after=outcome.available,
                 outcome=outcome.reason.value if outcome.reason else None,
                 usage=asdict(transcript.usage) if transcript.usage else None,
+                tools=_done(self._steps),
                 now=now,
             ),
         )
@@ -320,6 +328,19 @@ class Drive:
             kind=type(error).__name__,
             where=f"{frame.filename}:{frame.lineno}",
         )
+
+
+def _done(steps: Steps) -> tuple[saved.ToolDone, ...]:
+    return tuple(
+        saved.ToolDone(
+            number=step.number,
+            tool=step.tool.value,
+            began_at=step.began_at,
+            ended_at=step.ended_at or step.began_at,
+            is_failed=step.is_failed,
+        )
+        for step in steps
+    )
 
 
 def _is_released(error: Exception) -> bool:
