@@ -132,6 +132,7 @@ def _rejoining(inner: Handler) -> Handler:
             _astray.discard(session)
             await sio.emit("resume_thread_error", NO_SUCH_THREAD, to=sid)
         init_ws_context(session)
+        await subscriber.tell_profile(session)
         await subscriber.rejoin(session)
 
     return connection_successful

@@ -6,6 +6,7 @@ while it is being written. Nothing of an answer is stored from here.
 """
 
 import asyncio
+from typing import Any, Final
 
 import chainlit as cl
 import structlog
@@ -15,15 +16,24 @@ from chainlit.data import get_data_layer
 from chainlit.session import WebsocketSession
 from chainlit.step import StepDict
 
-from chat_ui import cards, wording
-from chat_ui.history import RUN
+from chat_ui import asides, cards, wording
+from chat_ui.history import RUN, disclosure_dict, tool_dict
 from chat_ui.ownership import account_of, is_theirs
+from chat_ui.pictures import Painter, without_pictures
 from chat_ui.stamps import iso
 from chat_ui.wiring import wiring
 from host.identity.login_sessions import Visitor
+from host.runs.again import Again
 from host.runs.answers import LiveAnswer
 from host.runs.lifecycle import Reason
+from host.runs.tool_steps import ToolStep
 from storage import chat_history
+from storage.credits import MilliCredits
+from storage.models.conversations import Step
+from storage.notices import DISCLOSURE, Beside, disclosure_id, read_beside, undisclosed
+
+DRAWN_EVERY_S: Final = 0.03
+"""A page draws no faster than this, so text that comes faster is sent together."""
 
 log = structlog.get_logger()
 _showing: set[asyncio.Task[None]] = set()
@@ -50,12 +60,50 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     except asyncio.CancelledError:  # Stop was pressed before there was an answer to stop
         live = await beginning
         live.halt(Reason.STOPPED)
+    await _disclose(live)
     await show(live)
+
+
+async def ask_again(visitor: Visitor, answer_id: str, price: MilliCredits) -> str:
+    """Ask the question of the last answer again; what comes is shown as it comes.
+
+    Returns what to say about it, if anything.
+
+    Raises:
+        FareboxError: it was refused; nothing was charged.
+    """
+    session = context.session
+    assert isinstance(session, WebsocketSession)
+    live, is_new = await wiring.host.runs.ask_again(
+        account_id=visitor.account_id,
+        thread_id=session.thread_id,
+        again=Again(answer_id, price),
+    )
+    if not is_new:
+        return asides.ASKED_ALREADY
+    await context.emitter.task_start()
+    await context.emitter.send_step(_question_step(live, visitor))
+    _show_later(session, live)
+    return ""
+
+
+async def again_button() -> dict[str, Any] | None:
+    """The button as it would be drawn now, for whose price is not the price any more."""
+    thread_id, now = context.session.thread_id, wiring.host.clock.now()
+    beside = await wiring.host.database.read(
+        lambda s: read_beside(s, thread_id, now=now, run_id="")
+    )
+    return None if beside.again is None else asides.again_button(beside.again)
 
 
 async def tell_address() -> None:
     """Tell the page under which address this conversation is found again (`custom.js` listens)."""
     await context.emitter.send_window_message({"farebox_thread": context.session.thread_id})
+
+
+async def tell_profile(session: WebsocketSession) -> None:
+    """Tell the page whom it speaks to: of two assistants called the same it knows only the name."""
+    await context.emitter.send_window_message({"farebox_with": session.chat_profile or ""})
 
 
 async def say(text: str) -> None:
@@ -67,18 +115,53 @@ async def show(live: LiveAnswer) -> None:
     """Show an answer on this page from its first word to its receipt."""
     emitter, name = context.emitter, await _speaker(live.thread_id)
     await emitter.send_step(run_step(live))
-    begun = False
-    async for piece in live.listen():
-        if begun:
-            await emitter.send_token(live.answer_id, piece.text)
-        else:
-            await emitter.stream_start(answer_step(live, name, piece.text))
-            begun = True
+    begun, painter = False, Painter()
+    async for news in live.follow(every_s=DRAWN_EVERY_S):
+        if isinstance(news, ToolStep):
+            await emitter.send_step(tool_dict(live.thread_id, live.run_id, news))
+        elif text := painter.draw(news.text):
+            if begun:
+                await emitter.send_token(live.answer_id, text)
+            else:
+                await emitter.stream_start(answer_step(live, name, text))
+                begun = True
     outcome = await live.outcome()
-    final = answer_step(live, name, wording.answer_or_sentence(outcome))
+    text = without_pictures(wording.answer_or_sentence(outcome))
+    final = answer_step(live, name, text)
     await (emitter.update_step(final) if begun else emitter.send_step(final))
     await emitter.send_step(run_step(live, is_over=True))
-    await emitter.send_element(cards.receipt_element(live.thread_id, outcome))
+    beside = await _beside(live)
+    await emitter.send_element(cards.receipt_element(live.thread_id, outcome, beside=beside))
+
+
+async def _beside(live: LiveAnswer) -> Beside:
+    now = wiring.host.clock.now()
+    return await wiring.host.database.read(
+        lambda s: read_beside(s, live.thread_id, now=now, run_id=live.run_id)
+    )
+
+
+async def _disclose(live: LiveAnswer) -> None:
+    """Say who gets to read this, before the first answer of an assistant to this person."""
+    asked = live.question
+    card = await wiring.host.catalogue.find_offering(asked.offering_slug)
+    if card.assistant is None:
+        return
+    database, offering_id = wiring.host.database, card.id
+    if not await database.read(lambda s: undisclosed(s, asked.account_id, [offering_id])):
+        return
+    step = Step(
+        id=disclosure_id(asked.account_id, card.id),
+        thread_id=asked.thread_id,
+        parent_id=asked.message_id,
+        type=DISCLOSURE,
+        name=config.ui.name,
+        output=asides.disclosure(card.title, card.assistant.base_url),
+        created_at=wiring.host.clock.now(),
+    )
+    shown = disclosure_dict(step)
+    if await database.run(lambda unit: chat_history.add_step(unit.session, step)):
+        await context.emitter.send_step(shown)
 
 
 async def rejoin(session: WebsocketSession) -> None:
@@ -93,6 +176,10 @@ async def rejoin(session: WebsocketSession) -> None:
     await context.emitter.task_start()
     if session.current_task is not None and not session.current_task.done():
         return  # the task that showed it before the page went away goes on by itself
+    _show_later(session, live)
+
+
+def _show_later(session: WebsocketSession, live: LiveAnswer) -> None:
     task = asyncio.create_task(_show_again(session, live))
     session.current_task = task
     _showing.add(task)  # the loop itself keeps only a weak hold of a task
@@ -131,6 +218,20 @@ def run_step(live: LiveAnswer, *, is_over: bool = False) -> StepDict:
         end=now if is_over else None,
         input="",
         output="",
+        metadata={},
+    )
+
+
+def _question_step(live: LiveAnswer, visitor: Visitor) -> StepDict:
+    """The question's bubble, where the browser did not draw it by itself."""
+    return StepDict(
+        id=live.question_id,
+        threadId=live.thread_id,
+        parentId=None,
+        name=str(visitor.account_id),
+        type="user_message",
+        createdAt=iso(wiring.host.clock.now()),
+        output=live.question.text,
         metadata={},
     )
 

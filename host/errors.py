@@ -13,7 +13,7 @@ FareboxError
 ├── MethodNotRegistered                        405
 ├── RequestTimeout                             408
 ├── IdempotencyConflict, CallInProgress,
-│   DraftChanged                               409
+│   DraftChanged, AnswerNotLast, PriceChanged  409
 ├── PayloadTooLarge                            413
 ├── InvalidInput                               422
 ├── RateLimited, SpendCapReached               429
@@ -199,6 +199,18 @@ class DraftChanged(FareboxError):
     """The draft is no longer what this window last showed."""
 
     status, code, title = 409, "draft_changed", "Changed in another window"
+
+
+class AnswerNotLast(FareboxError):
+    """A question can be asked again only under the last answer of its conversation."""
+
+    status, code, title = 409, "answer_not_last", "No longer the last answer"
+
+
+class PriceChanged(FareboxError):
+    """What somebody agreed to pay is not what it costs now."""
+
+    status, code, title = 409, "price_changed", "The price has changed"
 
 
 class PayloadTooLarge(FareboxError):

@@ -14,7 +14,7 @@ from sqlmodel import Session, and_, case, col, exists, or_, select, update
 
 from storage.chat_history import TITLE_MAX, open_thread
 from storage.credits import MilliCredits
-from storage.models.catalogue import Assistant
+from storage.models.catalogue import Assistant, Offering
 from storage.models.conversations import Message, Run, Speaker, Step, Thread
 from storage.models.money import Hold, ProcessLease
 from storage.moments import Micros
@@ -88,6 +88,16 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What somebody asked, whom and where."""
+
+    account_id: int
+    thread_id: str
+    offering_slug: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LostRun:
     """A run that nobody drives any more, and what is needed to ask about and end it."""
 
@@ -130,6 +140,26 @@ def find_said(session: Session, message_id: str) -> Said | None:
     if message is None:
         return None
     return Said(message, session.get(Run, message.run_id) if message.run_id else None)
+
+
+def find_answered(session: Session, answer_id: str) -> Answered | None:
+    """What the answer of this id was asked; None when there is no such answer."""
+    row = session.exec(
+        select(Run, Message, Offering.slug)
+        .join(Message, col(Message.id) == col(Run.question_id))
+        .join(Offering, col(Offering.id) == col(Run.offering_id))
+        .where(Run.id == select(Message.run_id).where(Message.id == answer_id).scalar_subquery())
+        .where(Run.answer_id == answer_id)
+    ).first()
+    if row is None:
+        return None
+    run, question, slug = row
+    return Answered(
+        account_id=run.account_id,
+        thread_id=run.thread_id,
+        offering_slug=slug,
+        question=question.text,
+    )
 
 
 def answer_text(session: Session, answer_id: str) -> str:

@@ -94,9 +94,7 @@ class Transcript:
                 return _cited(begun, event)
             case ToolBegan() | ToolEnded():  # kept by `host.runs.tool_steps`
                 return begun
-            case RunFailed(kind):
-                return self.failed(kind)
-            case RunCompleted() | RunIncomplete():
+            case RunCompleted() | RunIncomplete() | RunFailed():
                 return _finished(begun, event)
 
     def failed(self, kind: FailureKind) -> "Transcript":
@@ -129,7 +127,9 @@ def _longer(before: Transcript, text: str) -> Transcript:
     return _over(cut, RunStep.CUT_SHORT, Reason.INCOMPLETE)
 
 
-def _finished(begun: Transcript, event: RunCompleted | RunIncomplete) -> Transcript:
+def _finished(begun: Transcript, event: RunCompleted | RunIncomplete | RunFailed) -> Transcript:
+    if isinstance(event, RunFailed):
+        return begun.failed(event.kind)
     if isinstance(event, RunIncomplete):
         reason = Reason.INCOMPLETE if begun.is_visible else Reason.EMPTY_ANSWER
         return _over(begun, RunStep.CUT_SHORT, reason, event.usage)
