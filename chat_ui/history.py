@@ -36,39 +36,66 @@ KEPT_WITH_PARENT: Final = frozenset({TOOL, DISCLOSURE})
 
 def drawn(history: History, live: LiveAnswer | None, beside: Beside = NOTHING) -> ThreadDict:
     """The whole conversation; of an answer still being written, what it says by now."""
-    messages = {message.id: message for message in history.messages}
-    feedback = {given.for_id: given for given in history.feedback}
-    steps = {step.id: _step(step) for step in history.steps}
-    elements: list[ElementDict] = [element_dict(element) for element in history.elements]
-    order = {step.id: (step.created_at, 0) for step in history.steps}
-    for message in history.messages:
-        if message.speaker == Speaker.SUBSCRIBER:
-            steps[message.id] = _question(message, steps.get(message.id))
-            order.setdefault(message.id, (message.created_at, 0))
-    for step in history.steps:
-        if step.type == DISCLOSURE:  # right after the question with which it was said
-            asked_at = order.get(step.parent_id or "", order[step.id])[0]
-            order[step.id] = (asked_at, 1)
+    drawing = _Drawing(history, live, beside)
+    drawing.lay_questions()
     for run in history.runs:
-        steps[run.id] = _run(run)
-        answer = _answer(run, messages.get(run.answer_id), live)
+        drawing.lay_run(run)
+    drawing.lay_feedback()
+    return _thread(history, drawing.in_order(), drawing.elements)
+
+
+class _Drawing:
+    """A conversation on its way to the page: the steps, where each stands, and the elements."""
+
+    def __init__(self, history: History, live: LiveAnswer | None, beside: Beside) -> None:
+        self._history, self._live, self._beside = history, live, beside
+        self._messages = {message.id: message for message in history.messages}
+        self._steps = {step.id: _step(step) for step in history.steps}
+        self._order = {step.id: (step.created_at, 0) for step in history.steps}
+        self.elements: list[ElementDict] = [element_dict(one) for one in history.elements]
+
+    def lay_questions(self) -> None:
+        """What was asked, and what was disclosed right after a question."""
+        for message in self._history.messages:
+            if message.speaker == Speaker.SUBSCRIBER:
+                self._steps[message.id] = _question(message, self._steps.get(message.id))
+                self._order.setdefault(message.id, (message.created_at, 0))
+        for step in self._history.steps:
+            if step.type == DISCLOSURE:
+                asked_at = self._order.get(step.parent_id or "", self._order[step.id])[0]
+                self._order[step.id] = (asked_at, 1)
+
+    def lay_run(self, run: Run) -> None:
+        """A run with its tools, its answer and its receipt.
+
+        An answer stands right after its question, whenever it was finished.
+        """
+        history, message = self._history, self._messages.get(run.answer_id)
+        begun = self._order.get(run.question_id, (run.created_at, 0))[0]
+        answer = _answer(run, message, self._live)
         answer["name"] = cards.speaker(history.offering_title or config.ui.name)
-        steps[run.answer_id] = answer
-        # An answer stands right after its question, whenever it was finished.
-        begun = order.get(run.question_id, (run.created_at, 0))[0]
-        order[run.id], order[run.answer_id] = (begun, 2), (begun, 1000)
-        for number, tool in enumerate(_tools(run, history, live), start=3):
-            steps[tool["id"]], order[tool["id"]] = tool, (begun, number)
+        tools = _tools(run, history, self._live)
+        for number, step in enumerate([_run(run), *tools, answer], start=2):
+            self._steps[step["id"]], self._order[step["id"]] = step, (begun, number)
         refunds = history.refunds.get(run.hold_id or 0, ())
-        if (receipt := _receipt(run, messages.get(run.answer_id), refunds, beside)) is not None:
-            elements.append(receipt)
-    for step_id, given in feedback.items():
-        if step_id in steps:
-            steps[step_id]["feedback"] = FeedbackDict(
-                forId=step_id, id=given.id, value=_thumb(given.value), comment=given.comment
-            )
-    in_order = sorted(steps, key=lambda step_id: (*order[step_id], step_id))
-    return _thread(history, [steps[step_id] for step_id in in_order], elements)
+        if (receipt := _receipt(run, message, refunds, self._beside)) is not None:
+            self.elements.append(receipt)
+
+    def lay_feedback(self) -> None:
+        """Thumbs, on what they were given to."""
+        for given in self._history.feedback:
+            if given.for_id in self._steps:
+                self._steps[given.for_id]["feedback"] = FeedbackDict(
+                    forId=given.for_id,
+                    id=given.id,
+                    value=_thumb(given.value),
+                    comment=given.comment,
+                )
+
+    def in_order(self) -> list[StepDict]:
+        """The steps as they stand on the page."""
+        order = self._order
+        return [self._steps[key] for key in sorted(self._steps, key=lambda k: (*order[k], k))]
 
 
 def element_dict(element: Element) -> ElementDict:

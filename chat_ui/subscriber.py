@@ -102,7 +102,7 @@ async def tell_address() -> None:
 
 
 async def tell_profile(session: WebsocketSession) -> None:
-    """Tell the page whom it speaks to: of two assistants called the same it knows only the name."""
+    """Tell the page whom it speaks to: of two assistants it may know but the same title."""
     await context.emitter.send_window_message({"farebox_with": session.chat_profile or ""})
 
 

@@ -83,7 +83,8 @@
     if (!composer || !input) return;
     const line = element(PRICE, 'p', composer.parentElement, composer);
     const text = assistant ? assistant.line : '';
-    if (line.textContent !== text) line.textContent = text;
+    if (!line.firstChild) line.append(document.createElement('span'));
+    if (line.textContent !== text) line.firstChild.textContent = text;
     if (text && input.getAttribute('aria-describedby') !== PRICE) {
       input.setAttribute('aria-describedby', PRICE);
     } else if (!text) {
@@ -117,8 +118,9 @@
     const last = said[said.length - 1];
     const isBusy = document.getElementById('stop-button') !== null;
     for (const button of buttons) {
-      const isLast = !isBusy && last !== undefined && last.contains(button);
+      const isLast = last !== undefined && last.contains(button);
       if (button.hidden === isLast) button.hidden = !isLast;
+      if (button.dataset.busy !== String(isBusy)) button.dataset.busy = isBusy;
     }
   }
 

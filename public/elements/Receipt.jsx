@@ -35,24 +35,26 @@ export default function Receipt() {
       <div className="farebox-receipt-line">
         <span>{props.line}</span>
         {actions.length ? (
-          <span className="farebox-receipt-actions">
-            {actions.map(({ label, href }) => (
-              <a key={label} href={href} target="_blank" rel="noopener" className="farebox-receipt-link">
-                {label}
-              </a>
-            ))}
-          </span>
-        ) : null}
-        {actions.length ? (
-          <button
-            type="button"
-            className="farebox-receipt-more"
-            aria-expanded={isOpen}
-            aria-label="What you can do with this receipt"
-            onClick={() => setOpen(!isOpen)}
-          >
-            ⋯
-          </button>
+          <>
+            <button
+              type="button"
+              className="farebox-receipt-more"
+              aria-expanded={isOpen}
+              aria-label="What you can do with this receipt"
+              onClick={() => setOpen(!isOpen)}
+            >
+              ⋯
+            </button>
+            <span className="farebox-receipt-actions">
+              {actions.map(({ label, href }) => (
+                <span key={label}>
+                  <a href={href} target="_blank" rel="noopener" className="farebox-receipt-link">
+                    {label}
+                  </a>
+                </span>
+              ))}
+            </span>
+          </>
         ) : null}
       </div>
       {(props.notices || []).map(({ text, href, label }) => (
