@@ -51,12 +51,13 @@ class Painter:
 
     def _sure(self) -> int:
         """Up to where no picture can begin that is not yet whole."""
-        begun = self._text.rfind("![")
-        if begun == -1 or len(self._text) - begun > HELD_MAX:
-            return len(self._text) - self._text.endswith("!")
-        is_whole = _PICTURE.match(self._text, begun) is not None
-        is_none = "\n" in self._text[begun:]
-        return len(self._text) if is_whole or is_none else begun
+        text = self._text
+        begun = text.rfind("![")
+        if begun != -1 and len(text) - begun <= HELD_MAX:
+            is_whole = _PICTURE.match(text, begun) is not None
+            if not is_whole and "\n" not in text[begun:]:
+                return begun
+        return len(text) - text.endswith("!")
 
 
 def _as_link(found: re.Match[str]) -> str:
