@@ -172,7 +172,7 @@ class Drive:
             if self._transcript.is_visible and not was_visible:
                 await self._save_first_text()
         elif isinstance(event, RunStarted):
-            await self._save_provider_run(event.provider_run)
+            self._save_provider_run(event.provider_run)
 
     async def _keep(self) -> None:
         """Save what has been written, and move the hold's deadline, as long as it takes."""
@@ -203,10 +203,14 @@ class Drive:
 
     async def _save(self, work: Callable[[Unit], object]) -> None:
         """Write something that the run can do without when it cannot be written."""
+        await asyncio.shield(self._begin_save(work))
+
+    def _begin_save(self, work: Callable[[Unit], object]) -> "asyncio.Task[None]":
+        """The same without waiting; the run's end waits for it."""
         writing = asyncio.create_task(self._write(work))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
-        await asyncio.shield(writing)
+        return writing
 
     async def _write(self, work: Callable[[Unit], object]) -> None:
         try:
@@ -220,9 +224,10 @@ class Drive:
             lambda unit: saved.set_provider_thread(unit.session, thread_id, provider_thread)
         )
 
-    async def _save_provider_run(self, provider_run: str) -> None:
+    def _save_provider_run(self, provider_run: str) -> None:
+        """Not waited for: the first word would come a commit later."""
         run_id = self._opened.run_id
-        await self._save(lambda unit: saved.set_provider_run(unit.session, run_id, provider_run))
+        self._begin_save(lambda unit: saved.set_provider_run(unit.session, run_id, provider_run))
 
     async def _save_first_text(self) -> None:
         run_id, now = self._opened.run_id, self._means.clock.now()
