@@ -61,7 +61,14 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
         live = await beginning
         live.halt(Reason.STOPPED)
     await _disclose(live)
-    await show(live)
+    showing = asyncio.ensure_future(show(live))
+    try:
+        await asyncio.shield(showing)
+    except asyncio.CancelledError:
+        if not live.is_over:
+            showing.cancel()
+            raise
+        await showing  # Stop came when there was nothing to stop any more: the receipt stands
 
 
 async def ask_again(visitor: Visitor, answer_id: str, price: MilliCredits) -> str:
