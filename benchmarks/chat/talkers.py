@@ -1,6 +1,6 @@
 """Two who talk to the same upstream: one through Farebox's socket, one with OpenAI's SDK.
 
-Both are in the middle of a conversation: opening one is one more request on either side. What is
+Both talk in conversations that are open: opening one is one more request on either side. What is
 measured of an answer is when its first word was there and when the last of so many was.
 """
 
@@ -112,19 +112,20 @@ async def through_farebox(place: Place) -> AsyncIterator[Talker]:
 
 
 class Direct:
-    """The SDK, in a conversation that has begun."""
+    """The SDK, with a conversation for each question: one that is hung up stays busy a while."""
 
-    def __init__(self, client: AsyncOpenAI, conversation: str) -> None:
-        self._client, self._conversation = client, conversation
+    def __init__(self, client: AsyncOpenAI) -> None:
+        self._client = client
 
     async def ask(self, text: str, words: int) -> Timing:
         """As `Talker.ask`."""
+        conversation = await self._client.conversations.create()
         asked_at = perf_counter()
         heard, first_at = 0, 0.0
         async with await self._client.responses.create(
             model=MODEL,
             instructions="You are a patient math tutor.",
-            conversation=self._conversation,
+            conversation=conversation.id,
             input=text,
             stream=True,
             stream_options={"include_obfuscation": False},
@@ -145,7 +146,6 @@ async def straight(place: Place) -> AsyncIterator[Direct]:
     async with AsyncOpenAI(
         api_key=place.key, base_url=place.upstream, max_retries=0, timeout=PATIENCE_S
     ) as client:
-        conversation = await client.conversations.create()
-        direct = Direct(client, conversation.id)
+        direct = Direct(client)
         await direct.ask("What is 2 + 2?", 10_000)
         yield direct

@@ -69,6 +69,6 @@ def test_a_table_and_code_fit_on_a_phone_and_the_receipts_links_unfold(people: P
     expect(links).to_have_count(0)
     sam.receipts.last.get_by_role("button", name="What you can do with this receipt").click()
     expect(links).to_have_text(["receipt", "report", "refund"])
-    expect(sam.page.locator("#farebox-price")).to_be_visible()
+    expect(sam.page.locator("#farebox-price > span")).to_be_visible()
     assert sam.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     sam.picture("table-and-code-390", PICTURES)
