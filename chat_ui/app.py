@@ -20,14 +20,14 @@ from chainlit.session import WebsocketSession
 from chainlit.types import ChatProfile, ThreadDict
 from starlette.datastructures import Headers
 
-from chat_ui import subscriber, wording
+from chat_ui import asides, subscriber, wording
 from chat_ui.browse import home, kept
 from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.data_layer import DataLayer
 from chat_ui.profiles import forget_preference, profiles_of
 from chat_ui.setup_bot import builder
 from chat_ui.wiring import wiring
-from host.errors import FareboxError, NotAllowed, NotSignedIn
+from host.errors import FareboxError, NotAllowed, NotSignedIn, PriceChanged
 from host.identity.login_sessions import Visitor
 from storage.models.accounts import Role
 
@@ -151,6 +151,22 @@ async def on_kept_action(action: cl.Action) -> Any:
     return await kept.act(await visitor(), action)
 
 
+async def on_ask_again(action: cl.Action) -> dict[str, Any]:
+    """The button under the last answer; what became of it is said beside the button."""
+    again = asides.pressed(action.payload)
+    if again is None:
+        return {"said": wording.NO_SUCH_THREAD}
+    try:
+        return {"said": await subscriber.ask_again(await visitor(), *again)}
+    except PriceChanged as refused:
+        return {"said": refused.detail, "again": await subscriber.again_button()}
+    except FareboxError as refused:
+        return {"said": wording.refusal_sentence(refused)}
+    except Exception:
+        log.exception("chat.callback_failed", callback="on_ask_again")
+        return {"said": wording.WENT_WRONG}
+
+
 def _profile() -> str | None:
     session = context.session
     assert isinstance(session, WebsocketSession)
@@ -166,6 +182,7 @@ def register() -> None:
     config.code.on_chat_start = on_chat_start
     config.code.on_message = on_message
     config.code.on_chat_resume = on_chat_resume
+    config.code.action_callbacks[asides.ASK_AGAIN] = on_ask_again
     for name in builder.ACTIONS:
         config.code.action_callbacks[name] = on_draft_action
     for name in kept.ACTIONS:

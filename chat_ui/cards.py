@@ -18,11 +18,12 @@ from chainlit.config import (
 from chainlit.element import ElementDict
 from chainlit.types import ChatProfile, Starter
 
-from chat_ui import wording
+from chat_ui import asides, wording
 from host.files.limits import EXTENSIONS, FILE_BYTES_MAX, FILES_MAX, MB, kinds_of
 from host.runs.outcomes import Outcome
 from storage.cards import AssistantConfig, PurchasedOffering
 from storage.ledger import RefundLine
+from storage.notices import NOTHING, Beside
 
 HOME: Final = "home"
 HOME_ICON: Final = "/avatars/browse"
@@ -42,13 +43,21 @@ TILES: Final = (
 
 
 def receipt_element(
-    thread_id: str, outcome: Outcome, refunds: Sequence[RefundLine] = ()
+    thread_id: str,
+    outcome: Outcome,
+    refunds: Sequence[RefundLine] = (),
+    beside: Beside = NOTHING,
 ) -> ElementDict:
-    """The element that draws the receipt under an answer."""
+    """The element that draws the receipt under an answer, and what else stands there."""
+    href, again = _receipt_address(outcome), beside.again
+    is_last = again is not None and again.answer_id == outcome.answer_id
     props: dict[str, Any] = {
         "line": wording.receipt_line(outcome, refunds),
-        "href": _receipt_address(outcome),
+        "href": href,
         "tone": _tone(outcome),
+        "actions": asides.receipt_actions(outcome, href) if href else [],
+        "notices": asides.notices(outcome.run_id, beside),
+        "again": asides.again_button(again) if again is not None and is_last else None,
     }
     return ElementDict(
         id=outcome.receipt_id,

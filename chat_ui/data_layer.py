@@ -51,6 +51,7 @@ from storage.ids import new_id
 from storage.models.conversations import Element, Step
 from storage.models.conversations import Feedback as FeedbackRow
 from storage.moments import Micros
+from storage.notices import read_beside
 
 T = TypeVar("T")
 
@@ -187,14 +188,18 @@ class DataLayer(BaseDataLayer):
     @override
     async def get_thread(self, thread_id: str) -> ThreadDict | None:
         """The whole conversation, with the answer being written, if one is."""
+        now = self._host.clock.now()
         async with self._line(thread_id):  # behind what was shown and is yet to be written
-            history = await self._host.database.read(
-                lambda s: chat_history.read_history(s, thread_id)
+            history, beside = await self._host.database.read(
+                lambda s: (
+                    chat_history.read_history(s, thread_id),
+                    read_beside(s, thread_id, now=now),
+                )
             )
         if history is None:
             return None
         live = self._host.runs.live(thread_id, account_id=history.thread.account_id)
-        return drawn(history, live)
+        return drawn(history, live, beside)
 
     @override
     async def get_thread_author(self, thread_id: str) -> str:

@@ -144,6 +144,7 @@ async def _connected(sid: str) -> None:
     if session in _astray:
         _astray.discard(session)
         await sio.emit("resume_thread_error", NO_SUCH_THREAD, to=sid)
+    await subscriber.tell_profile(session)
 
 
 async def _may_stay(session: WebsocketSession) -> bool:

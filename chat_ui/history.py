@@ -14,49 +14,90 @@ from chainlit.element import ElementDict
 from chainlit.step import StepDict
 from chainlit.types import FeedbackDict, ThreadDict
 
-from chat_ui import cards, wording
+from chat_ui import asides, cards, wording
+from chat_ui.pictures import without_pictures
 from chat_ui.stamps import iso
+from host.providers.base import Tool
 from host.runs.answers import LiveAnswer
 from host.runs.outcomes import outcome_of
+from host.runs.tool_steps import ToolStep
 from storage.chat_history import History
+from storage.conversations import TOOL, tool_step_id
 from storage.file_kinds import FileKind
 from storage.ledger import RefundLine
 from storage.models.conversations import Attachment, Element, Message, Run, Speaker, Step
+from storage.moments import Micros
+from storage.notices import DISCLOSURE, NOTHING, Beside
 
 RUN: Final = "on_message"
 """The name by which Chainlit's page knows the run that an answer belongs to."""
+KEPT_WITH_PARENT: Final = frozenset({TOOL, DISCLOSURE})
+"""Steps of ours, whose parents are a run and a question."""
 
 
-def drawn(history: History, live: LiveAnswer | None) -> ThreadDict:
+def drawn(history: History, live: LiveAnswer | None, beside: Beside = NOTHING) -> ThreadDict:
     """The whole conversation; of an answer still being written, what it says by now."""
-    messages = {message.id: message for message in history.messages}
-    feedback = {given.for_id: given for given in history.feedback}
-    steps = {step.id: _step(step) for step in history.steps}
-    elements: list[ElementDict] = [element_dict(element) for element in history.elements]
-    elements += [file_element(one) for one in history.attachments]
-    order = {step.id: (step.created_at, 0) for step in history.steps}
-    for message in history.messages:
-        if message.speaker == Speaker.SUBSCRIBER:
-            steps[message.id] = _question(message, steps.get(message.id))
-            order.setdefault(message.id, (message.created_at, 0))
+    drawing = _Drawing(history, live, beside)
+    drawing.lay_questions()
     for run in history.runs:
-        steps[run.id] = _run(run)
-        answer = _answer(run, messages.get(run.answer_id), live)
+        drawing.lay_run(run)
+    drawing.lay_feedback()
+    return _thread(history, drawing.in_order(), drawing.elements)
+
+
+class _Drawing:
+    """A conversation on its way to the page: the steps, where each stands, and the elements."""
+
+    def __init__(self, history: History, live: LiveAnswer | None, beside: Beside) -> None:
+        self._history, self._live, self._beside = history, live, beside
+        self._messages = {message.id: message for message in history.messages}
+        self._steps = {step.id: _step(step) for step in history.steps}
+        self._order = {step.id: (step.created_at, 0) for step in history.steps}
+        self.elements: list[ElementDict] = [element_dict(one) for one in history.elements]
+        self.elements += [file_element(one) for one in history.attachments]
+
+    def lay_questions(self) -> None:
+        """What was asked, and what was disclosed right after a question."""
+        for message in self._history.messages:
+            if message.speaker == Speaker.SUBSCRIBER:
+                self._steps[message.id] = _question(message, self._steps.get(message.id))
+                self._order.setdefault(message.id, (message.created_at, 0))
+        for step in self._history.steps:
+            if step.type == DISCLOSURE:
+                asked_at = self._order.get(step.parent_id or "", self._order[step.id])[0]
+                self._order[step.id] = (asked_at, 1)
+
+    def lay_run(self, run: Run) -> None:
+        """A run with its tools, its answer and its receipt.
+
+        An answer stands right after its question, whenever it was finished.
+        """
+        history, message = self._history, self._messages.get(run.answer_id)
+        begun = self._order.get(run.question_id, (run.created_at, 0))[0]
+        answer = _answer(run, message, self._live)
         answer["name"] = cards.speaker(history.offering_title or config.ui.name)
-        steps[run.answer_id] = answer
-        # An answer stands right after its question, whenever it was finished.
-        begun = order.get(run.question_id, (run.created_at, 0))[0]
-        order[run.id], order[run.answer_id] = (begun, 1), (begun, 2)
+        tools = _tools(run, history, self._live)
+        for number, step in enumerate([_run(run), *tools, answer], start=2):
+            self._steps[step["id"]], self._order[step["id"]] = step, (begun, number)
         refunds = history.refunds.get(run.hold_id or 0, ())
-        if (receipt := _receipt(run, messages.get(run.answer_id), refunds)) is not None:
-            elements.append(receipt)
-    for step_id, given in feedback.items():
-        if step_id in steps:
-            steps[step_id]["feedback"] = FeedbackDict(
-                forId=step_id, id=given.id, value=_thumb(given.value), comment=given.comment
-            )
-    in_order = sorted(steps, key=lambda step_id: (*order[step_id], step_id))
-    return _thread(history, [steps[step_id] for step_id in in_order], elements)
+        if (receipt := _receipt(run, message, refunds, self._beside)) is not None:
+            self.elements.append(receipt)
+
+    def lay_feedback(self) -> None:
+        """Thumbs, on what they were given to."""
+        for given in self._history.feedback:
+            if given.for_id in self._steps:
+                self._steps[given.for_id]["feedback"] = FeedbackDict(
+                    forId=given.for_id,
+                    id=given.id,
+                    value=_thumb(given.value),
+                    comment=given.comment,
+                )
+
+    def in_order(self) -> list[StepDict]:
+        """The steps as they stand on the page."""
+        order = self._order
+        return [self._steps[key] for key in sorted(self._steps, key=lambda k: (*order[k], k))]
 
 
 def element_dict(element: Element) -> ElementDict:
@@ -119,7 +160,8 @@ def _step(step: Step) -> StepDict:
         **step.extra,
         "id": step.id,
         "threadId": step.thread_id,
-        "parentId": None,  # parents are runs of Chainlit's own, which we do not keep
+        # Other parents are runs of Chainlit's own, which we do not keep.
+        "parentId": step.parent_id if step.type in KEPT_WITH_PARENT else None,
         "type": step.type,
         "name": step.name,
         "input": step.input,
@@ -165,6 +207,50 @@ def _run(run: Run) -> StepDict:
     )
 
 
+def tool_dict(thread_id: str, run_id: str, step: ToolStep) -> StepDict:
+    """One use of a tool on the way to an answer, collapsed; of what it did only the kind."""
+    return StepDict(
+        id=tool_step_id(run_id, step.number),
+        threadId=thread_id,
+        parentId=run_id,
+        type="tool",
+        name=asides.tool_line(step.tool, step.seconds, is_failed=step.is_failed),
+        input="",
+        output=asides.TOOL_EXPLAINED,
+        isError=False,
+        createdAt=iso(step.began_at),
+        start=iso(step.began_at),
+        end=iso(step.ended_at) if step.ended_at is not None else None,
+        defaultOpen=False,
+        metadata={},
+    )
+
+
+def disclosure_dict(step: Step) -> StepDict:
+    """What Farebox itself says in a conversation."""
+    return _step(step)
+
+
+def _tools(run: Run, history: History, live: LiveAnswer | None) -> list[StepDict]:
+    if live is not None and live.run_id == run.id:
+        return [tool_dict(run.thread_id, run.id, step) for step in live.steps]
+    kept = [_tool_step(s) for s in history.steps if s.type == TOOL and s.parent_id == run.id]
+    kept.sort(key=lambda step: step.number)
+    return [tool_dict(run.thread_id, run.id, step) for step in kept]
+
+
+def _tool_step(step: Step) -> ToolStep:
+    began = step.start_at or step.created_at
+    return ToolStep(
+        call="",
+        number=int(step.id.rpartition(".")[2]),
+        tool=Tool(step.name),
+        began_at=Micros(began),
+        ended_at=Micros(step.end_at if step.end_at is not None else began),
+        is_failed=step.is_error,
+    )
+
+
 def _answer(run: Run, message: Message | None, live: LiveAnswer | None) -> StepDict:
     text = message.text if message else ""
     if run.ended_at is not None:
@@ -177,7 +263,7 @@ def _answer(run: Run, message: Message | None, live: LiveAnswer | None) -> StepD
         parentId=run.id,
         type="assistant_message",
         name=config.ui.name,
-        output=text,
+        output=without_pictures(text),
         createdAt=iso(run.created_at),
         streaming=run.ended_at is None,
         metadata={},
@@ -185,12 +271,12 @@ def _answer(run: Run, message: Message | None, live: LiveAnswer | None) -> StepD
 
 
 def _receipt(
-    run: Run, message: Message | None, refunds: Sequence[RefundLine]
+    run: Run, message: Message | None, refunds: Sequence[RefundLine], beside: Beside
 ) -> ElementDict | None:
     if run.ended_at is None:
         return None
     outcome = outcome_of(run, message.text if message else "")
-    return cards.receipt_element(run.thread_id, outcome, refunds)
+    return cards.receipt_element(run.thread_id, outcome, refunds, beside)
 
 
 def _thumb(value: int) -> Any:

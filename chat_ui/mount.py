@@ -18,7 +18,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.types import ExceptionHandler
 
 from chat_ui import app as callbacks
-from chat_ui import assets, guards, overrides, subscriber, uploads
+from chat_ui import assets, composer, guards, overrides, subscriber, uploads
 from chat_ui.door import Door
 from chat_ui.wiring import wiring
 from host.app import Host
@@ -44,6 +44,7 @@ def mount_chat(app: FastAPI, host: Host) -> None:
     chat.include_router(assets.router)
     chat.include_router(overrides.router)
     chat.include_router(uploads.router)
+    chat.include_router(composer.router)
     chat.mount("/", server.app)
     refusals = Refusals(host.settings.public_url)
     chat.add_exception_handler(FareboxError, _refused_by(refusals))

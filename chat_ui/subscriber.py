@@ -6,7 +6,7 @@ or opens it while it is being written (`chat_ui.following`). Nothing of an answe
 """
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import chainlit as cl
 from chainlit.config import config
@@ -14,16 +14,25 @@ from chainlit.context import context
 from chainlit.session import WebsocketSession
 from chainlit.step import StepDict
 
-from chat_ui import cards, pages, wording
+from chat_ui import asides, cards, pages, wording
 from chat_ui.following import follow
-from chat_ui.history import RUN, file_element
+from chat_ui.history import RUN, disclosure_dict, file_element, tool_dict
 from chat_ui.ownership import account_of
+from chat_ui.pictures import Painter, without_pictures
 from chat_ui.stamps import iso
 from chat_ui.wiring import wiring
 from host.identity.login_sessions import Visitor
+from host.runs.again import Again
 from host.runs.answers import LiveAnswer
 from host.runs.lifecycle import Reason
+from host.runs.tool_steps import ToolStep
 from storage import attachments, chat_history
+from storage.credits import MilliCredits
+from storage.models.conversations import Step
+from storage.notices import DISCLOSURE, Beside, disclosure_id, read_beside, undisclosed
+
+DRAWN_EVERY_S: Final = 0.03
+"""A page draws no faster than this, so text that comes faster is sent together."""
 
 FILES: Final = "files"
 """Under this name a message's metadata carries the ids of its files from the socket to here."""
@@ -63,8 +72,33 @@ def announce(live: LiveAnswer) -> None:
         follow(session, live, show if is_said_here else _show_with_question)
 
 
+async def ask_again(visitor: Visitor, answer_id: str, price: MilliCredits) -> str:
+    """Ask the question of the last answer again; what comes is shown as it comes.
+
+    Returns what to say about it, if anything.
+
+    Raises:
+        FareboxError: it was refused; nothing was charged.
+    """
+    _, is_new = await wiring.host.runs.ask_again(
+        account_id=visitor.account_id,
+        thread_id=_page().thread_id,
+        again=Again(answer_id, price),
+    )
+    return "" if is_new else asides.ASKED_ALREADY
+
+
+async def again_button() -> dict[str, Any] | None:
+    """The button as it would be drawn now, for whose price is not the price any more."""
+    thread_id, now = context.session.thread_id, wiring.host.clock.now()
+    beside = await wiring.host.database.read(
+        lambda s: read_beside(s, thread_id, now=now, run_id="")
+    )
+    return None if beside.again is None else asides.again_button(beside.again)
+
+
 async def _show_with_question(live: LiveAnswer) -> None:
-    """What a program asked is shown on pages as well."""
+    """What no page has said, because a program asked it or a button asked it again, is shown."""
     asked = StepDict(
         id=live.question_id,
         threadId=live.thread_id,
@@ -87,6 +121,11 @@ async def show_question(session: WebsocketSession, step: StepDict) -> None:
 async def tell_address() -> None:
     """Tell the page under which address this conversation is found again (`custom.js` listens)."""
     await context.emitter.send_window_message({"farebox_thread": context.session.thread_id})
+
+
+async def tell_profile(session: WebsocketSession) -> None:
+    """Tell the page whom it speaks to: of two assistants it may know but the same title."""
+    await context.emitter.send_window_message({"farebox_with": session.chat_profile or ""})
 
 
 async def say(text: str) -> None:
@@ -116,19 +155,57 @@ async def show(live: LiveAnswer) -> None:
     """Show an answer on this page from its first word to its receipt."""
     emitter, name = context.emitter, await _speaker(live.thread_id)
     await _show_files(live)
+    await _disclose(live)
     await emitter.send_step(run_step(live))
-    begun = False
-    async for piece in live.listen():
-        if begun:
-            await emitter.send_token(live.answer_id, piece.text)
-        else:
-            await emitter.stream_start(answer_step(live, name, piece.text))
-            begun = True
+    begun, painter = False, Painter()
+    async for news in live.follow(every_s=DRAWN_EVERY_S):
+        if isinstance(news, ToolStep):
+            await emitter.send_step(tool_dict(live.thread_id, live.run_id, news))
+        elif text := painter.draw(news.text):
+            if begun:
+                await emitter.send_token(live.answer_id, text)
+            else:
+                await emitter.stream_start(answer_step(live, name, text))
+                begun = True
     outcome = await live.outcome()
-    final = answer_step(live, name, wording.answer_or_sentence(outcome))
+    text = without_pictures(wording.answer_or_sentence(outcome))
+    final = answer_step(live, name, text)
     await (emitter.update_step(final) if begun else emitter.send_step(final))
     await emitter.send_step(run_step(live, is_over=True))
-    await emitter.send_element(cards.receipt_element(live.thread_id, outcome))
+    beside = await _beside(live)
+    await emitter.send_element(cards.receipt_element(live.thread_id, outcome, beside=beside))
+
+
+async def _beside(live: LiveAnswer) -> Beside:
+    now = wiring.host.clock.now()
+    return await wiring.host.database.read(
+        lambda s: read_beside(s, live.thread_id, now=now, run_id=live.run_id)
+    )
+
+
+async def _disclose(live: LiveAnswer) -> None:
+    """Say who gets to read this, before the first answer of an assistant to this person."""
+    asked = live.question
+    if not asked.offering_slug:
+        return  # another process's answer: it stands in the conversation that was read for it
+    card = await wiring.host.catalogue.find_offering(asked.offering_slug)
+    if card.assistant is None:
+        return
+    database, step_id = wiring.host.database, disclosure_id(asked.account_id, card.id)
+    if await database.read(lambda s: undisclosed(s, asked.account_id, [card.id])):
+        step = Step(
+            id=step_id,
+            thread_id=asked.thread_id,
+            parent_id=asked.message_id,
+            type=DISCLOSURE,
+            name=config.ui.name,
+            output=asides.disclosure(card.title, card.assistant.base_url),
+            created_at=wiring.host.clock.now(),
+        )
+        await database.run(lambda unit: chat_history.add_step(unit.session, step))
+    said = await database.read(lambda s: chat_history.find_step(s, step_id))
+    if said is not None and said.parent_id == asked.message_id:
+        await context.emitter.send_step(disclosure_dict(said))
 
 
 async def _show_files(live: LiveAnswer) -> None:

@@ -16,7 +16,8 @@ FareboxError
 ├── RequestTimeout                             408
 ├── IdempotencyConflict, CallInProgress,
 │   DraftChanged, PaymentsOff, AlreadyHad,
-│   OrderClosed, VoucherSpent, AccountBusy     409
+│   OrderClosed, VoucherSpent, AccountBusy,
+│   AnswerNotLast, PriceChanged                409
 ├── PayloadTooLarge                            413
 ├── UnsupportedFile                            415
 ├── InvalidInput                               422
@@ -252,6 +253,18 @@ class AccountBusy(FareboxError):
     """Something of the account would be torn apart if it were deleted now."""
 
     status, code, title = 409, "account_busy", "Not possible yet"
+
+
+class AnswerNotLast(FareboxError):
+    """A question can be asked again only under the last answer of its conversation."""
+
+    status, code, title = 409, "answer_not_last", "No longer the last answer"
+
+
+class PriceChanged(FareboxError):
+    """What somebody agreed to pay is not what it costs now."""
+
+    status, code, title = 409, "price_changed", "The price has changed"
 
 
 class PayloadTooLarge(FareboxError):

@@ -1,6 +1,8 @@
-// The balance in the header, and the number on an assistant's card. Both come from /api/v1/balance,
-// asked again when a receipt appears, when the page is looked at again, and when the talk moves on.
-// Also the names that the page's own buttons lack for those who do not see them.
+// The balance in the header and the number on an assistant's card, from /api/v1/balance; the price
+// at the composer and who gets to read a first message, from /composer. Both are asked again when a
+// receipt appears, something was bought, the page is looked at again, and before something is written.
+// Also the names that the page's own buttons lack for those who do not see them, and which button
+// asks the last question again.
 (() => {
   'use strict';
 
@@ -19,7 +21,14 @@
     'button:has(> .lucide-thumbs-down)': 'Bad answer',
     'button:has(> .lucide-arrow-down)': 'To the newest message',
   };
+  const PRICE = 'farebox-price';
+  const SAID = 'farebox-disclosure';
+  const STALE_AFTER_MS = 5000;
+  const LOOK_EVERY_MS = 30000;
   let known = null;
+  let assistants = [];
+  let spokenWith = '';
+  let askedAt = 0;
   let isAsking = false;
 
   const credits = (amount) =>
@@ -28,12 +37,15 @@
   const day = (moment) =>
     new Date(moment).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 
-  // The picker shows the title of the assistant that is spoken to; with one entry there is none.
-  function spokenTo() {
+  // The picker shows the title of the assistant that is spoken to, at once when it is switched; of
+  // two that are called the same, the server says which it is.
+  function among(offerings, slug) {
     const picker = document.getElementById('chat-profiles');
     const title = picker && picker.textContent.trim();
-    return known.offerings.find((offering) => offering.title === title) || null;
+    const same = offerings.filter((offering) => offering.title === title);
+    return same.find((offering) => slug(offering) === spokenWith) || same[0] || null;
   }
+  const spokenTo = () => among(known.offerings, (offering) => offering.offering);
 
   function words() {
     const offering = spokenTo();
@@ -53,7 +65,74 @@
     }
   }
 
+  function element(id, tag, place, before) {
+    let found = document.getElementById(id);
+    if (!found || found.parentElement !== place) {
+      if (found) found.remove();
+      found = document.createElement(tag);
+      found.id = id;
+      place.insertBefore(found, before);
+    }
+    return found;
+  }
+
+  // The price stands above the composer, in room that the stylesheet keeps for it.
+  function drawPrice(assistant) {
+    const composer = document.getElementById('message-composer');
+    const input = document.getElementById('chat-input');
+    if (!composer || !input) return;
+    const line = element(PRICE, 'p', composer.parentElement, composer);
+    const text = assistant ? assistant.line : '';
+    if (!line.firstChild) line.append(document.createElement('span'));
+    if (line.textContent !== text) line.firstChild.textContent = text;
+    if (text && input.getAttribute('aria-describedby') !== PRICE) {
+      input.setAttribute('aria-describedby', PRICE);
+    } else if (!text) {
+      input.removeAttribute('aria-describedby');
+    }
+  }
+
+  function drawDisclosure(assistant) {
+    const welcome = document.querySelector('#welcome-screen > div:first-child');
+    const told = assistant && assistant.disclosure;
+    if (!welcome || !told) {
+      document.getElementById(SAID)?.remove();
+      return;
+    }
+    const said = element(SAID, 'p', welcome, null);
+    if (said.dataset.text !== told.text) {
+      said.dataset.text = told.text;
+      const link = document.createElement('a');
+      link.href = told.href;
+      link.target = '_blank';
+      link.textContent = told.link;
+      said.replaceChildren(`${told.text} `, link);
+    }
+  }
+
+  // Only the last answer can be asked for again, and not while something is being answered.
+  function drawAgain() {
+    const buttons = document.querySelectorAll('.farebox-again');
+    if (!buttons.length) return;
+    const said = document.querySelectorAll('[data-step-type$="_message"]');
+    const last = said[said.length - 1];
+    const isBusy = document.getElementById('stop-button') !== null;
+    for (const button of buttons) {
+      const isLast = last !== undefined && last.contains(button);
+      if (button.hidden === isLast) button.hidden = !isLast;
+      if (button.dataset.busy !== String(isBusy)) button.dataset.busy = isBusy;
+    }
+  }
+
   function draw() {
+    const assistant = among(assistants, (one) => one.slug);
+    drawPrice(assistant);
+    drawDisclosure(assistant);
+    drawAgain();
+    drawBalance();
+  }
+
+  function drawBalance() {
     if (!known) return;
     const place = document.querySelector('#header > :last-child');
     if (!place) return;
@@ -84,31 +163,41 @@
     }
   }
 
+  async function fetched(address) {
+    const answer = await fetch(address, {
+      credentials: 'same-origin',
+      headers: { Accept: 'application/json' },
+    });
+    if (answer.status === 401) window.location.assign('/login');
+    return answer.ok ? answer.json() : null;
+  }
+
   async function ask() {
     if (isAsking) return;
     isAsking = true;
+    askedAt = Date.now();
     try {
-      const answer = await fetch('/api/v1/balance', {
-        credentials: 'same-origin',
-        headers: { Accept: 'application/json' },
-      });
-      if (answer.status === 401) {
-        window.location.assign('/login');
-      } else if (answer.ok) {
-        known = await answer.json();
-        draw();
-      }
+      const [balance, composer] = await Promise.all([fetched('/api/v1/balance'), fetched('/composer')]);
+      if (balance) known = balance;
+      if (composer) ({ assistants } = composer);
+      draw();
     } catch {
       // Offline: the page itself says so.
     } finally {
       isAsking = false;
     }
   }
+  const askIfStale = () => Date.now() - askedAt > STALE_AFTER_MS && ask();
 
   // The page itself writes a conversation's address only where its list of them is open, which on
   // a phone it is not: without this a reload would lose the conversation.
   window.addEventListener('message', (event) => {
     const thread = event.source === window && event.data && event.data.farebox_thread;
+    const slug = event.source === window && event.data && event.data.farebox_with;
+    if (typeof slug === 'string') {
+      spokenWith = slug;
+      draw();
+    }
     if (typeof thread === 'string' && /^[0-9a-f-]{36}$/.test(thread) && location.pathname === '/') {
       history.replaceState(history.state, '', `/thread/${thread}`);
     }
@@ -116,6 +205,9 @@
 
   window.addEventListener('farebox:receipt', ask);
   document.addEventListener('visibilitychange', () => document.hidden || ask());
+  document.addEventListener('focusin', (event) => event.target.id === 'chat-input' && askIfStale());
+  new BroadcastChannel('farebox').addEventListener('message', ask); // something was bought
+  setInterval(() => document.hidden || askIfStale(), LOOK_EVERY_MS); // a builder may change the price
   let isDue = false;
   new MutationObserver(() => {
     if (isDue) return;

@@ -193,6 +193,17 @@ def save_step(session: Session, step: Step, now: Micros) -> bool:
     return True
 
 
+def add_step(session: Session, step: Step) -> bool:
+    """Save a step that is said once; False, and nothing changes, if its id is taken."""
+    insert = _inserting(session, Step).values(step.model_dump()).on_conflict_do_nothing()
+    return session.execute(insert.returning(col(Step.id))).scalar_one_or_none() is not None
+
+
+def find_step(session: Session, step_id: str) -> Step | None:
+    """The step of this id."""
+    return session.get(Step, step_id)
+
+
 def delete_step(session: Session, thread_id: str, step_id: str) -> None:
     """Forget a step with its elements and feedback."""
     for table in (Feedback, Element):

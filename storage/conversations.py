@@ -5,7 +5,7 @@ answer grows while the run is driven and is sealed together with the hold's end.
 draws of it is `storage.chat_history`; when which of this happens is decided by `host.runs`.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -14,14 +14,17 @@ from sqlmodel import Session, and_, case, col, exists, or_, select, update
 
 from storage.chat_history import TITLE_MAX, open_thread
 from storage.credits import MilliCredits
-from storage.models.catalogue import Assistant
-from storage.models.conversations import Message, Run, Speaker, Thread
+from storage.models.catalogue import Assistant, Offering
+from storage.models.conversations import Message, Run, Speaker, Step, Thread
 from storage.models.money import Hold, ProcessLease
 from storage.moments import Micros
 from storage.run_states import RunState
 
 ASKED_TO_STOP: Final = "stopped"
 """The outcome that an unfinished run is given, so that it comes to it."""
+
+TOOL: Final = "tool"
+"""The type of a step that is one use of a tool; its name says which kind."""
 
 
 class NotTheirThread(Exception):
@@ -53,6 +56,17 @@ class NewRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolDone:
+    """One use of a tool on the way to an answer."""
+
+    number: int
+    tool: str
+    began_at: Micros
+    ended_at: Micros
+    is_failed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
     """How a run ended, all of it known."""
 
@@ -65,6 +79,7 @@ class RunEnd:
     outcome: str | None
     usage: dict[str, Any] | None
     now: Micros
+    tools: Sequence[ToolDone] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +95,16 @@ class UnderWay:
     """A run that has not ended, and what is being answered."""
 
     run: Run
+    question: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What somebody asked, whom and where."""
+
+    account_id: int
+    thread_id: str
+    offering_slug: str
     question: str
 
 
@@ -126,6 +151,26 @@ def find_said(session: Session, message_id: str) -> Said | None:
     if message is None:
         return None
     return Said(message, session.get(Run, message.run_id) if message.run_id else None)
+
+
+def find_answered(session: Session, answer_id: str) -> Answered | None:
+    """What the answer of this id was asked; None when there is no such answer."""
+    row = session.exec(
+        select(Run, Message, Offering.slug)
+        .join(Message, col(Message.id) == col(Run.question_id))
+        .join(Offering, col(Offering.id) == col(Run.offering_id))
+        .where(Run.id == select(Message.run_id).where(Message.id == answer_id).scalar_subquery())
+        .where(Run.answer_id == answer_id)
+    ).first()
+    if row is None:
+        return None
+    run, question, slug = row
+    return Answered(
+        account_id=run.account_id,
+        thread_id=run.thread_id,
+        offering_slug=slug,
+        question=question.text,
+    )
 
 
 def answer_text(session: Session, answer_id: str) -> str:
@@ -295,6 +340,7 @@ def end_run(session: Session, end: RunEnd) -> bool:
         .where(col(Message.id) == end.answer_id)
         .values(text=end.text, updated_at=end.now)
     )
+    _save_tools(session, end)
     return True
 
 
@@ -325,6 +371,31 @@ def lost_runs(
 def unfinished_runs(session: Session) -> set[str]:
     """The ids of all runs that have not ended, whoever drives them."""
     return set(session.exec(select(Run.id).where(col(Run.ended_at).is_(None))))
+
+
+def tool_step_id(run_id: str, number: int) -> str:
+    """Under which id a run's use of a tool is drawn and kept."""
+    return f"{run_id}.{number}"
+
+
+def _save_tools(session: Session, end: RunEnd) -> None:
+    if not end.tools:
+        return
+    thread_id = session.exec(select(Run.thread_id).where(Run.id == end.run_id)).one()
+    session.add_all(
+        Step(
+            id=tool_step_id(end.run_id, done.number),
+            thread_id=thread_id,
+            parent_id=end.run_id,
+            type=TOOL,
+            name=done.tool,
+            is_error=done.is_failed,
+            created_at=done.began_at,
+            start_at=done.began_at,
+            end_at=done.ended_at,
+        )
+        for done in end.tools
+    )
 
 
 def _lost(

@@ -103,6 +103,40 @@ class TextDelta:
     text: str
 
 
+class Tool(StrEnum):
+    """What an upstream may do on the way to an answer."""
+
+    WEB_SEARCH = "web_search"
+    FILE_SEARCH = "file_search"
+    CODE = "code"
+    PICTURE = "picture"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolBegan:
+    """The upstream has begun to use a tool; `call` is its name for that."""
+
+    call: str
+    tool: Tool
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEnded:
+    """The upstream is done with a tool. What it was given and what it found is not told."""
+
+    call: str
+    is_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """What the answer has just said is taken from here: a page, or a file without an address."""
+
+    title: str
+    url: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class RunCompleted:
     """The answer is whole."""
@@ -125,7 +159,16 @@ class RunFailed:
     kind: FailureKind
 
 
-RunEvent: TypeAlias = RunStarted | TextDelta | RunCompleted | RunIncomplete | RunFailed
+RunEvent: TypeAlias = (
+    RunStarted
+    | TextDelta
+    | ToolBegan
+    | ToolEnded
+    | Cited
+    | RunCompleted
+    | RunIncomplete
+    | RunFailed
+)
 Show: TypeAlias = Callable[[RunEvent], Awaitable[None]]
 
 

@@ -8,7 +8,7 @@ when it is certain that nothing began.
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -16,13 +16,16 @@ from openai import AsyncOpenAI, AsyncStream
 from openai.types.responses import (
     Response,
     ResponseInputMessageContentListParam,
+    ResponseOutputItem,
     ResponseStreamEvent,
     ResponseUsage,
 )
+from openai.types.responses.response_output_text_annotation_added_event import Annotation
 from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 
 from host.providers.base import (
     FOR_BUILDERS,
+    Cited,
     Credential,
     Delivered,
     FailureKind,
@@ -36,6 +39,9 @@ from host.providers.base import (
     RunStarted,
     Show,
     TextDelta,
+    Tool,
+    ToolBegan,
+    ToolEnded,
     UpstreamError,
     Usage,
 )
@@ -49,6 +55,14 @@ RETRY_AFTER_MAX_S: Final = 2.0
 LAST_BYTES_S: Final = 0.25
 """How long the stream may take to end after its last event, so that its connection is kept."""
 
+_TOOLS: Final[Mapping[str, Tool]] = {
+    "web_search_call": Tool.WEB_SEARCH,
+    "file_search_call": Tool.FILE_SEARCH,
+    "code_interpreter_call": Tool.CODE,
+    "image_generation_call": Tool.PICTURE,
+    "mcp_call": Tool.OTHER,
+}
+"""Items of an answer that are work done on the way to it."""
 _NOTHING_BEGAN: Final = frozenset(
     {FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED, FailureKind.THREAD_BUSY}
 )
@@ -192,7 +206,7 @@ class Reading:
             case "error":  # flat; the nested form is raised by the SDK
                 return RunFailed(kind_of_code(safe_word(event.code)))
             case _:
-                return _terminal(event)
+                return _beside_text(event) or _terminal(event)
 
     def _text(self, part: tuple[str, int], text: str) -> TextDelta:
         is_next = self._part is not None and self._part != part
@@ -255,6 +269,43 @@ async def _gone(deleting: Awaitable[object]) -> None:
 def _storable(text: str) -> str:
     """The text without what no database keeps: NUL, and halves of characters."""
     return text.replace("\0", "").encode(errors="ignore").decode()
+
+
+def _beside_text(event: ResponseStreamEvent) -> RunEvent | None:
+    match event.type:
+        case "response.output_text.annotation.added":
+            return _cited(event.annotation)
+        case "response.output_item.added":
+            return _begun(event.item)
+        case "response.output_item.done":
+            return _done(event.item)
+        case _:
+            return None
+
+
+def _begun(item: ResponseOutputItem) -> ToolBegan | None:
+    tool = _TOOLS.get(item.type)
+    return None if tool is None else ToolBegan(str(getattr(item, "id", "")), tool)
+
+
+def _done(item: ResponseOutputItem) -> ToolEnded | None:
+    if item.type not in _TOOLS:
+        return None
+    is_failed = getattr(item, "status", None) in {"failed", "incomplete"}
+    return ToolEnded(str(getattr(item, "id", "")), is_failed)
+
+
+def _cited(annotation: Annotation) -> Cited | None:
+    """The source; None for what is no citation, and for kinds nobody knew in 2026."""
+    if annotation is None:
+        return None
+    match annotation.type:
+        case "url_citation":
+            return Cited(_storable(annotation.title), _storable(annotation.url))
+        case "file_citation" | "container_file_citation":
+            return Cited(_storable(annotation.filename), None)
+        case _:
+            return None
 
 
 def _terminal(event: ResponseStreamEvent) -> RunEvent | None:

@@ -15,6 +15,7 @@ from typing_extensions import override
 from host.providers.base import TextDelta
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import Outcome
+from host.runs.tool_steps import Steps, ToolStep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,8 @@ class LiveAnswer:
         self.question, self.run_id = question, run_id
         self.text = ""
         """What was written so far."""
+        self.steps: Steps = ()
+        """What the upstream did for it so far."""
         self._news = asyncio.Event()
         self._halt: asyncio.Future[Reason] = asyncio.get_running_loop().create_future()
         self._outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -70,6 +73,14 @@ class LiveAnswer:
         """What was written so far, then what comes, until the answer is over."""
         return _Listener(self)
 
+    def follow(self, *, every_s: float) -> AsyncIterator[TextDelta | ToolStep]:
+        """As `listen`, with each use of a tool when it begins and when it ends.
+
+        The first text comes at once; after that what is written within `every_s` comes together,
+        for a page draws no faster.
+        """
+        return _Follower(self, every_s)
+
     async def outcome(self) -> Outcome:
         """How it ended, once it has."""
         return await asyncio.shield(self._outcome)  # one waiter's leaving is not the others'
@@ -94,6 +105,12 @@ class LiveAnswer:
         self.text = text
         self._tell()
 
+    def note(self, steps: Steps) -> None:
+        """Say what the upstream did by now. For who writes the answer."""
+        if steps != self.steps:
+            self.steps = steps
+            self._tell()
+
     def close(self, outcome: Outcome) -> None:
         """Say how it ended. For who writes the answer."""
         self.text = outcome.text
@@ -101,8 +118,12 @@ class LiveAnswer:
         self._tell()
 
     async def changed(self) -> None:
-        """Wait until there is more text, or the outcome."""
+        """Wait until there is more text, a tool is used, or there is an outcome."""
         await self._news.wait()
+
+    async def over_within(self, seconds: float) -> None:
+        """Wait for the outcome, and no longer than this."""
+        await asyncio.wait({self._outcome}, timeout=seconds)
 
     def _tell(self) -> None:
         self._news.set()
@@ -125,6 +146,43 @@ class _Listener(AsyncIterator[TextDelta]):
         piece = self._answer.text[self._heard :]
         self._heard += len(piece)
         return TextDelta(piece)
+
+
+class _Follower(AsyncIterator[TextDelta | ToolStep]):
+    """A place in an answer for a page. What is new of the tools comes before new text."""
+
+    def __init__(self, answer: LiveAnswer, every_s: float) -> None:
+        self._answer, self._every_s = answer, every_s
+        self._heard = 0
+        self._steps: Steps = ()
+        self._next_text_at = 0.0
+
+    @override
+    async def __anext__(self) -> TextDelta | ToolStep:
+        answer, now = self._answer, asyncio.get_running_loop().time
+        while True:
+            step = self._next_step()
+            if step is not None:
+                return step
+            if self._heard >= len(answer.text):
+                if answer.is_over:
+                    raise StopAsyncIteration
+                await answer.changed()
+            elif not answer.is_over and now() < self._next_text_at:
+                await answer.over_within(self._next_text_at - now())
+            else:
+                self._next_text_at = now() + self._every_s
+                piece = answer.text[self._heard :]
+                self._heard += len(piece)
+                return TextDelta(piece)
+
+    def _next_step(self) -> ToolStep | None:
+        """The first step that is new, or that has ended since it was told."""
+        for number, step in enumerate(self._answer.steps):
+            if number >= len(self._steps) or self._steps[number] != step:
+                self._steps = (*self._steps[:number], step, *self._steps[number + 1 :])
+                return step
+        return None
 
 
 class Answers:

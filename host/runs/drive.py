@@ -22,6 +22,7 @@ from host.config import Settings
 from host.errors import LedgerUnavailable
 from host.metering.meter import Meter
 from host.providers.base import (
+    Cited,
     Credential,
     Provider,
     RunEvent,
@@ -36,6 +37,7 @@ from host.runs.enclosing import files_of
 from host.runs.lifecycle import Reason
 from host.runs.opening import Opened
 from host.runs.outcomes import Outcome
+from host.runs.tool_steps import Steps, after, closed
 from host.runs.transcript import Transcript
 from host.vault.vault import Vault
 from storage import conversations as saved
@@ -90,6 +92,7 @@ class Drive:
         self.is_settled = False
         """Whether the end is written down."""
         self._transcript = Transcript()
+        self._steps: Steps = ()
         self._writing: set[asyncio.Task[None]] = set()
 
     async def to_the_end(self) -> Outcome:
@@ -170,14 +173,16 @@ class Drive:
     async def _show(self, event: RunEvent) -> None:
         was_visible = self._transcript.is_visible
         self._transcript = self._transcript.after(event)
-        if isinstance(event, TextDelta):
+        self._steps = after(self._steps, event, self._means.clock.now())
+        self._answer.note(self._steps)
+        if isinstance(event, TextDelta | Cited):
             self._answer.write(self._transcript.text)
             if self._transcript.is_over:  # longer than any answer may be: hang up
                 self._answer.halt(Reason.INCOMPLETE)
             if self._transcript.is_visible and not was_visible:
                 await self._save_first_text()
         elif isinstance(event, RunStarted):
-            await self._save_provider_run(event.provider_run)
+            self._save_provider_run(event.provider_run)
 
     async def _keep(self) -> None:
         """Save what has been written, and move the hold's deadline, as long as it takes."""
@@ -219,10 +224,14 @@ class Drive:
 
     async def _save(self, work: Callable[[Unit], object]) -> None:
         """Write something that the run can do without when it cannot be written."""
+        await asyncio.shield(self._begin_save(work))
+
+    def _begin_save(self, work: Callable[[Unit], object]) -> "asyncio.Task[None]":
+        """The same without waiting; the run's end waits for it."""
         writing = asyncio.create_task(self._write(work))
         self._writing.add(writing)
         writing.add_done_callback(self._writing.discard)
-        await asyncio.shield(writing)
+        return writing
 
     async def _write(self, work: Callable[[Unit], object]) -> None:
         try:
@@ -236,9 +245,10 @@ class Drive:
             lambda unit: saved.set_provider_thread(unit.session, thread_id, provider_thread)
         )
 
-    async def _save_provider_run(self, provider_run: str) -> None:
+    def _save_provider_run(self, provider_run: str) -> None:
+        """Not waited for: the first word would come a commit later."""
         run_id = self._opened.run_id
-        await self._save(lambda unit: saved.set_provider_run(unit.session, run_id, provider_run))
+        self._begin_save(lambda unit: saved.set_provider_run(unit.session, run_id, provider_run))
 
     async def _save_first_text(self) -> None:
         run_id, now = self._opened.run_id, self._means.clock.now()
@@ -269,6 +279,8 @@ class Drive:
         # A save still under way must not land after the end and put half of the text back.
         await asyncio.gather(*self._writing)
         now = self._means.clock.now()
+        self._steps = closed(self._steps, now)
+        self._answer.note(self._steps)
         try:
             outcome = await self._means.meter.insist(lambda unit: self._end(unit, now))
         except Exception as error:  # noqa: BLE001 - who waits must be told
@@ -300,6 +312,7 @@ class Drive:
                 balance_after=outcome.available,
                 outcome=outcome.reason.value if outcome.reason else None,
                 usage=asdict(transcript.usage) if transcript.usage else None,
+                tools=_done(self._steps),
                 now=now,
             ),
         )
@@ -341,6 +354,19 @@ class Drive:
             kind=type(error).__name__,
             where=f"{frame.filename}:{frame.lineno}",
         )
+
+
+def _done(steps: Steps) -> tuple[saved.ToolDone, ...]:
+    return tuple(
+        saved.ToolDone(
+            number=step.number,
+            tool=step.tool.value,
+            began_at=step.began_at,
+            ended_at=step.ended_at or step.began_at,
+            is_failed=step.is_failed,
+        )
+        for step in steps
+    )
 
 
 def _is_released(error: Exception) -> bool:

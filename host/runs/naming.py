@@ -36,6 +36,10 @@ class Naming:
             message_id=self._name(f"message:{account_id}:{key}"),
         )
 
+    def again(self, answer_id: str) -> str:
+        """The message that asks again what this answer answered: there is one, however often."""
+        return self._name(f"again:{answer_id}")
+
     def subscriber(self, account_id: int) -> str:
         """Who asks, so that an upstream can tell people apart and learn nothing about them."""
         return hmac.digest(self.secret, f"subscriber:{account_id}".encode(), sha256).hex()

@@ -20,6 +20,7 @@ from host.metering.admission import suspended
 from host.metering.meter import Meter
 from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
 from host.redaction import redact
+from host.runs.again import Again, require_last, require_price
 from host.runs.answers import Question
 from host.runs.enclosing import enclosed, is_enclosed
 from storage import attachments
@@ -47,6 +48,8 @@ class Asking:
     only_existing: bool
     """Whether the thread has to be there already."""
     now: Micros
+    again: Again | None = None
+    """Set when the question is one that was answered before, asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,11 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         return _answered_before(unit, question, before)
     if saved.has_unfinished_run(session, thread.id):
         raise in_progress()
+    if asking.again is not None:
+        require_last(session, thread.id, asking.again)
     tab = _tab(unit, asking, card, meter=meter)
+    if asking.again is not None:  # the hold goes with the unit when the price is another
+        require_price(asking.again, tab)
     new = _new_run(asking, card, tab, owner=meter.owner)
     try:
         saved.add_run(session, new)

@@ -21,6 +21,7 @@ from host.providers.base import (
     Show,
     UpstreamError,
 )
+from host.runs.again import Again, find_replaced
 from host.runs.answers import Answers, LiveAnswer, Question
 from host.runs.drive import Drive, Means
 from host.runs.elsewhere import Elsewhere
@@ -117,13 +118,44 @@ class Runs:
         )
         return await self._begin(question, only_existing=only_existing, patience_s=patience_s)
 
+    async def ask_again(
+        self, *, account_id: int, thread_id: str, again: Again
+    ) -> tuple[LiveAnswer, bool]:
+        """Ask the question of the thread's last answer again, at the price that was agreed to.
+
+        The upstream gets the same text once more, as the next message of the conversation: it
+        keeps what it answered before, as it would if the person had typed it again. Pressed twice
+        it is asked once: False when the answer was there before.
+
+        Raises:
+            FareboxError: it was refused; nothing is stored and nothing charged.
+        """
+        replaced = await self._means.database.read(
+            lambda s: find_replaced(s, account_id, thread_id, again.answer_id)
+        )
+        question = Question(
+            account_id=account_id,
+            thread_id=thread_id,
+            offering_slug=replaced.offering_slug,
+            text=replaced.question,
+            message_id=self.naming.again(again.answer_id),
+            answer_id=new_id(),
+        )
+        answer = await self._begin(question, only_existing=True, patience_s=0.0, again=again)
+        return answer, answer.answer_id == question.answer_id
+
     async def _begin(
-        self, question: Question, *, only_existing: bool, patience_s: float
+        self,
+        question: Question,
+        *,
+        only_existing: bool,
+        patience_s: float,
+        again: Again | None = None,
     ) -> LiveAnswer:
         loop = asyncio.get_running_loop()
         until = loop.time() + patience_s
         while True:
-            answer = await self._enter(question, only_existing=only_existing)
+            answer = await self._enter(question, only_existing, again)
             if answer.question.is_same(question):
                 return answer
             _refuse_unless_theirs(answer, question)
@@ -207,11 +239,13 @@ class Runs:
         except Exception as error:  # noqa: BLE001 - the next process recovers them as well
             log.warning("runs.unrecovered", kind=type(error).__name__)
 
-    async def _enter(self, question: Question, *, only_existing: bool) -> LiveAnswer:
+    async def _enter(
+        self, question: Question, only_existing: bool, again: Again | None
+    ) -> LiveAnswer:
         """The answer to this question; or another that its thread is busy with."""
         if self._is_closing:
             raise Restarting
-        entering = asyncio.create_task(self._through_the_door(question, only_existing))
+        entering = asyncio.create_task(self._through_the_door(question, only_existing, again))
         self._entering.add(entering)
         entering.add_done_callback(self._entered)
         # A caller who leaves just now must not leave a hold behind that nobody works for.
@@ -222,7 +256,9 @@ class Runs:
         if not entering.cancelled():
             entering.exception()  # heard, even when the caller who would be told is gone
 
-    async def _through_the_door(self, question: Question, only_existing: bool) -> LiveAnswer:
+    async def _through_the_door(
+        self, question: Question, only_existing: bool, again: Again | None
+    ) -> LiveAnswer:
         async with self._answers.door(question.thread_id):
             busy_with = self._answers.of(question.thread_id)
             if busy_with is not None:
@@ -233,6 +269,7 @@ class Runs:
                 run_id=new_id(),
                 only_existing=only_existing,
                 now=means.clock.now(),
+                again=again,
             )
             try:
                 opening = await means.database.run(

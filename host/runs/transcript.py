@@ -4,6 +4,10 @@ The provider's events come in through `after`; what happens to a run from our si
 it, time is up, the process ends) through `ended`, which changes nothing once there was a terminal
 event. `is_payable` is the charging table's part for messages. No I/O, no clock.
 
+What an answer cites becomes part of its text, as numbered footnotes: the number where the source
+was named, the list when the answer ends (`host.runs.footnotes`). So the text only ever grows, and
+whoever reads it, in the chat, through a program or in an export, reads the sources too.
+
 What no table can hold, U+0000 and halves of surrogate pairs, is taken out on the way in: an answer
 that cannot be stored could not be charged either.
 """
@@ -13,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from host.providers.base import (
+    Cited,
     FailureKind,
     RunCompleted,
     RunEvent,
@@ -20,8 +25,11 @@ from host.providers.base import (
     RunIncomplete,
     RunStarted,
     TextDelta,
+    ToolBegan,
+    ToolEnded,
     Usage,
 )
+from host.runs.footnotes import listed, noted
 from host.runs.lifecycle import UNFINISHED, Reason, RunStep, next_state
 from storage.run_states import RunState
 
@@ -59,6 +67,8 @@ class Transcript:
     usage: Usage | None = None
     reason: Reason | None = None
     failure: FailureKind | None = None
+    sources: tuple[Cited, ...] = ()
+    """What the text cites, in the order of their numbers."""
 
     @property
     def is_over(self) -> bool:
@@ -80,14 +90,12 @@ class Transcript:
                 return replace(begun, provider_run=provider_run)
             case TextDelta(text):
                 return _longer(begun, storable(text))
-            case RunCompleted(usage):
-                reason = None if self.is_visible else Reason.EMPTY_ANSWER
-                return _over(begun, RunStep.COMPLETE, reason, usage)
-            case RunIncomplete(_, usage):
-                reason = Reason.INCOMPLETE if self.is_visible else Reason.EMPTY_ANSWER
-                return _over(begun, RunStep.CUT_SHORT, reason, usage)
-            case RunFailed(kind):
-                return self.failed(kind)
+            case Cited():
+                return _cited(begun, event)
+            case ToolBegan() | ToolEnded():  # kept by `host.runs.tool_steps`
+                return begun
+            case RunCompleted() | RunIncomplete() | RunFailed():
+                return _finished(begun, event)
 
     def failed(self, kind: FailureKind) -> "Transcript":
         """The transcript once the upstream has failed."""
@@ -119,6 +127,23 @@ def _longer(before: Transcript, text: str) -> Transcript:
     return _over(cut, RunStep.CUT_SHORT, Reason.INCOMPLETE)
 
 
+def _finished(begun: Transcript, event: RunCompleted | RunIncomplete | RunFailed) -> Transcript:
+    if isinstance(event, RunFailed):
+        return begun.failed(event.kind)
+    if isinstance(event, RunIncomplete):
+        reason = Reason.INCOMPLETE if begun.is_visible else Reason.EMPTY_ANSWER
+        return _over(begun, RunStep.CUT_SHORT, reason, event.usage)
+    reason_if_empty = None if begun.is_visible else Reason.EMPTY_ANSWER
+    return _over(begun, RunStep.COMPLETE, reason_if_empty, event.usage)
+
+
+def _cited(before: Transcript, cited: Cited) -> Transcript:
+    """Number the source; blanks stay blanks, because a footnote is not an answer."""
+    sources, mark = noted(before.sources, cited)
+    with_source = replace(before, sources=sources)
+    return _longer(with_source, mark) if before.is_visible else with_source
+
+
 def _at(before: Transcript, step: RunStep) -> Transcript:
     return replace(before, state=next_state(before.state, step))
 
@@ -126,4 +151,7 @@ def _at(before: Transcript, step: RunStep) -> Transcript:
 def _over(
     before: Transcript, step: RunStep, reason: Reason | None, usage: Usage | None = None
 ) -> Transcript:
-    return replace(_at(before, step), reason=reason, usage=usage)
+    ended = replace(_at(before, step), reason=reason, usage=usage)
+    sources = listed(before.sources) if before.is_visible else ""
+    has_room = len(ended.text) + len(sources) <= TEXT_MAX
+    return replace(ended, text=ended.text + sources) if has_room else ended

@@ -21,13 +21,15 @@ def main(
         typer.Option(help=f"A key to accept; repeatable. [default: {DEFAULT_KEY}]"),
     ] = None,
     words_per_s: Annotated[float, typer.Option(min=0.1, help="How fast answers come.")] = 40.0,
+    first_word_s: Annotated[float, typer.Option(min=0.0, help="Wait before the first.")] = 0.3,
     keep_in: Annotated[
         Path | None, typer.Option(help="Keep conversations in this directory.")
     ] = None,
 ) -> None:
     """Serve OpenAI's wire from a script, no AI. Stop with Ctrl-C."""
     keys = key or [DEFAULT_KEY]
-    upstream = ScriptedUpstream(keys, Pace(words_per_s=words_per_s), keep_in=keep_in)
+    pace = Pace(words_per_s=words_per_s, first_word_s=first_word_s)
+    upstream = ScriptedUpstream(keys, pace, keep_in=keep_in)
     asyncio.run(_serve_until_stopped(upstream, port, host, keys))
 
 

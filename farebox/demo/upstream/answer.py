@@ -9,7 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from farebox.demo.upstream.items import answer_item, new_id, refusal_part, text_part
+from farebox.demo.upstream.items import (
+    annotation,
+    answer_item,
+    new_id,
+    refusal_part,
+    text_part,
+    tool_item,
+)
 from farebox.demo.upstream.memory import Conversation
 from farebox.demo.upstream.script import Script
 from farebox.demo.upstream.triggers import Ending
@@ -65,6 +72,8 @@ class Answer:
     status: Status = "in_progress"
     text: str = ""
     has_begun: bool = False
+    tools_done: list[JsonObject] = field(default_factory=list)
+    """The items of the tools used so far; they stand before the message."""
 
     @property
     def is_over(self) -> bool:
@@ -84,7 +93,20 @@ class Answer:
 
     def part(self, text: str) -> JsonObject:
         """The part that holds `text`."""
-        return refusal_part(text) if self.is_refusal else text_part(text)
+        return refusal_part(text) if self.is_refusal else text_part(text, self.annotations())
+
+    def annotations(self) -> list[JsonObject]:
+        """The sources of what was said so far."""
+        return [annotation(q, self.text) for q in self.script.quotes if q.words in self.text]
+
+    def tool(self, number: int, status: str) -> JsonObject:
+        """The item of the tool of this number."""
+        tool = self.script.tools[number]
+        return tool_item(tool, f"{tool.value}_{number}_{self.id}", status)
+
+    def output(self) -> list[JsonObject]:
+        """All items: what was done, then what was said."""
+        return [*self.tools_done, *([self.item()] if self.has_begun else [])]
 
     def item(self) -> JsonObject:
         """The assistant's message so far."""
@@ -123,7 +145,7 @@ class Answer:
             "error": None,
             "incomplete_details": None,
             "model": self.ask.model,
-            "output": [self.item()] if self.has_begun and self.is_over else [],
+            "output": [*self.output()] if self.is_over else [],
             "parallel_tool_calls": body.get("parallel_tool_calls") is not False,
             "temperature": body.get("temperature", 1.0),
             "tool_choice": "auto",

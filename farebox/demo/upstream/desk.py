@@ -202,8 +202,8 @@ class Desk:
         kept = self._kept.get(previous)
         if kept is None:
             raise previous_response_unknown(previous)
-        ask, said = kept.answer.ask, [kept.answer.item()] if kept.answer.has_begun else []
-        return [*ask.history, *ask.new_items, *said]
+        ask = kept.answer.ask
+        return [*ask.history, *ask.new_items, *kept.answer.output()]
 
     def _ended(self, answer: Answer) -> None:
         """Free the conversation; what was completed joins it."""
@@ -213,8 +213,7 @@ class Desk:
             return
         conversation.is_locked = False
         if answer.status == "completed":
-            said = [answer.item()] if answer.has_begun else []
-            self._memory.append(conversation, [*answer.ask.new_items, *said])
+            self._memory.append(conversation, [*answer.ask.new_items, *answer.output()])
 
 
 def _closed(kept: Kept, log: Log) -> None:

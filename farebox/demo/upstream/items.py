@@ -5,10 +5,11 @@ may not. Nothing here is looked up or stored.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from farebox.demo.upstream.script import Role, Said
+from farebox.demo.upstream.showpieces import PretendedTool, Quote
 from farebox.demo.upstream.wire import Json, JsonObject, objects, text_or_none
 
 PREFIXES: Final = {"message": "msg", "function_call": "fc", "function_call_output": "fco"}
@@ -38,9 +39,43 @@ def answer_item(message_id: str, content: list[Json], status: str) -> JsonObject
     }
 
 
-def text_part(text: str) -> JsonObject:
+def tool_item(tool: PretendedTool, item_id: str, status: str) -> JsonObject:
+    """One use of a tool, as responses and events carry it."""
+    item: JsonObject = {"id": item_id, "type": tool.value, "status": status}
+    match tool:
+        case PretendedTool.WEB_SEARCH:
+            item["action"] = {"type": "search", "query": "what was asked", "queries": []}
+        case PretendedTool.FILE_SEARCH:
+            item |= {"queries": ["what was asked"], "results": None}
+        case PretendedTool.CODE_INTERPRETER:
+            item |= {"code": "6 * 7", "container_id": "cntr_demo", "outputs": None}
+    return item
+
+
+def annotation(quote: Quote, text: str) -> JsonObject:
+    """Where the quoted words of `text` are from, under OpenAI's names."""
+    start = text.index(quote.words)
+    end = start + len(quote.words)
+    if quote.url is None:
+        return {
+            "type": "file_citation",
+            "file_id": "file-demo",
+            "filename": quote.title,
+            "index": end,
+        }
+    return {
+        "type": "url_citation",
+        "url": quote.url,
+        "title": quote.title,
+        "start_index": start,
+        "end_index": end,
+    }
+
+
+def text_part(text: str, annotations: Sequence[JsonObject] = ()) -> JsonObject:
     """A part of an answer that is text."""
-    return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+    noted: list[Json] = [*annotations]
+    return {"type": "output_text", "text": text, "annotations": noted, "logprobs": []}
 
 
 def refusal_part(text: str) -> JsonObject:

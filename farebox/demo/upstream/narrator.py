@@ -4,11 +4,17 @@ Every event passes the SDK's own type on its way out. The few frames that are wr
 (`junk`, `nested_error`, `novelty`) go round that check, and only they do.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from farebox.demo.upstream.answer import Answer
 from farebox.demo.upstream.contract import fit_event
+from farebox.demo.upstream.showpieces import PretendedTool
 from farebox.demo.upstream.wire import JsonObject, encoded
+
+WORKING: Final[Mapping[PretendedTool, str]] = {PretendedTool.CODE_INTERPRETER: "interpreting"}
+"""What a tool's progress is called where it is not searching."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,8 @@ class Narrator:
         self._answer = answer
         self._next = 0
         self._kind = "refusal" if answer.is_refusal else "output_text"
+        self._index = len(answer.script.tools)  # the message comes after the tools
+        self._noted = 0
 
     def response(self, moment: str) -> Frame:
         """`response.created`, `.queued`, `.in_progress` and the terminal three."""
@@ -38,9 +46,44 @@ class Narrator:
         return [
             self._frame(
                 "response.output_item.added",
-                {"output_index": 0, "item": self._answer.item()},
+                {"output_index": self._index, "item": self._answer.item()},
             ),
             self._frame("response.content_part.added", {**self._place(), "part": part}),
+        ]
+
+    def tool_begins(self, number: int) -> list[Frame]:
+        """A tool is being used."""
+        item = self._answer.tool(number, "in_progress")
+        tool = self._answer.script.tools[number]
+        place: JsonObject = {"output_index": number, "item_id": item["id"]}
+        return [
+            self._frame("response.output_item.added", {"output_index": number, "item": item}),
+            self._frame(f"response.{tool.value}.in_progress", place),
+            self._frame(f"response.{tool.value}.{WORKING.get(tool, 'searching')}", place),
+        ]
+
+    def tool_ends(self, number: int) -> list[Frame]:
+        """The tool has done its work."""
+        item = self._answer.tool(number, "completed")
+        self._answer.tools_done.append(item)
+        tool = self._answer.script.tools[number]
+        place: JsonObject = {"output_index": number, "item_id": item["id"]}
+        return [
+            self._frame(f"response.{tool.value}.completed", place),
+            self._frame("response.output_item.done", {"output_index": number, "item": item}),
+        ]
+
+    def citations(self) -> list[Frame]:
+        """The sources of what was said since they were last told."""
+        found = self._answer.annotations()
+        new = range(self._noted, len(found))
+        self._noted = len(found)
+        return [
+            self._frame(
+                "response.output_text.annotation.added",
+                {**self._place(), "annotation_index": number, "annotation": found[number]},
+            )
+            for number in new
         ]
 
     def delta(self, word: str) -> Frame:
@@ -60,7 +103,8 @@ class Narrator:
             self._frame(f"response.{self._kind}.done", done),
             self._frame("response.content_part.done", {**self._place(), "part": part}),
             self._frame(
-                "response.output_item.done", {"output_index": 0, "item": self._answer.item()}
+                "response.output_item.done",
+                {"output_index": self._index, "item": self._answer.item()},
             ),
         ]
 
@@ -96,7 +140,11 @@ class Narrator:
         )
 
     def _place(self) -> JsonObject:
-        return {"item_id": self._answer.message_id, "output_index": 0, "content_index": 0}
+        return {
+            "item_id": self._answer.message_id,
+            "output_index": self._index,
+            "content_index": 0,
+        }
 
     def _frame(self, name: str, fields: JsonObject) -> Frame:
         number = self._number()

@@ -32,6 +32,7 @@ async def perform(answer: Answer, pace: Pace, gate: Gate | None, show: Show) -> 
     narrator = Narrator(answer)
     try:
         await _open(answer, narrator, show)
+        await _use_tools(answer, narrator, show, pace)
         await _speak(answer, narrator, show, pace, gate)
         await _end(answer, narrator, show)
     finally:
@@ -46,6 +47,15 @@ async def _open(answer: Answer, narrator: Narrator, show: Show) -> None:
         await show(narrator.response("queued"))
         answer.status = "in_progress"
     await show(narrator.response("in_progress"))
+
+
+async def _use_tools(answer: Answer, narrator: Narrator, show: Show, pace: Pace) -> None:
+    for number in range(len(answer.script.tools)):
+        for frame in narrator.tool_begins(number):
+            await show(frame)
+        await asyncio.sleep(pace.seconds_before(0, is_slow=answer.script.is_slow))
+        for frame in narrator.tool_ends(number):
+            await show(frame)
 
 
 async def _speak(
@@ -64,6 +74,8 @@ async def _speak(
                 await show(frame)
         answer.text += word
         await show(narrator.delta(word))
+        for frame in narrator.citations():
+            await show(frame)
     if gate is not None:
         await gate.pass_by(sent=len(words), is_end=True)
 

@@ -9,13 +9,14 @@ that it is no AI. What it knows to say about a subject is in `subjects`.
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final, Literal, TypeAlias
 
 from farebox.demo.upstream.arithmetic import Sum, find_sum, written
+from farebox.demo.upstream.showpieces import PretendedTool, Quote
 from farebox.demo.upstream.subjects import Subject, subject_of
-from farebox.demo.upstream.triggers import FOR_PEOPLE, Ending, split_trigger
+from farebox.demo.upstream.triggers import FOR_PEOPLE, TO_LOOK_AT, Ending, split_trigger
 
 BANNER: Final = "*(scripted demo, no AI)*"
 LONG_ANSWER_WORDS: Final = 800  # about 20 seconds at the demo's pace
@@ -55,6 +56,8 @@ class Script:
     text: str
     ending: Ending
     is_slow: bool = False
+    tools: tuple[PretendedTool, ...] = ()
+    quotes: tuple[Quote, ...] = ()
 
     @property
     def words(self) -> list[str]:
@@ -81,15 +84,25 @@ def write_script(
     text, ending = "", trigger.ending
     if trigger.has_text:
         earlier = [said.text for said in history if said.role == "user"]
-        said = _answer(subject_of(instructions), earlier, question) if question or not seen else ""
-        text = "\n\n".join([*seen, said]).strip()
+        if trigger.shows is not None:
+            text = trigger.shows.text
+        else:
+            subject, is_asked = subject_of(instructions), bool(question) or not seen
+            said = _answer(subject, earlier, question) if is_asked else ""
+            text = "\n\n".join([*seen, said]).strip()
         if trigger.is_long:
             text = _lengthened(text)
         if not any(BANNER in said.text for said in history):
             text = f"{BANNER}\n\n{text}"
     if ending is Ending.REFUSED_TO_ANSWER:
         text = "I cannot help with that."
-    script = Script(text=text, ending=ending, is_slow=trigger.is_slow)
+    script = Script(
+        text=text,
+        ending=ending,
+        is_slow=trigger.is_slow,
+        tools=trigger.shows.tools if trigger.shows else (),
+        quotes=trigger.shows.quotes if trigger.shows else (),
+    )
     return _within(script, most_words)
 
 
@@ -97,9 +110,7 @@ def _within(script: Script, most_words: int | None) -> Script:
     words = script.words
     if most_words is None or len(words) <= most_words:
         return script
-    return Script(
-        text="".join(words[:most_words]), ending=Ending.CUT_SHORT, is_slow=script.is_slow
-    )
+    return replace(script, text="".join(words[:most_words]), ending=Ending.CUT_SHORT)
 
 
 def _answer(subject: Subject, earlier: list[str], question: str) -> str:
@@ -179,9 +190,11 @@ def _memory(earlier: list[str]) -> str:
 
 def _abilities(subject: Subject) -> str:
     words = ", ".join(f"`{word}`" for word in FOR_PEOPLE)
+    sights = ", ".join(f"`{word}`" for word in TO_LOOK_AT)
     return (
         f"{subject.abilities}\n\n- I work out sums: *what is 17 × 23?*\n"
         "- I remember this conversation: *my name is Ada*, then *what is my name?*\n"
+        f"- I show what answers can look like: {sights}\n"
         f"- I misbehave on purpose, and you see what it costs: {words}"
     )
 

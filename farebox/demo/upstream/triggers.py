@@ -1,9 +1,9 @@
-"""What anyone can type to see this upstream misbehave, as one table.
+"""What anyone can type to see this upstream show off or misbehave, as one table.
 
 A trigger is the first word of a message; what follows it is answered where an answer is given.
-Some refuse the request before a stream begins, the others end the stream in an odd way. The
-first nine are for people and are named in the demo; the rest exist so that tests can play every
-upstream the host must survive.
+Some have an answer of their own to look at, some refuse the request before a stream begins, the
+others end the stream in an odd way. Those for people are named in the demo; the rest exist so
+that tests can play every upstream the host must survive.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from farebox.demo.upstream import refusals
+from farebox.demo.upstream import refusals, showpieces
 from farebox.demo.upstream.refusals import Refusal
+from farebox.demo.upstream.showpieces import Showpiece
 
 
 class Ending(Enum):
@@ -41,7 +42,16 @@ class Trigger:
     is_slow: bool = False
     is_long: bool = False
     has_text: bool = True
+    shows: Showpiece | None = None
 
+
+TO_LOOK_AT: Final[Mapping[str, Trigger]] = {
+    "/table": Trigger(shows=showpieces.TABLE),
+    "/code": Trigger(shows=showpieces.CODE),
+    "/cite": Trigger(shows=showpieces.CITED),
+    "/tool": Trigger(shows=showpieces.TOOLS),
+    "/picture": Trigger(shows=showpieces.PICTURE),
+}
 
 FOR_PEOPLE: Final[Mapping[str, Trigger]] = {
     "/slow": Trigger(is_slow=True),
@@ -56,6 +66,7 @@ FOR_PEOPLE: Final[Mapping[str, Trigger]] = {
 }
 
 TRIGGERS: Final[Mapping[str, Trigger]] = {
+    **TO_LOOK_AT,
     **FOR_PEOPLE,
     "/403": Trigger(refuses=refusals.not_allowed_there),
     "/404": Trigger(refuses=lambda: refusals.model_unknown("gpt-withdrawn")),

@@ -1,0 +1,1 @@
+"""What the chat adds to an answer: through Farebox beside straight from the upstream."""

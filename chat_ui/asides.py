@@ -1,0 +1,141 @@
+"""What is said beside an answer, in words: tools at work, notices, asking again, prices. Pure.
+
+The answer itself and its receipt are `chat_ui.wording`'s.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from chat_ui.wording import DOT, day, plain, price_tag
+from host.providers.base import Tool
+from host.runs.outcomes import Outcome
+from storage.cards import PurchasedOffering
+from storage.credits import MilliCredits, credits_written, format_credits
+from storage.models.catalogue import OfferingState
+from storage.notices import AgainTerms, Beside, Crossing, Ending
+
+WORKING: Final[Mapping[Tool, str]] = {
+    Tool.WEB_SEARCH: "Searching the web",
+    Tool.FILE_SEARCH: "Searching its files",
+    Tool.CODE: "Running code",
+    Tool.PICTURE: "Drawing a picture",
+    Tool.OTHER: "Using a tool",
+}
+WORKED: Final[Mapping[Tool, str]] = {
+    Tool.WEB_SEARCH: "Searched the web",
+    Tool.FILE_SEARCH: "Searched its files",
+    Tool.CODE: "Ran code",
+    Tool.PICTURE: "Drew a picture",
+    Tool.OTHER: "Used a tool",
+}
+TOOL_EXPLAINED: Final = (
+    "The assistant's provider did this on the way to the answer. It is part of the price of the"
+    " message; what was looked up or computed is not passed on to this page."
+)
+MORE: Final = "Get more"
+ASKED_ALREADY: Final = "This was asked again already. Nothing more was charged."
+TERMS: Final = "Terms"
+TERMS_HREF: Final = "/terms"
+ASK_AGAIN: Final = "ask_again"
+"""The name of the action behind the button."""
+
+
+def tool_line(tool: Tool, seconds: float | None, *, is_failed: bool) -> str:
+    """What the upstream does or did: `Searched the web · 2 s`."""
+    if seconds is None:
+        return WORKING[tool]
+    took = f"{seconds:.0f} s" if seconds >= 1 else "under 1 s"
+    done = f"{WORKING[tool]} did not work out" if is_failed else WORKED[tool]
+    return f"{done}{DOT}{took}"
+
+
+def receipt_actions(outcome: Outcome, href: str) -> list[dict[str, str]]:
+    """What can be done with a receipt; what cost nothing cannot be refunded."""
+    actions = [
+        {"label": "receipt", "href": href},
+        {"label": "report", "href": f"{href}#report"},
+    ]
+    if outcome.charged:
+        actions.append({"label": "refund", "href": f"{href}#refund"})
+    return actions
+
+
+def again_button(terms: AgainTerms) -> dict[str, Any]:
+    """The button that asks the same question again, with its price."""
+    if terms.is_included:
+        cost = "included"
+    else:
+        cost = credits_written(terms.price) if terms.price else "free"
+    return {
+        "answer": terms.answer_id,
+        "price": terms.price,
+        "label": f"Ask again{DOT}{cost}",
+    }
+
+
+def notices(run_id: str, beside: Beside) -> list[dict[str, str]]:
+    """What stands under the receipt of one answer, each with the way to get more."""
+    href = f"/buy/{beside.plan_to_buy}" if beside.plan_to_buy else "/account"
+    texts = [ending_text(ending) for ending in beside.endings.get(run_id, ())]
+    if (crossing := beside.crossings.get(run_id)) is not None:
+        texts.insert(0, crossing_text(crossing))
+    return [{"text": text, "href": href, "label": MORE} for text in texts]
+
+
+def crossing_text(crossing: Crossing) -> str:
+    """How far what is left will go: `12 credits left: about 2 messages`."""
+    left = credits_written(crossing.left) if crossing.left else "No credits"
+    if crossing.is_exhausted:
+        return f"{left} left: not enough for another message"
+    messages = crossing.left // crossing.price
+    return f"{left} left: about {messages} message{'' if messages == 1 else 's'}"
+
+
+def ending_text(ending: Ending) -> str:
+    """When something that was bought ends."""
+    if ending.is_time:
+        return f"{ending.plan_title} ends on {day(ending.ends_at)}"
+    return f"What is left of {ending.plan_title} ends on {day(ending.ends_at)}"
+
+
+def composer_line(purchased: PurchasedOffering) -> str:
+    """What stands at the composer: `Math Tutor · 5 credits per message · 95 left`."""
+    offering, standing = purchased.offering, purchased.standing
+    parts = [offering.title]
+    if offering.state is OfferingState.PAUSED:
+        return DOT.join([*parts, "paused by its builder"])
+    until = standing.entitlement.included_until
+    parts.append(price_tag(offering.price, included_until=until))
+    if until is None and offering.price:
+        parts.append(f"{format_credits(standing.available)} left")
+        if not standing.entitlement.is_running:
+            parts.append("your plan has ended")
+    return DOT.join(parts)
+
+
+def disclosure(title: str, base_url: str) -> str:
+    """Who gets to see what is written to an assistant, as a conversation says it. In Markdown."""
+    told = disclosure_text(plain(title), plain(host_name(base_url)))
+    return f"{told} [{TERMS}]({TERMS_HREF})"
+
+
+def disclosure_text(title: str, host: str) -> str:
+    """The same in plain words, without the link."""
+    return (
+        f"What you write here goes to {host}, which answers for {title}. Its builder sees counts"
+        " and receipts, not the text."
+    )
+
+
+def host_name(base_url: str) -> str:
+    """The name of the machine that an upstream's address leads to."""
+    return urlsplit(base_url).hostname or base_url
+
+
+def pressed(payload: Mapping[str, Any]) -> tuple[str, MilliCredits] | None:
+    """The answer and the price that a button sent back; None when it is no button of ours."""
+    answer_id, price = payload.get("answer"), payload.get("price")
+    if not isinstance(answer_id, str) or isinstance(price, bool) or not isinstance(price, int):
+        return None
+    return (answer_id, MilliCredits(price)) if price >= 0 else None

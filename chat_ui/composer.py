@@ -1,0 +1,52 @@
+"""What the page shows at its composer, by assistant: the price, what is left, who reads along.
+
+`custom.js` asks for it whenever it may have changed; the words are the server's. Who gets to read
+a first message is said here until it stands in a conversation.
+"""
+
+from typing import Annotated, Any
+
+from chainlit.auth import get_current_user
+from chainlit.user import PersistedUser
+from fastapi import APIRouter, Depends, Response
+
+from chat_ui import asides
+from chat_ui.profiles import assistants_of
+from chat_ui.wiring import wiring
+from storage.cards import OfferingCard
+from storage.notices import undisclosed
+
+router = APIRouter()
+
+
+@router.get("/composer")
+async def composer(
+    user: Annotated[PersistedUser, Depends(get_current_user)], response: Response
+) -> dict[str, Any]:
+    """A line for each assistant that the caller has."""
+    account_id = int(user.identifier)
+    response.headers["Cache-Control"] = "no-store"
+    here = await assistants_of(account_id)
+    ids = [one.offering.id for one in here]
+    untold = await wiring.host.database.read(lambda s: undisclosed(s, account_id, ids))
+    return {
+        "assistants": [
+            {
+                "slug": one.offering.slug,
+                "title": one.offering.title,
+                "line": asides.composer_line(one),
+                "disclosure": _disclosure(one.offering) if one.offering.id in untold else None,
+            }
+            for one in here
+        ]
+    }
+
+
+def _disclosure(offering: OfferingCard) -> dict[str, str]:
+    assert offering.assistant is not None, "only assistants are talked to"
+    host = asides.host_name(offering.assistant.base_url)
+    return {
+        "text": asides.disclosure_text(offering.title, host),
+        "link": asides.TERMS,
+        "href": asides.TERMS_HREF,
+    }

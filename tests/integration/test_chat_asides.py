@@ -1,0 +1,258 @@
+"""What stands around an answer, over the chat's own socket and through a reload."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.acceptance.servers import ServerProcess
+from tests.integration.test_chat_socket import (
+    MATH,
+    OLGA,
+    SAM,
+    Chat,
+    balance,
+    logged_in,
+    operate,
+    page,
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("asides")
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[ServerProcess]:
+    running = ServerProcess(
+        ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
+        log=folder / "log",
+    ).start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def cookies(server: ServerProcess) -> dict[str, httpx.Cookies]:
+    return {email: logged_in(server, email) for email in (SAM, OLGA)}
+
+
+@pytest.fixture
+async def sam(
+    server: ServerProcess, cookies: dict[str, httpx.Cookies]
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[SAM]) as http:
+        yield http
+
+
+@pytest.fixture
+async def olga(
+    server: ServerProcess, cookies: dict[str, httpx.Cookies]
+) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[OLGA]) as http:
+        yield http
+
+
+async def press(chat: Chat, button: dict[str, Any], http: httpx.AsyncClient | None = None) -> Any:
+    """Press a button under an answer, as its element does. What is said about it."""
+    answer = await (http or chat.http).post(
+        "/project/action",
+        json={
+            "sessionId": chat.session_id,
+            "action": {"name": "ask_again", "payload": button},
+        },
+    )
+    return answer.json()["response"] if answer.status_code == 200 else answer.status_code
+
+
+def shown(steps: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(step["type"], step["output"]) for step in steps if step["type"] != "run"]
+
+
+async def composer(http: httpx.AsyncClient) -> dict[str, Any]:
+    (math,) = [a for a in (await http.get("/composer")).json()["assistants"] if a["slug"] == MATH]
+    found: dict[str, Any] = math
+    return found
+
+
+async def test_who_reads_along_is_said_before_the_first_message_and_once(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    before = await composer(sam)
+    assert before["disclosure"]["text"].startswith("What you write here goes to 127.0.0.1,")
+    assert before["disclosure"]["href"] == "/terms"
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        await chat.receipt()
+        (said,) = [m for m in chat.all("new_message") if m["type"] == "system_message"]
+        stored = (await chat.thread())["steps"]
+    assert "Its builder sees counts and receipts, not the text. [Terms](/terms)" in said["output"]
+    assert [step["type"] for step in stored] == [
+        "user_message",
+        "system_message",
+        "run",
+        "assistant_message",
+    ]
+    assert stored[1]["parentId"] == stored[0]["id"]
+    assert (await composer(sam))["disclosure"] is None
+    async with page(server, sam) as another:
+        await another.say("What is 6 * 7?")
+        await another.receipt()
+        assert "system_message" not in {m["type"] for m in another.all("new_message")}
+
+
+async def test_the_price_at_the_composer_is_that_of_the_next_message(
+    server: ServerProcess, sam: httpx.AsyncClient, olga: httpx.AsyncClient
+) -> None:
+    left = int(await balance(sam))
+    assert (await composer(sam))["line"] == f"Math Tutor · 5 credits per message · {left} left"
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        await chat.receipt()
+    assert (await composer(sam))["line"].endswith(f"{left - 5} left")
+    assert (await olga.get("/composer")).json() == {"assistants": []}
+    async with httpx.AsyncClient(base_url=server.address) as nobody:
+        assert (await nobody.get("/composer")).status_code == 401
+
+
+async def test_the_last_question_is_asked_again_once_for_its_price(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    before = await balance(sam)
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        first = (await chat.receipt())["again"]
+        assert first["label"] == "Ask again · 5 credits"
+        assert await press(chat, first) == {"said": ""}
+        second = (await chat.receipt(2))["again"]
+        assert "asked again already" in (await press(chat, first))["said"]
+        assert [m["output"] for m in chat.all("new_message") if m["type"] == "user_message"] == [
+            "What is 6 * 7?"
+        ]
+        stored = await chat.thread()
+    asked = [text for kind, text in shown(stored["steps"]) if kind == "user_message"]
+    assert asked == ["What is 6 * 7?"] * 2
+    assert [element["props"]["again"] for element in stored["elements"]] == [None, second]
+    assert await balance(sam) == before - 10
+
+
+async def test_a_button_that_is_stale_or_not_ones_own_charges_nothing(
+    server: ServerProcess, sam: httpx.AsyncClient, olga: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        stale = (await chat.receipt())["again"]
+        await chat.say("What is 6 * 8?")
+        last = (await chat.receipt(2))["again"]
+        before = await balance(sam)
+        said = (await press(chat, stale))["said"]
+        assert "Something was said after this answer" in said
+        assert await press(chat, last, olga) == 404  # in another's chat session
+        async with page(server, olga) as strangers:
+            said = (await press(strangers, last))["said"]
+            assert "There is no such answer" in said
+            assert (await press(strangers, {"answer": 7}))[
+                "said"
+            ] == "There is no such conversation."
+        assert await balance(sam) == before
+
+
+async def test_a_price_that_changed_is_told_and_has_to_be_agreed_to(
+    server: ServerProcess, folder: Path, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        button = (await chat.receipt())["again"]
+        reprice(folder, 6_000)
+        try:
+            before = await balance(sam)
+            told = await press(chat, button)
+            assert "asking again costs 6 credits now" in told["said"]
+            assert told["again"]["label"] == "Ask again · 6 credits"
+            assert await balance(sam) == before
+            assert await press(chat, told["again"]) == {"said": ""}
+            assert (await chat.receipt(2))["line"].startswith("−6 credits")
+        finally:
+            reprice(folder, 5_000)
+
+
+def reprice(folder: Path, price: int) -> None:
+    with closing(sqlite3.connect(folder / "data" / "farebox.db")) as database, database:
+        database.execute("UPDATE offering SET price = ? WHERE slug = ?", (price, MATH))
+
+
+async def test_uses_of_tools_are_collapsed_lines_and_there_after_a_reload(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("/tool")
+        await chat.receipt()
+        live = [m for m in chat.all("new_message") if m["type"] == "tool"]
+        stored = [s for s in (await chat.thread())["steps"] if s["type"] == "tool"]
+    last = {step["id"]: step for step in live}
+    assert [step["name"].split(" · ")[0] for step in last.values()] == [
+        "Searched the web",
+        "Searched its files",
+        "Ran code",
+    ]
+    assert [(s["id"], s["name"], s["output"], s["parentId"]) for s in stored] == [
+        (s["id"], s["name"], s["output"], s["parentId"]) for s in last.values()
+    ]
+    assert live[0]["name"] == "Searching the web"
+    assert not any(step["defaultOpen"] or step["input"] for step in live)
+    assert "6 * 7" not in str(live)  # what the code tool was given
+
+
+async def test_sources_are_footnotes_while_it_streams_and_after_a_reload(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("/cite")
+        await chat.receipt()
+        streamed = chat.all("stream_start")[-1]["output"] + "".join(
+            token["token"] for token in chat.all("stream_token")
+        )
+        answer = chat.answer()
+        stored = shown((await chat.thread())["steps"])[-1][1]
+    assert answer == stored == streamed
+    assert "light.[\\[1\\]](https://example.org/si/metre) A triangle" in answer
+    assert answer.endswith("3. lecture-notes.pdf")
+
+
+async def test_a_picture_of_another_host_is_a_link_from_the_first_word_on(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("/picture")
+        await chat.receipt()
+        stored = shown((await chat.thread())["steps"])[-1][1]
+        assert "![" not in str(chat.all("stream_token"))
+    assert chat.answer() == stored
+    assert "[Picture: A triangle with its angles (example.org)](https://example.org/" in stored
+
+
+async def test_running_low_is_said_once_under_the_answer_that_did_it(
+    server: ServerProcess, folder: Path
+) -> None:
+    ann = "ann@demo.example"
+    facts = {"name": "", "roles": [], "password": "farebox-demo"}
+    await operate(folder, "create_account", email=ann, **facts)
+    by_hand = {"email": ann, "plan": "trial-20", "credits_": "", "note": "", "request": "1"}
+    await operate(folder, "grant", **by_hand)
+    async with httpx.AsyncClient(base_url=server.address) as http:
+        http.cookies = logged_in(server, ann)
+        async with page(server, http) as chat:
+            for number in range(4):
+                await chat.say(f"What is {number} + 1?")
+                await chat.receipt(number + 1)
+            live = [element["props"]["notices"] for element in chat.all("element")]
+            stored = [e["props"]["notices"] for e in (await chat.thread())["elements"]]
+    assert live == stored
+    told = [notice["text"] for notices in live for notice in notices]
+    assert told == ["No credits left: not enough for another message"]
+    assert live[-1][0]["href"].startswith("/buy/")
