@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, update
 from sqlmodel import Session, col, func, select
 
+from storage.catalogue import stored
 from storage.credits import MilliCredits
 from storage.ids import is_id
 from storage.models.catalogue import Plan, PlanKind, PlanVersion, Subscription
@@ -195,8 +196,8 @@ def grants_of_order(session: Session, subscription_id: int) -> tuple[OrderGrant,
     )
     return tuple(
         OrderGrant(
-            wallet_id=wallet_id or 0,
-            grant_id=grant_id or 0,
+            wallet_id=stored(wallet_id),
+            grant_id=stored(grant_id),
             amount=MilliCredits(amount),
             unspent=MilliCredits(remaining),
             revoked=MilliCredits(revoked),

@@ -127,6 +127,8 @@ def go(path: str, *cookies: str) -> Response:
 def to_login(request: Request) -> Response:
     """Send somebody to sign in, and back here afterwards where that makes sense."""
     wanted = request.scope["path"] if request.method == "GET" else "/account"
+    if request.method == "GET" and request.url.query:
+        wanted = f"{wanted}?{request.url.query}"  # where to return to, for one
     return go("/login?" + urlencode({"next": local_path(wanted)}))
 
 

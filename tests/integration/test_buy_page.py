@@ -226,6 +226,8 @@ async def test_who_is_signed_out_comes_back_to_the_plan(host: PagesHost) -> None
     async with open_browser(host) as stranger:
         asked = await stranger.get("/buy/trial")
         assert asked.headers["location"] == "/login?next=%2Fbuy%2Ftrial"
+        asked = await stranger.get("/buy/trial?return_to=/a/math")
+        assert asked.headers["location"].endswith("trial%3Freturn_to%3D%2Fa%2Fmath")
         pressed = await stranger.post("/buy/trial", data={"key": new_id()})
         assert pressed.headers["location"] == "/buy/trial"
 
