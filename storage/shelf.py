@@ -6,13 +6,13 @@ Columns and no ORM rows: hundreds of offerings are looked at by everybody who op
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final
 
-from sqlalchemy import func
+from sqlalchemy import SQLColumnExpression, func
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col
 
-from storage.cards import PlanView, Standing
-from storage.catalogue import find_plans
+from storage.cards import PlanVersionView, PlanView, Standing
 from storage.credits import MilliCredits
 from storage.entitlement import Period
 from storage.ledger import PlanBalance, balances
@@ -21,12 +21,32 @@ from storage.models.catalogue import (
     Offering,
     OfferingKind,
     OfferingState,
+    Plan,
+    PlanKind,
     PlanOffering,
+    PlanState,
+    PlanVersion,
     Subscription,
 )
 from storage.moments import Micros
 from storage.standings import SHOWN, standing_of
 from storage.subscriptions import periods_by_offering
+
+_PLAN_COLUMNS: Final[tuple[SQLColumnExpression[Any], ...]] = (
+    col(Plan.id),
+    col(Plan.slug),
+    col(Plan.owner_id),
+    col(Plan.title),
+    col(Plan.description),
+    col(PlanVersion.id).label("version_id"),
+    col(PlanVersion.number),
+    col(PlanVersion.kind),
+    col(PlanVersion.price_minor),
+    col(PlanVersion.currency),
+    col(PlanVersion.credits),
+    col(PlanVersion.duration_s),
+    col(PlanVersion.is_trial),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +93,7 @@ class Possessions:
 
 def read_shelf(session: Session) -> Shelf:
     """Everything on offer."""
-    plans = {plan.id: plan for plan in find_plans(session)}
+    plans = _plans_for_sale(session)
     covering: dict[int, list[int]] = {}
     links = session.connection().execute(
         select_columns(col(PlanOffering.offering_id), col(PlanOffering.plan_id))
@@ -140,6 +160,45 @@ def read_possessions(session: Session, account_id: int, now: Micros) -> Possessi
         had=frozenset(plan_id for (plan_id,) in had),
         runs_until=_running([period for known in periods.values() for period, _ in known], now),
     )
+
+
+def _plans_for_sale(session: Session) -> dict[int, PlanView]:
+    newest = (
+        select_columns(col(PlanVersion.plan_id), func.max(col(PlanVersion.number)).label("number"))
+        .group_by(col(PlanVersion.plan_id))
+        .subquery()
+    )
+    rows = session.connection().execute(
+        select_columns(*_PLAN_COLUMNS)
+        .join(PlanVersion, col(PlanVersion.plan_id) == col(Plan.id))
+        .join(
+            newest,
+            (newest.c.plan_id == col(Plan.id)) & (newest.c.number == col(PlanVersion.number)),
+        )
+        .where(col(Plan.state) == PlanState.PUBLISHED.value)
+        .order_by(col(Plan.title), col(Plan.slug))
+    )
+    return {
+        row.id: PlanView(
+            id=row.id,
+            slug=row.slug,
+            owner_id=row.owner_id,
+            title=row.title,
+            description=row.description,
+            state=PlanState.PUBLISHED,
+            version=PlanVersionView(
+                id=row.version_id,
+                number=row.number,
+                kind=PlanKind(row.kind),
+                price_minor=row.price_minor,
+                currency=row.currency,
+                credits=MilliCredits(row.credits),
+                duration_s=row.duration_s,
+                is_trial=bool(row.is_trial),
+            ),
+        )
+        for row in rows
+    }
 
 
 def _service_prices(session: Session) -> Mapping[int, tuple[int, int]]:
