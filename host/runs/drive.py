@@ -30,6 +30,8 @@ from host.providers.base import (
     RunStarted,
     SentFile,
     TextDelta,
+    ToolBegan,
+    ToolEnded,
     UpstreamError,
 )
 from host.runs.answers import LiveAnswer
@@ -173,9 +175,10 @@ class Drive:
     async def _show(self, event: RunEvent) -> None:
         was_visible = self._transcript.is_visible
         self._transcript = self._transcript.after(event)
-        self._steps = after(self._steps, event, self._means.clock.now())
-        self._answer.note(self._steps)
-        if isinstance(event, TextDelta | Cited):
+        if isinstance(event, ToolBegan | ToolEnded):
+            self._steps = after(self._steps, event, self._means.clock.now())
+            self._answer.note(self._steps)
+        elif isinstance(event, TextDelta | Cited):
             self._answer.write(self._transcript.text)
             if self._transcript.is_over:  # longer than any answer may be: hang up
                 self._answer.halt(Reason.INCOMPLETE)
