@@ -1,6 +1,6 @@
 // The balance in the header, and the number on an assistant's card. Both come from /api/v1/balance,
 // asked again when a receipt appears, when the page is looked at again, and when the talk moves on.
-// Also the names that the page's own buttons lack for those who do not see them.
+// Also the names and roles that the page's own parts lack for those who do not see them.
 (() => {
   'use strict';
 
@@ -18,6 +18,14 @@
     'button:has(> .lucide-thumbs-up)': 'Good answer',
     'button:has(> .lucide-thumbs-down)': 'Bad answer',
     'button:has(> .lucide-arrow-down)': 'To the newest message',
+  };
+  // What the page's own parts are. A conversation's menu is a `div` inside a button inside a link: the
+  // link stays what leads there, and the menu becomes a button of its own, within reach of the keyboard.
+  const ROLES = {
+    '#welcome-screen img:not([alt])': { alt: '' },
+    'ul:has(> #thread-history)': { role: 'presentation' },
+    'a > button:has(> #thread-options)': { role: 'group', tabindex: '-1', 'aria-label': (part) => part.textContent },
+    '#thread-options': { role: 'button', tabindex: '0', 'aria-label': 'More about this conversation' },
   };
   let known = null;
   let isAsking = false;
@@ -49,6 +57,14 @@
     for (const [which, label] of Object.entries(NAMES)) {
       for (const nameless of document.querySelectorAll(`:is(${which}):not([aria-label])`)) {
         nameless.setAttribute('aria-label', label);
+      }
+    }
+    for (const [which, attributes] of Object.entries(ROLES)) {
+      for (const part of document.querySelectorAll(which)) {
+        for (const [attribute, value] of Object.entries(attributes)) {
+          const wanted = typeof value === 'string' ? value : value(part);
+          if (part.getAttribute(attribute) !== wanted) part.setAttribute(attribute, wanted);
+        }
       }
     }
   }
