@@ -24,10 +24,11 @@ from socketio.exceptions import (  # type: ignore[import-untyped]
 
 from chat_ui import subscriber
 from chat_ui.cards import SETUP_BOT
-from chat_ui.hearing import Heard, heard, is_handshake
+from chat_ui.door import TOO_LARGE
+from chat_ui.hearing import Heard, heard, is_handshake, why_not_heard
 from chat_ui.ownership import account_of, is_theirs, owner_of
 from chat_ui.wiring import wiring
-from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, NOT_HEARD
+from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, TOO_LONG
 from storage import chat_history
 
 Handler: TypeAlias = Callable[..., Awaitable[Any]]
@@ -53,6 +54,7 @@ def install() -> None:
     handlers["connection_successful"] = _rejoining(handlers["connection_successful"])
     handlers["client_message"] = _guarded_message(handlers["client_message"])
     handlers["stop"] = _stop
+    handlers[TOO_LARGE] = _too_large
 
 
 def _guarded_connect(inner: Handler) -> Handler:
@@ -85,8 +87,9 @@ def _guarded_message(inner: Handler) -> Handler:
         is_setup = session.chat_profile == SETUP_BOT
         message = heard(payload.get("message"), is_setup=is_setup)
         if message is None:
-            await sio.emit("toast", {"message": NOT_HEARD, "type": "error"}, to=sid)
-        if message is None or not await _is_new(session, message.id):
+            await _refuse(sid, why_not_heard(payload.get("message")))
+            return
+        if not await _is_new(session, message.id):
             await sio.emit("task_end", {}, to=sid)
             return
         step = _step(message, author=session.user.identifier)
@@ -99,6 +102,17 @@ def _guarded_message(inner: Handler) -> Handler:
         await inner(sid, {"message": step, "fileReferences": None})
 
     return client_message
+
+
+async def _too_large(sid: str, *_: object) -> None:
+    """What the door puts in place of a frame that Chainlit would hang up on."""
+    await _refuse(sid, TOO_LONG)
+
+
+async def _refuse(sid: str, sentence: str) -> None:
+    """Say why a message was not taken; the page stops waiting for its answer."""
+    await sio.emit("toast", {"message": sentence, "type": "error"}, to=sid)
+    await sio.emit("task_end", {}, to=sid)
 
 
 def _step(message: Heard, *, author: str) -> StepDict:

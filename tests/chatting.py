@@ -36,6 +36,7 @@ class Chat:
     session_id: str
     heard: list[tuple[str, Any]] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, event: str, *data: Any) -> None:
         self.heard.append((event, data[0] if data else None))
@@ -91,7 +92,7 @@ class Chat:
     async def gone(self) -> None:
         """Wait until the server has closed the socket."""
         async with asyncio.timeout(PATIENCE_S):
-            await self.client.wait()
+            await self.closed.wait()
 
     def toasts(self) -> list[str]:
         return [str(toast["message"]) for toast in self.all("toast")]
@@ -127,6 +128,7 @@ async def page(
         client = socketio.AsyncClient(reconnection=False, http_session=connections)
         chat = Chat(client, http, session_id or str(uuid4()))
         client.on("*", chat.note)
+        client.on("disconnect", lambda *_: chat.closed.set())
         cookies = "; ".join(f"{name}={value}" for name, value in http.cookies.items())
         await client.connect(
             server.address,

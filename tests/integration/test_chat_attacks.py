@@ -4,7 +4,6 @@ Who speaks, as what, in which conversation and from which site is known here and
 browser. What Farebox does not offer does not exist, whether it is an address or an event.
 """
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
@@ -17,7 +16,7 @@ import pytest
 from socketio.exceptions import ConnectionError as Refused  # type: ignore[import-untyped]
 
 from tests.acceptance.servers import ServerProcess
-from tests.chatting import PATIENCE_S, SAM, Chat, balance, page
+from tests.chatting import SAM, Chat, balance, page
 
 
 async def test_of_a_message_a_browser_chooses_its_id_its_text_and_its_time(
@@ -200,11 +199,8 @@ async def test_whoever_sits_in_anothers_conversation_is_put_out(
     data: object,
 ) -> None:
     async with in_anothers_conversation(server, folder, bea, sam) as (hers, _):
-        gone = asyncio.Event()
-        hers.client.on("disconnect", lambda *_: gone.set())
         await hers.client.emit(event, data)
-        async with asyncio.timeout(PATIENCE_S):
-            await gone.wait()
+        await hers.gone()
         assert not hers.heard
 
 
