@@ -94,6 +94,11 @@ class Chat:
         async with asyncio.timeout(PATIENCE_S):
             await self.closed.wait()
 
+    def said(self) -> str:
+        """Everything in bubbles so far."""
+        steps = self.all("new_message") + self.all("update_message")
+        return "\n".join(str(step["output"]) for step in steps)
+
     def toasts(self) -> list[str]:
         return [str(toast["message"]) for toast in self.all("toast")]
 

@@ -43,6 +43,7 @@ async def test_a_message_is_answered_with_a_receipt_that_is_there_again_later(
     assert chat.all("update_message")[-1]["name"] == stored["steps"][-1]["name"] == "Math Tutor"
 
 
+@pytest.mark.charges("past the account's limit for the day")
 async def test_a_daily_limit_is_said_in_the_chat_with_what_to_do(
     server: ServerProcess, folder: Path, sam: httpx.AsyncClient
 ) -> None:
@@ -60,6 +61,7 @@ async def test_a_daily_limit_is_said_in_the_chat_with_what_to_do(
         assert (await chat.receipt())["line"].startswith("−5 credits")
 
 
+@pytest.mark.charges("refunded by the operator")
 async def test_a_refund_stands_under_the_answer_when_the_conversation_is_opened_again(
     server: ServerProcess, folder: Path, sam: httpx.AsyncClient
 ) -> None:
