@@ -51,7 +51,9 @@ class Chat:
     def all(self, event: str) -> list[Any]:
         return [data for name, data in self.heard if name == event]
 
-    async def say(self, text: str, **more: Any) -> str:
+    @staticmethod
+    def message(text: str, **more: Any) -> dict[str, Any]:
+        """A message as the page sends it."""
         message = {
             "id": str(uuid4()),
             "threadId": "",
@@ -61,8 +63,12 @@ class Chat:
             "createdAt": "2026-11-20T12:00:00Z",
             **more,
         }
-        await self.client.emit("client_message", {"message": message, "fileReferences": []})
-        return str(message["id"])
+        return {"message": message, "fileReferences": []}
+
+    async def say(self, text: str, **more: Any) -> str:
+        sent = self.message(text, **more)
+        await self.client.emit("client_message", sent)
+        return str(sent["message"]["id"])
 
     async def receipt(self, number: int = 1) -> dict[str, Any]:
         """The props of the receipt, once there are so many."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import axe_playwright_python
+import axe_playwright_python  # type: ignore[import-untyped]  # it has no types
 import pytest
 from playwright.sync_api import Browser, expect
 
