@@ -31,7 +31,7 @@ class Scene:
 
     name: str
     address: str = ""
-    """Where it is; empty for where the person is already."""
+    """Where it is; empty for where the person is already, after signing in at the chat."""
     prepare: Callable[[Person], object] = lambda person: None
     """What has to happen before it can be looked at."""
 
@@ -51,7 +51,7 @@ SCENES: Final[dict[str, tuple[Scene, ...]]] = {
         Scene("reset", "/reset"),
     ),
     SAM: (
-        Scene("an empty conversation", "/", Person.arrive),
+        Scene("an empty conversation"),
         Scene("an answer and its receipt", "", lambda sam: sam.ask("What is 6 * 7?")),
         Scene("something that failed", "", lambda sam: sam.ask("/error-mid")),
         Scene("a receipt", "", read_the_receipt),
@@ -62,7 +62,7 @@ SCENES: Final[dict[str, tuple[Scene, ...]]] = {
         Scene("nothing", "/nothing/here"),
         Scene("sign out", "/logout"),
     ),
-    RAE: (Scene("the setup bot with its form for a key", "/", Person.arrive),),
+    RAE: (Scene("the setup bot with its form for a key"),),
 }
 
 
