@@ -7,6 +7,9 @@ signed cookie that nobody can revoke; it gets one here, made for this one reques
 anything the browser sent. The ticket never leaves the server, so ending a login session ends
 everything.
 
+Chainlit hangs up without a word on a frame beyond a million characters; the door puts one of its
+own in its place, which is answered in words.
+
 A socket stays open for hours. Its login session is looked up again with every frame that comes in
 (an idle browser answers a ping each 25 s) and every few seconds while frames go out.
 """
@@ -38,6 +41,11 @@ MEMBERS_ONLY: Final = re.compile(
 TICKET: Final = b"access_token"
 """Chainlit's name for its cookie."""
 SIGNED_OUT: Final = 4401
+FRAME_MAX: Final = 1_000_000
+"""Bytes or characters that engine.io takes; the server itself closes at sixteen times as many."""
+TOO_LARGE: Final = "too_large"
+"""The event in place of a larger frame."""
+IN_ITS_PLACE: Final[Message] = {"type": "websocket.receive", "text": f'42["{TOO_LARGE}"]'}
 LOOK_AGAIN_S: Final = 2.0
 """How long frames may go out to a socket whose login session has just ended."""
 
@@ -104,7 +112,7 @@ class _SocketWatch:
         message = await self._receive()
         if message["type"] == "websocket.receive" and not await self._is_signed_in():
             return {"type": "websocket.disconnect", "code": SIGNED_OUT}
-        return message
+        return IN_ITS_PLACE if _size(message) > FRAME_MAX else message
 
     async def send(self, message: Message) -> None:
         """Send a frame, unless the socket was closed here."""
@@ -126,6 +134,10 @@ class _SocketWatch:
                 {"type": "websocket.close", "code": SIGNED_OUT, "reason": "signed out"}
             )
         return not self._is_closed
+
+
+def _size(message: Message) -> int:
+    return len(message.get("text") or message.get("bytes") or "")
 
 
 def ticket_for(visitor: Visitor) -> str:

@@ -24,12 +24,13 @@ from socketio.exceptions import (  # type: ignore[import-untyped]
 from chat_ui import subscriber
 from chat_ui.arriving import arrive
 from chat_ui.cards import SETUP_BOT
-from chat_ui.hearing import Heard, heard, is_handshake
+from chat_ui.door import TOO_LARGE
+from chat_ui.hearing import Heard, heard, is_handshake, why_not_heard
 from chat_ui.ownership import account_of, is_theirs, owner_of
 from chat_ui.pages import page_of, watch
 from chat_ui.subscriber import FILES
 from chat_ui.wiring import wiring
-from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, NOT_HEARD
+from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, TOO_LONG
 from storage import chat_history
 
 Handler: TypeAlias = Callable[..., Awaitable[Any]]
@@ -38,9 +39,6 @@ Handler: TypeAlias = Callable[..., Awaitable[Any]]
 HEARD: Final = frozenset(
     {"connect", "disconnect", "connection_successful", "client_message", "stop", "clear_session"}
 )
-FRAME_MAX: Final = 4_000_000
-"""Bytes of one frame. A longer one ends the connection without a word, so it is well beyond what
-is answered in words: that a message is too long."""
 NO_ENTRY: Final = "Connection refused by server"
 """What Chainlit's own refusals come to as well."""
 _astray: WeakSet[WebsocketSession] = WeakSet()
@@ -56,7 +54,7 @@ def install() -> None:
     handlers["connection_successful"] = _connected
     handlers["client_message"] = _guarded_message(handlers["client_message"])
     handlers["stop"] = _stop
-    sio.eio.max_http_buffer_size = FRAME_MAX
+    handlers[TOO_LARGE] = _too_large
 
 
 def _guarded_connect(inner: Handler) -> Handler:
@@ -91,8 +89,9 @@ def _guarded_message(inner: Handler) -> Handler:
         is_setup = session.chat_profile == SETUP_BOT
         message = heard(payload.get("message"), payload.get("fileReferences"), is_setup=is_setup)
         if message is None:
-            await sio.emit("toast", {"message": NOT_HEARD, "type": "error"}, to=sid)
-        if message is None or not await _is_new(session, message.id):
+            await _refuse(session, why_not_heard(payload.get("message")))
+            return
+        if not await _is_new(session, message.id):
             await session.emit("task_end", {})
             return
         step = _step(message, author=session.user.identifier)
@@ -113,6 +112,19 @@ async def _tell_pages(session: WebsocketSession, message: Heard, step: StepDict)
         removed = {"message": KEY_REMOVED, "type": "warning"}
         await sio.emit("toast", removed, to=session.socket_id)
     await subscriber.show_question(session, step)
+
+
+async def _too_large(sid: str, *_: object) -> None:
+    """What the door puts in place of a frame that Chainlit would hang up on."""
+    session = WebsocketSession.get(sid)
+    if session is not None:
+        await _refuse(session, TOO_LONG)
+
+
+async def _refuse(session: WebsocketSession, sentence: str) -> None:
+    """Say why a message was not taken; the page stops waiting for its answer."""
+    await sio.emit("toast", {"message": sentence, "type": "error"}, to=session.socket_id)
+    await session.emit("task_end", {})  # type: ignore[misc]  # Chainlit does not say that it is awaited
 
 
 def _step(message: Heard, *, author: str) -> StepDict:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from chat_ui import wording
 from chat_ui.secret_text import without_secrets
 from host.runs.opening import is_text
 
@@ -79,3 +80,15 @@ def _files(references: object) -> tuple[str, ...] | None:
     ids = [one.get("id") for one in references if isinstance(one, dict)]
     sound = tuple(one for one in ids if isinstance(one, str) and is_id(one))
     return sound if len(sound) == len(references) else None
+
+
+def why_not_heard(raw: object) -> str:
+    """What to tell who sent something that is no message."""
+    text = raw.get("output") if isinstance(raw, dict) else None
+    if not isinstance(text, str):
+        return wording.NOT_HEARD
+    if not text.strip():
+        return wording.EMPTY
+    if len(text) > TEXT_MAX:
+        return wording.TOO_LONG
+    return wording.NOT_HEARD if is_text(text) else wording.NO_TEXT

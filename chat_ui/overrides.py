@@ -13,8 +13,10 @@ from chainlit.session import WebsocketSession
 from chainlit.types import (
     CallActionRequest,
     DeleteFeedbackRequest,
+    DeleteThreadRequest,
     ElementRequest,
     UpdateFeedbackRequest,
+    UpdateThreadRequest,
 )
 from chainlit.user import PersistedUser
 from fastapi import APIRouter, Depends, HTTPException
@@ -121,6 +123,34 @@ async def share() -> None:
     raise _nothing()
 
 
+@router.get("/project/thread/{thread_id}")
+async def get_thread(thread_id: str, user: Member) -> Any:
+    """The caller's own conversation."""
+    await _require_own_thread(thread_id, user)
+    return await server.get_thread(_no_request(), thread_id, user)
+
+
+@router.put("/project/thread")
+async def rename_thread(body: UpdateThreadRequest, user: Member) -> Any:
+    """Give the caller's own conversation another name."""
+    await _require_own_thread(body.threadId, user)
+    return await server.rename_thread(_no_request(), body, user)
+
+
+@router.delete("/project/thread")
+async def delete_thread(body: DeleteThreadRequest, user: Member) -> Any:
+    """Delete the caller's own conversation."""
+    await _require_own_thread(body.threadId, user)
+    return await server.delete_thread(_no_request(), body, user)
+
+
+@router.get("/project/thread/{thread_id}/element/{element_id}")
+async def get_element(thread_id: str, element_id: str, user: Member) -> Any:
+    """An element of the caller's own conversation."""
+    await _require_own_thread(thread_id, user)
+    return await server.get_thread_element(_no_request(), thread_id, element_id, user)
+
+
 async def _own_element(body: ElementRequest, user: PersistedUser) -> ElementRequest | None:
     """The request with everything but the props as it is stored; None if it is not."""
     session = await require_own_session(body.sessionId, user)
@@ -168,5 +198,5 @@ def _nothing() -> HTTPException:
 
 
 def _no_request() -> Any:
-    """Chainlit's feedback functions take a request that they do not look at."""
+    """Some of Chainlit's functions take a request that they do not look at."""
     return None

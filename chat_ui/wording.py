@@ -11,6 +11,7 @@ from typing import Final
 
 from host.errors import FareboxError
 from host.runs.lifecycle import Reason
+from host.runs.opening import TEXT_MAX
 from host.runs.outcomes import Outcome, refunds_written
 from storage.credits import MilliCredits, credits_written, format_credits
 from storage.ledger import RefundLine
@@ -38,9 +39,15 @@ NOT_DELETED_UPSTREAM: Final = (
     "The conversation is deleted here. The assistant's provider could not be told yet; that is"
     " tried again for two days."
 )
-NOT_HEARD: Final = (
-    "This message was not taken: it is empty, far too long, or has characters that are no text."
-    " Nothing was charged."
+NOT_HEARD: Final = "This message could not be read. Nothing was charged; please try again."
+EMPTY: Final = "This message is empty. Nothing was charged; write something first."
+TOO_LONG: Final = (
+    "This message is far too long and was not taken. Nothing was charged; send it in parts of at"
+    f" most {TEXT_MAX} characters."
+)
+NO_TEXT: Final = (
+    "This message has characters that are no text and was not taken. Nothing was charged; copy it"
+    " from another program, or leave them out."
 )
 BUILDERS_ONLY: Final = "Only builders can register assistants. Ask the operator for that role."
 STOPPED: Final = "Stopped, not charged"

@@ -1,8 +1,8 @@
 // The balance in the header and the number on an assistant's card, from /api/v1/balance; the price
 // at the composer and who gets to read a first message, from /composer. Both are asked again when a
 // receipt appears, something was bought, the page is looked at again, and before something is written.
-// Also the names that the page's own buttons lack for those who do not see them, and which button
-// asks the last question again.
+// Also the names and roles that the page's own parts lack for those who do not see them, and which
+// button asks the last question again.
 (() => {
   'use strict';
 
@@ -25,6 +25,14 @@
   const SAID = 'farebox-disclosure';
   const STALE_AFTER_MS = 5000;
   const LOOK_EVERY_MS = 30000;
+  // What the page's own parts are. A conversation's menu is a `div` inside a button inside a link: the
+  // link stays what leads there, and the menu becomes a button of its own, within reach of the keyboard.
+  const ROLES = {
+    '#welcome-screen img:not([alt])': { alt: '' },
+    'ul:has(> #thread-history)': { role: 'presentation' },
+    'a > button:has(> #thread-options)': { role: 'group', tabindex: '-1', 'aria-label': (part) => part.textContent },
+    '#thread-options': { role: 'button', tabindex: '0', 'aria-label': 'More about this conversation' },
+  };
   let known = null;
   let assistants = [];
   let spokenWith = '';
@@ -61,6 +69,14 @@
     for (const [which, label] of Object.entries(NAMES)) {
       for (const nameless of document.querySelectorAll(`:is(${which}):not([aria-label])`)) {
         nameless.setAttribute('aria-label', label);
+      }
+    }
+    for (const [which, attributes] of Object.entries(ROLES)) {
+      for (const part of document.querySelectorAll(which)) {
+        for (const [attribute, value] of Object.entries(attributes)) {
+          const wanted = typeof value === 'string' ? value : value(part);
+          if (part.getAttribute(attribute) !== wanted) part.setAttribute(attribute, wanted);
+        }
       }
     }
   }

@@ -11,6 +11,7 @@ from tests.acceptance.browser import Person
 from tests.acceptance.servers import ServerProcess, farebox
 
 
+@pytest.mark.charges("crash in the middle")
 @pytest.mark.browser
 def test_a_killed_server_charges_nothing_and_keeps_the_partial_text(
     browser: Browser, tmp_path: Path

@@ -14,7 +14,7 @@ import pytest
 from farebox.control import perform
 from host.config import Settings
 from tests.acceptance.servers import ServerProcess, farebox
-from tests.integration.test_chat_socket import (
+from tests.chatting import (
     MATH,
     PASSWORD,
     PATIENCE_S,

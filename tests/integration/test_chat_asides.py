@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.acceptance.servers import ServerProcess
-from tests.integration.test_chat_socket import (
+from tests.chatting import (
     MATH,
     OLGA,
     SAM,

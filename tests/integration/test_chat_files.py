@@ -11,8 +11,8 @@ import pytest
 
 from farebox.demo.seed import BEA, OLGA, SAM
 from tests.acceptance.servers import ServerProcess
+from tests.chatting import MATH, Chat, balance, logged_in, page
 from tests.fakes.pictures import EXECUTABLE, HTML, PDF, SVG, png
-from tests.integration.test_chat_socket import MATH, Chat, balance, logged_in, page
 
 TRAVEL = "travel-helper"
 PICTURE = png(640, 480)

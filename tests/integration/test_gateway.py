@@ -146,6 +146,7 @@ async def test_an_answer_without_a_body_is_paid_when_it_is_a_success(
     assert answer.headers["farebox-credits-charged"] == "1"
 
 
+@pytest.mark.charges("a proxied body that breaks before its first byte")
 async def test_a_body_that_breaks_before_its_first_byte_is_free(world: World) -> None:
     await world.buy("pack")
     answer = await world.client.get("/s/mirror/cut/0", headers=await world.bearer("mirror"))
@@ -153,6 +154,7 @@ async def test_a_body_that_breaks_before_its_first_byte_is_free(world: World) ->
     assert await world.available() == 100 * CREDIT
 
 
+@pytest.mark.charges("a proxied body that breaks later")
 async def test_a_body_that_breaks_later_is_paid_and_seen_to_be_broken(world: World) -> None:
     await world.buy("pack")
     headers = await world.bearer("mirror")
@@ -199,6 +201,7 @@ async def test_under_a_time_plan_a_call_is_recorded_and_free(each_world: World) 
     assert (found["charged"], found["operation"]) == (0, "call")
 
 
+@pytest.mark.charges("the builder's own call")
 async def test_the_builders_own_call_is_free_and_leaves_no_receipt(world: World) -> None:
     headers = await world.bearer("mirror", world.builder)
     answer = await world.client.get("/s/mirror/status/200", headers=headers)
@@ -207,6 +210,7 @@ async def test_the_builders_own_call_is_free_and_leaves_no_receipt(world: World)
     assert "farebox-receipt" not in answer.headers
 
 
+@pytest.mark.charges("open endpoint")
 async def test_an_open_endpoint_is_free_for_anyone_and_gets_no_credential(world: World) -> None:
     stray = {"Authorization": "Bearer whatever", "Cookie": "farebox_login=stolen"}
     answer = await world.client.get("/s/mirror/open/x", headers=stray)

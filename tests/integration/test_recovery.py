@@ -312,6 +312,7 @@ async def test_a_run_of_this_process_that_begins_while_others_are_looked_for_is_
     assert (await hall.run(run_id)).ended_at is None
 
 
+@pytest.mark.charges("the end cannot be written down")
 async def test_an_end_that_could_not_be_written_in_time_is_written_by_recovery_uncharged(
     hall: Hall,
 ) -> None:

@@ -1,33 +1,14 @@
 """Addresses that lead nowhere, and assistants one has no plan for: always a way on, never JSON."""
 
-from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from tests.acceptance.servers import ServerProcess
-from tests.integration.test_chat_socket import MATH, OLGA, SAM, signed_in
+from tests.chatting import MATH, OLGA, signed_in
 
 AS_BROWSER = {"Accept": "text/html,application/xhtml+xml"}
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("ways-back")
-    running = ServerProcess(
-        ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
-        log=folder / "log",
-    ).start()
-    yield running
-    running.stop()
-
-
-@pytest_asyncio.fixture
-async def sam(server: ServerProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with signed_in(server, SAM) as http:
-        yield http
 
 
 async def test_an_unknown_address_is_a_page_for_people_and_a_problem_for_programs(

@@ -5,7 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from chat_ui.hearing import Heard, heard, is_handshake, is_id
+from chat_ui import wording
+from chat_ui.hearing import Heard, heard, is_handshake, is_id, why_not_heard
 from chat_ui.secret_text import looks_random, without_secrets
 from host.redaction import STAND_IN
 
@@ -76,19 +77,21 @@ def test_who_speaks_and_as_what_is_not_for_the_browser_to_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "sentence"),
     [
-        pytest.param(message(id="1"), id="no id"),
-        pytest.param(message(output=["a"]), id="no text"),
-        pytest.param(message(output=" \n"), id="blank"),
-        pytest.param(message(output="x" * 200_001), id="endless"),
-        pytest.param(message(output="a\ud800b"), id="half a character"),
-        pytest.param(message(output="a\0b"), id="a NUL"),
-        pytest.param("hello", id="no object"),
+        pytest.param(message(id="1"), wording.NOT_HEARD, id="no id"),
+        pytest.param(message(output=["a"]), wording.NOT_HEARD, id="no text"),
+        pytest.param(message(output=" \n"), wording.EMPTY, id="blank"),
+        pytest.param(message(output="x" * 200_001), wording.TOO_LONG, id="endless"),
+        pytest.param(message(output="a\ud800b"), wording.NO_TEXT, id="half a character"),
+        pytest.param(message(output="a\0b"), wording.NO_TEXT, id="a NUL"),
+        pytest.param("hello", wording.NOT_HEARD, id="no object"),
+        pytest.param(None, wording.NOT_HEARD, id="nothing"),
     ],
 )
-def test_what_is_no_message_is_not_heard(raw: object) -> None:
+def test_what_is_no_message_is_not_heard_and_told_why(raw: object, sentence: str) -> None:
     assert heard(raw, is_setup=False) is None
+    assert why_not_heard(raw) == sentence
 
 
 def test_files_are_referred_to_by_their_ids_alone() -> None:
