@@ -67,8 +67,8 @@ def send_with(session: Session, files: Sequence[Attachment], message_id: str) ->
 
 def copy_of(session: Session, original: Attachment, name: str, now: Micros) -> Attachment:
     """The same file once more, under this id and not sent; its bytes stay in the database."""
-    copied = {"id": name, "message_id": None, "created_at": now}
-    copy = Attachment(**original.model_dump(exclude=set(copied)), **copied)
+    facts = original.model_dump() | {"id": name, "message_id": None, "created_at": now}
+    copy = Attachment(**facts)
     session.add(copy)
     session.flush()
     content = select_columns(literal(name), col(AttachmentContent.content)).where(

@@ -10,6 +10,7 @@ import pytest_asyncio
 from sqlmodel import func, select
 
 from farebox.demo.upstream.refusals import Refusal
+from host.catalogue.catalogue import Catalogue
 from host.errors import (
     FareboxError,
     IdempotencyConflict,
@@ -21,6 +22,8 @@ from host.errors import (
 )
 from host.files.files import UNSENT_LIFE, Files
 from host.files.limits import FILE_BYTES_MAX, UNSENT_MAX
+from host.identity.access_tokens import AccessTokens
+from host.personal.deletion import Deletion
 from host.runs.again import Again
 from host.runs.answers import LiveAnswer
 from host.runs.forgetting import Forgetting
@@ -34,8 +37,10 @@ from storage.file_kinds import Accepts
 from storage.models.catalogue import Assistant
 from storage.models.conversations import Attachment, AttachmentContent, Step
 from tests.conversing import SLUG, THREAD, Hall, open_hall
+from tests.databases import verify_ledger
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.pictures import HTML, PDF, png
+from tests.integration.test_forgetting import PLANTED, upstream_remembers
 
 PICTURE = png(640, 480)
 
@@ -277,6 +282,29 @@ async def test_asking_again_what_the_assistant_no_longer_takes_leaves_nothing_be
         await desk.hall.runs.ask_again(account_id=desk.account_id, thread_id=THREAD, again=dearer)
     assert await desk.kept() == (1, 1)
     assert await desk.hall.charges() == [-5_000]
+
+
+async def test_a_deleted_account_leaves_no_file_and_its_provider_forgets_what_it_said(
+    desk: Desk,
+) -> None:
+    hall = desk.hall
+    await (await desk.send(await desk.keep(), text=PLANTED)).outcome()
+    await desk.keep()
+    forgetting = Forgetting(hall.means, hall.runs)
+    deletion = Deletion(
+        hall.database,
+        hall.clock,
+        AccessTokens(hall.database, hall.clock, hall.means.vault, "http://farebox.test"),
+        Catalogue(hall.database, hall.clock, hall.means.settings),
+        told_of_erased_words=forgetting.words_were_erased,
+    )
+    assert PLANTED in upstream_remembers(hall)
+    await deletion.delete(desk.account_id, actor=desk.account_id)
+    assert await desk.kept() == (0, 0)
+    assert await hall.said() == []
+    await forgetting.work_off()
+    assert PLANTED not in upstream_remembers(hall)
+    await verify_ledger(hall.database)
 
 
 async def test_what_waits_with_a_kept_message_stays_as_long_as_the_message_does(
