@@ -1,16 +1,18 @@
 """Find and keep files: those that wait to be sent, and those that were sent with a message.
 
 A file belongs to one person and one thread from its first moment, and to one message from when it
-is sent, for good. Who may send what is decided by `host.files` and `host.runs`.
+is sent, for good; what is sent again is a copy. Files of a refused message that is kept wait for
+as long as it does. Who may send what is decided by `host.files` and `host.runs`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func
+from sqlalchemy import delete, exists, func, insert, literal, or_, update
+from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from storage.models.conversations import Attachment, AttachmentContent
+from storage.models.conversations import Attachment, AttachmentContent, Step
 from storage.moments import Micros
 
 
@@ -60,6 +62,51 @@ def send_with(session: Session, files: Sequence[Attachment], message_id: str) ->
     """From now on the files belong to the message."""
     for position, attachment in enumerate(files):
         attachment.message_id, attachment.position = message_id, position
+        attachment.kept_for = None
+
+
+def copy_of(session: Session, original: Attachment, name: str, now: Micros) -> Attachment:
+    """The same file once more, under this id and not sent; its bytes stay in the database."""
+    facts = original.model_dump() | {"id": name, "message_id": None, "created_at": now}
+    copy = Attachment(**facts)
+    session.add(copy)
+    session.flush()
+    content = select_columns(literal(name), col(AttachmentContent.content)).where(
+        col(AttachmentContent.attachment_id) == original.id
+    )
+    columns = ["attachment_id", "content"]
+    session.execute(insert(AttachmentContent).from_select(columns, content))
+    return copy
+
+
+def keep_with(
+    session: Session, ids: Sequence[str], refused_id: str, *, account_id: int, thread_id: str
+) -> None:
+    """Let unsent files of this person's conversation wait with a message that was refused."""
+    for position, name in enumerate(ids):
+        session.execute(
+            update(Attachment)
+            .where(
+                col(Attachment.id) == name,
+                col(Attachment.account_id) == account_id,
+                col(Attachment.thread_id) == thread_id,
+                col(Attachment.message_id).is_(None),
+            )
+            .values(kept_for=refused_id, position=position)
+        )
+
+
+def kept_with(session: Session, thread_id: str, refused_id: str) -> Sequence[Attachment]:
+    """The files that wait in a thread with a refused message, in their order."""
+    return session.exec(
+        select(Attachment)
+        .where(
+            Attachment.thread_id == thread_id,
+            Attachment.kept_for == refused_id,
+            col(Attachment.message_id).is_(None),
+        )
+        .order_by(col(Attachment.position))
+    ).all()
 
 
 def sent_with(session: Session, message_id: str) -> Sequence[Attachment]:
@@ -72,8 +119,16 @@ def sent_with(session: Session, message_id: str) -> Sequence[Attachment]:
 
 
 def forget_unsent(session: Session, *, before: Micros) -> int:
-    """Remove files that were uploaded before that moment and never sent; how many they were."""
-    unsent = (col(Attachment.message_id).is_(None), col(Attachment.created_at) < before)
+    """Remove files that were uploaded before that moment and never sent; how many they were.
+
+    Those of a refused message stay while it is kept.
+    """
+    is_kept = exists().where(col(Step.id) == col(Attachment.kept_for))
+    unsent = (
+        col(Attachment.message_id).is_(None),
+        col(Attachment.created_at) < before,
+        or_(col(Attachment.kept_for).is_(None), ~is_kept),
+    )
     ids = session.exec(select(Attachment.id).where(*unsent).with_for_update()).all()
     session.execute(delete(AttachmentContent).where(col(AttachmentContent.attachment_id).in_(ids)))
     session.execute(delete(Attachment).where(col(Attachment.id).in_(ids)))

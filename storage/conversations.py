@@ -105,6 +105,7 @@ class Answered:
     account_id: int
     thread_id: str
     offering_slug: str
+    question_id: str
     question: str
 
 
@@ -169,6 +170,7 @@ def find_answered(session: Session, answer_id: str) -> Answered | None:
         account_id=run.account_id,
         thread_id=run.thread_id,
         offering_slug=slug,
+        question_id=question.id,
         question=question.text,
     )
 

@@ -37,9 +37,15 @@ from storage.models.catalogue import (
 from storage.models.conversations import Attachment, AttachmentContent, Run, Thread
 from storage.models.money import CreditGrant, Hold, Wallet
 from storage.models.people import Concern, ConcernState
+from storage.models.purchase import PurchaseOrder
 from storage.models.vault import Secret
 from storage.moments import Micros
+from storage.order_states import OrderState
 
+UNDECIDED: Final = (
+    OrderState.PENDING.value, OrderState.PAID.value, OrderState.DISPUTED.value
+)  # fmt: skip
+"""An order in one of these still waits for somebody else."""
 SOLD: Final = (OfferingState.PUBLISHED.value, OfferingState.PAUSED.value)
 
 
@@ -51,6 +57,8 @@ class Hindrances:
     """An answer is being written, or credits are held for a call."""
     held_offerings: tuple[str, ...]
     """Titles of its offerings that other people still have."""
+    open_orders: tuple[str, ...]
+    """Titles of plans whose payment is on its way, or disputed."""
 
 
 def hindrances(session: Session, account_id: int, now: Micros) -> Hindrances:
@@ -64,6 +72,7 @@ def hindrances(session: Session, account_id: int, now: Micros) -> Hindrances:
     return Hindrances(
         is_answering=any(session.exec(one.limit(1)).first() for one in (open_hold, unfinished)),
         held_offerings=_held_offerings(session, account_id, now),
+        open_orders=_open_orders(session, account_id),
     )
 
 
@@ -123,6 +132,18 @@ def erase_conversations(session: Session, account_id: int, now: Micros) -> None:
     session.execute(delete(Attachment).where(col(Attachment.account_id) == account_id))
 
 
+def erase_orders(session: Session, account_id: int) -> None:
+    """What was ordered and paid stays; why somebody gave up, and where they came from, goes.
+
+    Orders are locked before wallets everywhere, so this comes before the wallet is locked.
+    """
+    session.execute(
+        update(PurchaseOrder)
+        .where(col(PurchaseOrder.account_id) == account_id)
+        .values(return_to="", reason="")
+    )
+
+
 def nobody(account_id: int) -> str:
     """What stands where the address was: unique, and an address that nobody can enter."""
     return f"deleted:{account_id}"
@@ -141,6 +162,15 @@ def _erase_building(session: Session, account_id: int) -> None:
         .where(col(Secret.owner_id) == account_id)
         .values(last4="", bound_to="", **nothing)
     )
+
+
+def _open_orders(session: Session, account_id: int) -> tuple[str, ...]:
+    rows = (
+        select(Plan.title)
+        .join(PurchaseOrder, col(PurchaseOrder.plan_id) == col(Plan.id))
+        .where(PurchaseOrder.account_id == account_id, col(PurchaseOrder.state).in_(UNDECIDED))
+    )
+    return tuple(session.exec(rows.distinct().order_by(Plan.title)))
 
 
 def _held_offerings(session: Session, owner_id: int, now: Micros) -> tuple[str, ...]:

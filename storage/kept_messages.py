@@ -1,17 +1,20 @@
 """A message that was refused for want of a plan or of credits, and what was noted about it.
 
-There is no table of them. Its text is the step that the chat drew of it; who refused it, a step
-too, notes which message that was and for whom. Nobody but the host writes that note: a browser
-can neither change a step nor choose what is noted with one.
+There is no table of them. Its text is the step that the chat drew of it, and its files wait with
+it (`storage.attachments`); who refused it, a step too, notes which message that was and for whom.
+Nobody but the host writes that note: a browser can neither change a step nor choose what is noted
+with one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID, uuid5
 
 from sqlmodel import Session
 
-from storage.models.conversations import Message, Step, Thread
+from storage.attachments import kept_with
+from storage.models.conversations import Attachment, Message, Step, Thread
 
 NOTE: Final = "kept"
 """Where a refusal notes what it kept, in its step's metadata."""
@@ -28,6 +31,7 @@ class KeptMessage:
     offering_slug: str
     sent_as: str
     is_sent: bool
+    files: Sequence[Attachment] = ()
 
 
 def note_of(message_id: str, offering_slug: str) -> dict[str, dict[str, str]]:
@@ -54,4 +58,5 @@ def find_kept(
         offering_slug=note["offering"],
         sent_as=sent_as,
         is_sent=session.get(Message, sent_as) is not None,
+        files=kept_with(session, thread_id, note["message"]),
     )

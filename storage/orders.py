@@ -44,6 +44,8 @@ class OrderView:
     credits: MilliCredits
     duration_s: int | None
     return_to: str
+    subscription_id: int | None
+    """What it gave, once it has."""
     refunded_minor: int
     taken_back: int
     """By refunds: milli-credits, or seconds of a time plan."""
@@ -244,6 +246,7 @@ def _view(row: PurchaseOrder, plan: Plan, version: PlanVersion) -> OrderView:
         credits=MilliCredits(row.credits),
         duration_s=row.duration_s,
         return_to=row.return_to,
+        subscription_id=row.subscription_id,
         refunded_minor=row.refunded_minor,
         taken_back=row.taken_back,
         written_off=row.written_off,

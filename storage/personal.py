@@ -7,14 +7,15 @@ passwords, cookies and links are kept as hashes and left out, access tokens are 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Select, tuple_
+from sqlalchemy import Select, exists, tuple_
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col
 
 from storage.ledger import refunded_of_hold
-from storage.models.catalogue import Draft, Offering
-from storage.models.conversations import Message, Thread
+from storage.models.catalogue import Draft, Offering, Plan, PlanVersion, Subscription
+from storage.models.conversations import Attachment, Message, Thread, UpstreamDeletion
 from storage.models.money import Hold, Wallet
+from storage.models.purchase import PurchaseOrder
 
 PAGE: Final = 500
 """Rows read at a time."""
@@ -86,6 +87,102 @@ def messages_page(session: Session, account_id: int, after: Any) -> list[Row]:
         {"cursor": (row["conversation"], row["created_at"], row["message"]), **row}
         for row in _rows(session, statement)
     ]
+
+
+def orders_page(session: Session, account_id: int, after: Any) -> list[Row]:
+    """The account's orders by number, with what each gave; `cursor` leads on."""
+    order = PurchaseOrder
+    statement: Select[*tuple[Any, ...]] = (
+        select_columns(
+            col(order.id).label("cursor"),
+            col(order.id).label("order"),
+            col(Plan.slug).label("plan"),
+            col(Plan.title),
+            col(PlanVersion.kind),
+            col(order.provider).label("how"),
+            col(order.state),
+            col(order.amount_minor),
+            col(order.currency),
+            col(order.refunded_minor),
+            col(order.created_at).label("ordered_at"),
+            col(Subscription.starts_at),
+            col(Subscription.ends_at),
+        )
+        .join(Plan, col(Plan.id) == col(order.plan_id))
+        .join(PlanVersion, col(PlanVersion.id) == col(order.plan_version_id))
+        .join(Subscription, col(Subscription.id) == col(order.subscription_id), isouter=True)
+        .where(col(order.account_id) == account_id, col(order.id) > (after or ""))
+        .order_by(col(order.id))
+        .limit(PAGE)
+    )
+    return _rows(session, statement)
+
+
+def got_without_order_page(session: Session, account_id: int, after: Any) -> list[Row]:
+    """What the account got before there were orders; `cursor` leads on."""
+    has_order = exists().where(col(PurchaseOrder.subscription_id) == col(Subscription.id))
+    statement: Select[*tuple[Any, ...]] = (
+        select_columns(
+            col(Subscription.id).label("cursor"),
+            col(Plan.slug).label("plan"),
+            col(Plan.title),
+            col(PlanVersion.kind),
+            col(Subscription.source).label("how"),
+            col(Subscription.starts_at),
+            col(Subscription.ends_at),
+        )
+        .join(Plan, col(Plan.id) == col(Subscription.plan_id))
+        .join(PlanVersion, col(PlanVersion.id) == col(Subscription.plan_version_id))
+        .where(
+            col(Subscription.account_id) == account_id,
+            col(Subscription.id) > (after or 0),
+            ~has_order,
+        )
+        .order_by(col(Subscription.id))
+        .limit(PAGE)
+    )
+    return _rows(session, statement)
+
+
+def files_page(session: Session, account_id: int, after: Any) -> list[Row]:
+    """The files the account uploaded, by id, and when each was sent; `cursor` leads on."""
+    statement: Select[*tuple[Any, ...]] = (
+        select_columns(
+            col(Attachment.id).label("cursor"),
+            col(Attachment.id).label("file"),
+            col(Attachment.thread_id).label("conversation"),
+            col(Attachment.message_id).label("message"),
+            col(Attachment.name),
+            col(Attachment.media_type),
+            col(Attachment.size),
+            col(Attachment.created_at).label("uploaded_at"),
+            col(Message.created_at).label("sent_at"),
+        )
+        .join(Message, col(Message.id) == col(Attachment.message_id), isouter=True)
+        .where(col(Attachment.account_id) == account_id, col(Attachment.id) > (after or ""))
+        .order_by(col(Attachment.id))
+        .limit(PAGE)
+    )
+    return _rows(session, statement)
+
+
+def deletions_page(session: Session, account_id: int, after: Any) -> list[Row]:
+    """What the account deleted and a provider has not yet; `cursor` leads on."""
+    note = UpstreamDeletion
+    statement: Select[*tuple[Any, ...]] = (
+        select_columns(
+            col(note.id).label("cursor"),
+            col(note.thread_id).label("conversation"),
+            col(note.base_url).label("provider"),
+            col(note.created_at).label("deleted_at"),
+            col(note.tries),
+            col(note.next_at).label("tried_again_at"),
+        )
+        .where(col(note.account_id) == account_id, col(note.id) > (after or 0))
+        .order_by(col(note.id))
+        .limit(PAGE)
+    )
+    return _rows(session, statement)
 
 
 def drafts_page(session: Session, account_id: int, after: Any) -> list[Row]:

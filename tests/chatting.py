@@ -20,11 +20,13 @@ import socketio  # type: ignore[import-untyped]
 from farebox.control import perform
 from host.config import Settings
 from tests.acceptance.servers import ServerProcess
+from tests.fakes.pictures import png
 
 PASSWORD = "farebox-demo"
 SAM, OLGA, BEA = "sam@example.com", "olga@example.com", "bea@example.com"
 MATH = "math-tutor"
 PATIENCE_S = 20
+PICTURE = png(640, 480)
 
 
 @dataclass
@@ -115,6 +117,22 @@ class Chat:
         answer = await self.http.get(f"/project/thread/{self.thread_id}")
         found: dict[str, Any] = answer.json()
         return found
+
+
+async def upload(
+    chat: Chat, content: bytes, name: str = "figure.png", media_type: str = "image/png"
+) -> httpx.Response:
+    """What the page's button for files does."""
+    return await chat.http.post(
+        f"/project/file?session_id={chat.session_id}", files={"file": (name, content, media_type)}
+    )
+
+
+async def uploaded(chat: Chat, content: bytes = PICTURE, name: str = "figure.png") -> str:
+    """The id of a file that was taken, to be sent with a message."""
+    answer = await upload(chat, content, name)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
 
 
 @asynccontextmanager

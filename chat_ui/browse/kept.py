@@ -2,9 +2,9 @@
 
 Only what money can mend is kept: no credits, a plan that ended, no plan. Under the sentence stands
 a card (`public/elements/TopUp.jsx`) that names this refusal and nothing else; what was kept, for
-whom, and what it costs is looked up at each press. It is sent under an id that follows from the
-refusal's, and the runs answer and charge one id once: a second press, another window or a reload
-change nothing.
+whom, and what it costs is looked up at each press. Its files wait with it. It is sent under an id
+that follows from the refusal's, and the runs answer and charge one id once: a second press,
+another window or a reload change nothing.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from chat_ui.wiring import wiring
 from host.errors import CreditsExhausted, FareboxError, NotInPlan, PlanEnded
 from host.identity.login_sessions import Visitor
 from host.runs.answers import LiveAnswer
-from storage import chat_history
+from storage import attachments, chat_history
 from storage.database import Unit
 from storage.kept_messages import KeptMessage, find_kept, note_of
 
@@ -50,7 +50,7 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     try:
         await subscriber.answer(visitor, message)
     except (CreditsExhausted, PlanEnded, NotInPlan) as refused:
-        await _keep(visitor, message.id, refused)
+        await _keep(visitor, message, refused)
 
 
 async def act(visitor: Visitor, action: cl.Action) -> dict[str, Any]:
@@ -66,20 +66,27 @@ async def act(visitor: Visitor, action: cl.Action) -> dict[str, Any]:
     return await _look(visitor, kept)
 
 
-async def _keep(visitor: Visitor, message_id: str, refused: FareboxError) -> None:
+async def _keep(visitor: Visitor, message: cl.Message, refused: FareboxError) -> None:
     session = context.session
     slug = session.chat_profile or ""
-    refusal = cl.Message(sentences.kept(refused), metadata=note_of(message_id, slug))
+    refusal = cl.Message(sentences.kept(refused), metadata=note_of(message.id, slug))
     card = cl.CustomElement(name=CARD, props={"refusal": refusal.id})
     thread_id, now = session.thread_id, wiring.host.clock.now()
 
-    def note_assistant(unit: Unit) -> None:
+    def note_message(unit: Unit) -> None:
         # No run has begun, so nothing else would say whom this conversation is with.
         thread = chat_history.open_thread(unit.session, thread_id, visitor.account_id, now)
         if thread.account_id == visitor.account_id:
             chat_history.merge_metadata(unit.session, thread_id, {"chat_profile": slug})
+            attachments.keep_with(
+                unit.session,
+                (message.metadata or {}).get(subscriber.FILES, ()),
+                message.id,
+                account_id=visitor.account_id,
+                thread_id=thread_id,
+            )
 
-    await wiring.host.database.run(note_assistant)
+    await wiring.host.database.run(note_message)
     await refusal.send()
     layer = get_data_layer()
     assert layer is not None
@@ -109,6 +116,7 @@ async def _look(visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
         "state": "kept",
         "offering": card.slug,
         "text": sentences.preview(kept.text),
+        "files": [one.name for one in kept.files],
         "price": sentences.price_to_send(card.price, included_until=included_until),
         "can_send": standing.entitlement.is_running
         and (included_until is not None or standing.available >= card.price),
@@ -129,6 +137,7 @@ async def _send(session: WebsocketSession, visitor: Visitor, kept: KeptMessage) 
             offering_slug=kept.offering_slug,
             text=kept.text,
             message_id=kept.sent_as,
+            files=tuple(one.id for one in kept.files),
         )
     except FareboxError as refused:
         return {"sentence": wording.refusal_sentence(refused)}

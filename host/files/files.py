@@ -93,7 +93,7 @@ class Files:
         return kept
 
     async def sweep(self) -> int:
-        """Remove what was uploaded an hour ago and never sent; how many files it was."""
+        """Remove what was uploaded an hour ago, not sent and not kept; how many it was."""
         before = Micros(self._clock.now() - UNSENT_LIFE)
         return await self._database.run(
             lambda unit: attachments.forget_unsent(unit.session, before=before)
@@ -105,6 +105,7 @@ def _add(unit: Unit, attachment: Attachment, content: bytes) -> None:
     if waiting.count >= UNSENT_MAX or waiting.size + attachment.size > UNSENT_BYTES_MAX:
         raise PayloadTooLarge(
             "You have uploaded much that you have not sent. Send it, or wait an hour: what is not"
-            " sent by then is removed. Nothing was kept."
+            " sent by then is removed, unless it is kept with a message; that goes with its"
+            " conversation. Nothing was kept."
         )
     attachments.add_attachment(unit.session, attachment, content)

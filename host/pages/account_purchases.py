@@ -1,17 +1,21 @@
 """What one got and what one was charged: purchases, and the receipts of messages and calls."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from host.pages.order_receipts import order_words
 from host.pages.own import OwnPages
+from host.purchase.orders import GIVEN
 from storage.cards import SubscriptionView
 from storage.charges import recent_charges
 from storage.models.money import GrantSource
 from storage.moments import NEVER, Micros
+from storage.order_states import OrderState
+from storage.orders import OrderView
 
 RECEIPTS_SHOWN: Final = 25
 _DIGITS_MAX: Final = 18
@@ -22,11 +26,14 @@ HOW: Final[Mapping[GrantSource, str]] = {
     GrantSource.OPERATOR: "Given by the operator",
     GrantSource.REFUND: "Refund",
 }
+"""Of what was got before there were orders."""
+_TAKEN: Final = frozenset({OrderState.REFUNDED, OrderState.LOST})
+"""The order's own words say where what it gave has gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseLine:
-    """One time that a plan was got."""
+    """One time that a plan was got, or that somebody meant to buy it."""
 
     title: str
     plan_slug: str
@@ -35,6 +42,11 @@ class PurchaseLine:
     ends_at: Micros | None
     """The end of what was got, where it ends by time."""
     is_taken_back: bool
+    receipt_id: str | None
+    """None for what was got before there were orders."""
+    price: str = ""
+    pay_path: str | None = None
+    """Where it can still be paid."""
 
 
 class PurchasePages(OwnPages):
@@ -51,27 +63,65 @@ class PurchasePages(OwnPages):
         return self._renderer.page(
             "account_purchases.html",
             visitor=visitor,
-            purchases=purchase_lines(await host.catalogue.subscriptions(visitor.account_id)),
+            purchases=purchase_lines(
+                await host.purchases.orders(visitor.account_id),
+                await host.catalogue.subscriptions(visitor.account_id),
+                pay_path=host.purchases.pay_path,
+            ),
             charges=shown,
             is_first=before is None,
             older=shown[-1].number if len(charges) > len(shown) else None,
         )
 
 
-def purchase_lines(subscriptions: Iterable[SubscriptionView]) -> list[PurchaseLine]:
-    """Every time that a plan was got, the newest first."""
-    lines = [
-        PurchaseLine(
-            title=got.plan_title,
-            plan_slug=got.plan_slug,
-            how=HOW[got.source],
-            at=got.starts_at,
-            ends_at=got.ends_at if got.ends_at < NEVER else None,
-            is_taken_back=got.is_cancelled,
-        )
-        for got in subscriptions
-    ]
+def purchase_lines(
+    orders: Iterable[OrderView],
+    subscriptions: Iterable[SubscriptionView],
+    *,
+    pay_path: Callable[[OrderView], str | None],
+) -> list[PurchaseLine]:
+    """Every order, and what was got before there were orders; the newest first."""
+    without_order = {got.id: got for got in subscriptions}
+    lines = []
+    for order in orders:
+        given = without_order.pop(order.subscription_id or 0, None)
+        lines.append(_of_order(order, given, pay_path(order)))
+    lines += [_of_subscription(got) for got in without_order.values()]
     return sorted(lines, key=lambda line: line.at, reverse=True)
+
+
+def _of_order(
+    order: OrderView, given: SubscriptionView | None, pay_path: str | None
+) -> PurchaseLine:
+    words = order_words(order)
+    lasts = order.state in GIVEN - _TAKEN
+    return PurchaseLine(
+        title=order.plan_title,
+        plan_slug=order.plan_slug,
+        how=words.how,
+        at=order.created_at,
+        ends_at=_end(given) if given and lasts else None,
+        is_taken_back=given is not None and given.is_cancelled and lasts,
+        receipt_id=order.id,
+        price=words.price,
+        pay_path=pay_path,
+    )
+
+
+def _of_subscription(got: SubscriptionView) -> PurchaseLine:
+    return PurchaseLine(
+        title=got.plan_title,
+        plan_slug=got.plan_slug,
+        how=HOW[got.source],
+        at=got.starts_at,
+        ends_at=_end(got),
+        is_taken_back=got.is_cancelled,
+        receipt_id=None,
+    )
+
+
+def _end(got: SubscriptionView) -> Micros | None:
+    return got.ends_at if got.ends_at < NEVER else None
 
 
 def _number(written: str) -> int | None:

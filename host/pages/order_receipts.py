@@ -1,4 +1,4 @@
-"""What one purchase came to, in words for its receipt."""
+"""What one purchase came to, in words for its receipt and its line in the list."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +29,22 @@ _PAID_WITH: Final = {
     ProviderName.TRIAL: "Free, once for each person",
     ProviderName.MANUAL: "Given by the operator",
 }
+_HOW: Final = {
+    OrderState.CREATED: "Not paid yet",
+    OrderState.PENDING: "The payment is on its way",
+    OrderState.EXPIRED: "Not paid in time",
+    OrderState.CANCELLED: "Cancelled",
+}
+_HOW_GIVEN: Final = {
+    ProviderName.VOUCHER: "Voucher",
+    ProviderName.TRIAL: "Free trial",
+    ProviderName.MANUAL: "Given by the operator",
+}
+_AND_THEN: Final = {
+    OrderState.REFUNDED: " · refunded",
+    OrderState.DISPUTED: " · disputed",
+    OrderState.LOST: " · taken back by the bank",
+}
 _GIVEN: Final = {
     ProviderName.VOUCHER: "A voucher paid for it. What it bought is on your account.",
     ProviderName.TRIAL: "Free of charge. It is on your account.",
@@ -44,6 +60,8 @@ class OrderWords:
     """What was paid; where that is nothing, what was got."""
     price: str
     sentence: str
+    how: str
+    """The same in a few words, for a line."""
     gives: str
     paid_with: str
     refunded: str
@@ -56,18 +74,27 @@ def order_words(order: OrderView) -> OrderWords:
     is_given = order.state is OrderState.FULFILLED
     sentence = _GIVEN.get(order.provider) if is_given else None
     price = format_price(order.amount_minor, order.currency)
+    refunded = format_price(order.refunded_minor, order.currency) if order.refunded_minor else ""
     got = gives(order.kind, order.credits, order.duration_s)
     return OrderWords(
         headline=price if order.amount_minor else got,
         price=price,
         sentence=sentence or _SENTENCES[order.state],
+        how=_how(order, price, refunded),
         gives=got,
         paid_with=_PAID_WITH[order.provider],
-        refunded=(
-            format_price(order.refunded_minor, order.currency) if order.refunded_minor else ""
-        ),
+        refunded=refunded,
         taken_back=_amount(order, order.taken_back) if order.taken_back else "",
     )
+
+
+def _how(order: OrderView, price: str, refunded: str) -> str:
+    if order.state in _HOW:
+        return _HOW[order.state]
+    how = _HOW_GIVEN.get(order.provider, f"Bought for {price}")
+    if order.state is OrderState.PARTIALLY_REFUNDED:
+        return f"{how} · {refunded} refunded"
+    return how + _AND_THEN.get(order.state, "")
 
 
 def _amount(order: OrderView, amount: int) -> str:

@@ -3,16 +3,19 @@
 Names, addresses, conversations, drafts, keys and what was written to the operator are erased in
 one unit of work; wallet, entries and what was bought stay under a number, since bookkeeping law
 wants them kept. It is refused, with the reason, while something would be torn apart by it: an
-answer that is being written, offerings that others have paid for, the last operator.
+answer that is being written, a payment that nobody has decided, offerings that others have paid
+for, the last operator. Orders that nobody paid are cancelled.
 """
 
 from collections.abc import Callable
 
 from host.catalogue.catalogue import Catalogue
+from host.catalogue.registering import By
 from host.clock import Clock
 from host.errors import AccountBusy
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import keep_an_operator
+from host.purchase.ordering import cancel
 from storage import accounts as kept
 from storage import audit, erasing
 from storage.accounts import AccountRecord
@@ -21,6 +24,8 @@ from storage.erasing import Hindrances
 from storage.ledger import find_wallet
 from storage.models.accounts import AccountState
 from storage.models.catalogue import OfferingState
+from storage.order_states import OrderState
+from storage.orders import orders_of
 from storage.subscriptions import lock_wallet
 from storage.tokens import revoke_access_tokens_of
 
@@ -79,6 +84,10 @@ class Deletion:
 
     def _erase(self, unit: Unit, account_id: int, actor: int | None) -> tuple[str, ...]:
         session, now = unit.session, self._clock.now()
+        for order in orders_of(session, account_id, now):  # orders are locked before wallets
+            if order.state is OrderState.CREATED:
+                cancel(unit, By(None, now), order.id, reason="")
+        erasing.erase_orders(session, account_id)
         wallet_id = find_wallet(session, account_id)
         if wallet_id is not None:
             lock_wallet(session, wallet_id)
@@ -104,6 +113,12 @@ def _in_words(found: Hindrances) -> str | None:
         return (
             "An answer is still being written for this account, or a call is under way."
             " Wait until it has ended, or stop it, and try again."
+        )
+    if found.open_orders:
+        titles = ", ".join(f"“{title}”" for title in found.open_orders)
+        return (
+            f"The payment for {titles} is on its way or disputed. Wait until that is decided, and"
+            " try again."
         )
     if found.held_offerings:
         titles = ", ".join(f"“{title}”" for title in found.held_offerings)

@@ -1,8 +1,8 @@
 """All that is kept of one person, in one archive: JSON for programs, CSV for spreadsheets.
 
-The archive is made while it is sent: at no time is more of it in memory than a page of rows. It
-holds no secret: neither passwords nor cookies are kept in a form that could be read, and sealed
-keys stay sealed.
+The archive is made while it is sent: at no time is more of it in memory than a page of rows, or
+one file that was uploaded. It holds no secret: neither passwords nor cookies are kept in a form
+that could be read, and sealed keys stay sealed.
 """
 
 import io
@@ -10,38 +10,45 @@ import json
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 
 from typing_extensions import override
 
 from host.clock import Clock
+from host.files.names import safe_name
 from host.personal.csv_text import csv_line
-from host.personal.records import Table, iso, tables_of, usage_table
+from host.personal.records import Table, files_table, iso, tables_of, usage_table
 from storage.accounts import AccountRecord, find_account
+from storage.attachments import find_content
 from storage.credits import format_credits
 from storage.database import Database
 from storage.ledger import balances, daily_cap, find_wallet
 from storage.moments import Micros, to_datetime
 
 CHUNK: Final = 64 * 1024
-"""Characters of a file written at a time."""
+"""Characters or bytes of a file written at a time."""
 
 ABOUT: Final = """\
 This archive holds what {public_url} keeps about the account {email}, as of {now}.
 
 profile.json         name, address, roles, balance by plan, daily limit
-purchases            every plan you got, and how
+purchases            every order: the plan, how you got it, its price, what was refunded
+given_before_orders  plans you got before orders were kept
 receipts             every message and call, what it cost and what came back
 usage                every line of your wallet's history, numbered without a gap
 conversations        your conversations, by number
 messages             what was said in them, by you and by the assistants
+files                the files you uploaded; they themselves are in the folder files/
+deletions            conversations you deleted that their provider has not deleted yet
 access_tokens        the names and dates of your access tokens (the tokens themselves are not kept)
 reports              what you reported or asked back, and what was answered
 drafts               assistants and services you were describing
 
-Each of these is there twice: as .json for programs and as .csv for spreadsheets. Credits are
-decimal numbers, moments are in UTC. Passwords, cookies and keys are not in it: of passwords and
-cookies only a fingerprint is kept, and keys are sealed.
+Each of these but the profile is there twice: as .json for programs and as .csv for spreadsheets.
+Credits are decimal numbers, money is in the smallest unit of its currency, moments are in UTC.
+Passwords, cookies and keys are not in it: of passwords and cookies only a fingerprint is kept, and
+keys are sealed.
 """
 
 
@@ -71,7 +78,21 @@ class Download:
                         entry.write(part.encode("utf-8", "replace"))
                         if piece := sink.taken():
                             yield piece
+            async for name, content in self._uploads(account_id):
+                # As it is: pictures and documents are compressed already.
+                with self._entry(archive, name, zipfile.ZIP_STORED) as entry:
+                    for start in range(0, len(content), CHUNK):
+                        entry.write(content[start : start + CHUNK])
+                        yield sink.taken()
         yield sink.taken()
+
+    async def _uploads(self, account_id: int) -> AsyncIterator[tuple[str, bytes]]:
+        """The files that were uploaded, one at a time."""
+        async for row in files_table(self._database, account_id).rows():
+            file_id, name = str(row["file"]), safe_name(str(row["name"]))
+            content = await self._database.read(partial(find_content, attachment_id=file_id))
+            if content is not None:  # it was not deleted meanwhile
+                yield f"files/{file_id}-{name}", content
 
     def _files(self, account: AccountRecord) -> Iterator[tuple[str, AsyncIterator[str]]]:
         yield "about.txt", self._about(account)
@@ -81,10 +102,12 @@ class Download:
             yield f"{table.name}.csv", _csv(table)
 
     @contextmanager
-    def _entry(self, archive: zipfile.ZipFile, name: str) -> Iterator[Any]:
+    def _entry(
+        self, archive: zipfile.ZipFile, name: str, kind: int = zipfile.ZIP_DEFLATED
+    ) -> Iterator[Any]:
         made = to_datetime(self._clock.now())
         info = zipfile.ZipInfo(f"farebox/{name}", made.timetuple()[:6])
-        info.compress_type = zipfile.ZIP_DEFLATED
+        info.compress_type = kind
         with archive.open(info, "w", force_zip64=True) as entry:  # its size is not known before
             yield entry
 

@@ -17,7 +17,6 @@ from storage import personal
 from storage.concerns import concerns_of
 from storage.database import Database
 from storage.moments import NEVER, Micros, to_datetime
-from storage.subscriptions import subscriptions_of
 from storage.tokens import list_access_tokens
 from storage.usage import UsageLine, usage_after
 
@@ -37,6 +36,10 @@ USAGE: Final = (
     "balance_after", "receipt",
 )  # fmt: skip
 
+FILES: Final = (
+    "file", "conversation", "message", "name", "media_type", "size", "uploaded_at", "sent_at",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -54,7 +57,19 @@ def tables_of(database: Database, account_id: int) -> tuple[Table, ...]:
         return Table(name, columns, lambda: _paged(database, account_id, page, columns))
 
     return (
-        paged("purchases", ("plan", "title", "kind", "how", "starts_at", "ends_at"), _purchases),
+        paged(
+            "purchases",
+            (
+                "order", "plan", "title", "kind", "how", "state", "amount_minor", "currency",
+                "refunded_minor", "ordered_at", "starts_at", "ends_at",
+            ),
+            personal.orders_page,
+        ),
+        paged(
+            "given_before_orders",
+            ("plan", "title", "kind", "how", "starts_at", "ends_at"),
+            personal.got_without_order_page,
+        ),
         paged(
             "receipts",
             (
@@ -74,6 +89,12 @@ def tables_of(database: Database, account_id: int) -> tuple[Table, ...]:
             ("conversation", "message", "created_at", "speaker", "text"),
             personal.messages_page,
         ),
+        files_table(database, account_id),
+        paged(
+            "deletions",
+            ("conversation", "provider", "deleted_at", "tries", "tried_again_at"),
+            personal.deletions_page,
+        ),
         paged(
             "access_tokens",
             ("name", "offering", "created_at", "expires_at", "revoked_at", "last_used_at"),
@@ -91,6 +112,11 @@ def tables_of(database: Database, account_id: int) -> tuple[Table, ...]:
 def usage_table(database: Database, account_id: int) -> Table:
     """The wallet's whole history, the oldest first."""
     return Table("usage", USAGE, lambda: _paged(database, account_id, _usage, USAGE))
+
+
+def files_table(database: Database, account_id: int) -> Table:
+    """The files that were uploaded, sent or not, without their bytes."""
+    return Table("files", FILES, lambda: _paged(database, account_id, personal.files_page, FILES))
 
 
 async def _paged(
@@ -124,20 +150,6 @@ def _usage_row(line: UsageLine) -> Record:
         "balance_after": line.balance_after,
         "receipt": line.receipt_id,
     }
-
-
-def _purchases(session: Session, account_id: int, after: Any) -> list[Record]:
-    return [
-        {
-            "plan": got.plan_slug,
-            "title": got.plan_title,
-            "kind": got.kind.value,
-            "how": got.source.value,
-            "starts_at": got.starts_at,
-            "ends_at": got.ends_at,
-        }
-        for got in subscriptions_of(session, account_id)
-    ]
 
 
 def _tokens(session: Session, account_id: int, after: Any) -> list[Record]:

@@ -3,17 +3,21 @@
 Only the last answer of one's own conversation can be asked for again, and only at the price that
 the person saw. Both are checked in the unit of work that opens the new run, so that no other
 message slips in between and a refusal holds nothing. The new message's name follows from the
-answer it replaces (`Naming.again`), so pressing twice is asking once.
+answer it replaces (`Naming.again`), so pressing twice is asking once. Files that went with the
+question go along as copies, named likewise: each message has files of its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlmodel import Session
 
 from host.errors import AnswerNotLast, PriceChanged, UnknownThread, credits_number
 from host.metering.tabs import Tab
+from storage import attachments
 from storage.conversations import Answered, find_answered
 from storage.credits import MilliCredits, credits_written
+from storage.models.conversations import Attachment
 from storage.notices import last_run
 
 
@@ -25,7 +29,15 @@ class Again:
     price: MilliCredits
 
 
-def find_replaced(session: Session, account_id: int, thread_id: str, answer_id: str) -> Answered:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """What was asked and answered, and what had been sent with it."""
+
+    asked: Answered
+    files: Sequence[Attachment]
+
+
+def find_replaced(session: Session, account_id: int, thread_id: str, answer_id: str) -> Replaced:
     """What was asked and answered there.
 
     Raises:
@@ -34,7 +46,7 @@ def find_replaced(session: Session, account_id: int, thread_id: str, answer_id: 
     found = find_answered(session, answer_id)
     if found is None or (found.account_id, found.thread_id) != (account_id, thread_id):
         raise UnknownThread("There is no such answer in this conversation. Nothing was charged.")
-    return found
+    return Replaced(asked=found, files=attachments.sent_with(session, found.question_id))
 
 
 def require_last(session: Session, thread_id: str, again: Again) -> None:

@@ -1,7 +1,7 @@
 """The files that go with a question: whether they may, and their bytes when the provider is asked.
 
-A file goes with one message, once, in the thread it was uploaded in. What the assistant takes is
-read again here, because it may have changed since the upload.
+A file goes with one message, once, in the thread it was uploaded in; a question asked again takes
+copies along. What the assistant takes is read again here, because it may have changed.
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,14 @@ from sqlmodel import Session
 from host.errors import IdempotencyConflict, MalformedRequest, UnknownFile
 from host.files.limits import check_kind, check_whole
 from host.providers.base import SentFile
+from host.runs.again import Again, find_replaced
 from host.runs.answers import Question
 from storage import attachments
 from storage.cards import OfferingCard
 from storage.database import Unit
 from storage.file_kinds import Accepts, FileKind
 from storage.models.conversations import Attachment
+from storage.moments import Micros
 
 
 def enclosed(unit: Unit, question: Question, card: OfferingCard) -> Sequence[Attachment]:
@@ -47,10 +49,33 @@ def enclosed(unit: Unit, question: Question, card: OfferingCard) -> Sequence[Att
             "A file of this message was sent before; attach it again. Nothing was charged."
         )
     check_whole([one.size for one in files])
+    _check_kinds(files, card)
+    return files
+
+
+def enclosed_again(
+    unit: Unit, question: Question, card: OfferingCard, again: Again, now: Micros
+) -> Sequence[Attachment]:
+    """Copies of what went with a question, for the same question asked again.
+
+    Raises:
+        UnknownThread: there is no such answer in this person's conversation.
+        UnsupportedFile: the assistant does not take one of them any more.
+    """
+    replaced = find_replaced(
+        unit.session, question.account_id, question.thread_id, again.answer_id
+    )
+    _check_kinds(replaced.files, card)
+    return [
+        attachments.copy_of(unit.session, original, name, now)
+        for original, name in zip(replaced.files, question.files, strict=True)
+    ]
+
+
+def _check_kinds(files: Sequence[Attachment], card: OfferingCard) -> None:
     accepts = card.assistant.accepts if card.assistant else Accepts.NONE
     for one in files:
         check_kind(FileKind(one.kind), accepts, title=card.title)
-    return files
 
 
 def is_enclosed(unit: Unit, question: Question) -> bool:

@@ -40,6 +40,10 @@ class Naming:
         """The message that asks again what this answer answered: there is one, however often."""
         return self._name(f"again:{answer_id}")
 
+    def copy(self, file_id: str, message_id: str) -> str:
+        """The copy of a file that goes with a message once more: one for each message."""
+        return self._name(f"copy:{file_id}:{message_id}")
+
     def subscriber(self, account_id: int) -> str:
         """Who asks, so that an upstream can tell people apart and learn nothing about them."""
         return hmac.digest(self.secret, f"subscriber:{account_id}".encode(), sha256).hex()

@@ -22,7 +22,7 @@ from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
 from host.redaction import redact
 from host.runs.again import Again, require_last, require_price
 from host.runs.answers import Question
-from host.runs.enclosing import enclosed, is_enclosed
+from host.runs.enclosing import enclosed, enclosed_again, is_enclosed
 from storage import attachments
 from storage import conversations as saved
 from storage.accounts import is_suspended
@@ -121,7 +121,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
     card = find_card(session, question.offering_slug)
     if card is None or card.assistant is None:
         raise UnknownOffering("There is no published assistant of that name.")
-    files = enclosed(unit, question, card)
+    files = enclosed(unit, question, card) if asking.again is None else ()
     thread = _thread(unit, asking, card, files)
     # Again, now that the thread is ours: a twin in another process may have been answered while
     # this one waited.
@@ -132,6 +132,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         raise in_progress()
     if asking.again is not None:
         require_last(session, thread.id, asking.again)
+        files = enclosed_again(unit, question, card, asking.again, now)
     tab = _tab(unit, asking, card, meter=meter)
     if asking.again is not None:  # the hold goes with the unit when the price is another
         require_price(asking.again, tab)

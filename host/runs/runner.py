@@ -123,9 +123,9 @@ class Runs:
     ) -> tuple[LiveAnswer, bool]:
         """Ask the question of the thread's last answer again, at the price that was agreed to.
 
-        The upstream gets the same text once more, as the next message of the conversation: it
-        keeps what it answered before, as it would if the person had typed it again. Pressed twice
-        it is asked once: False when the answer was there before.
+        The upstream gets the same text and files once more, as the next message of the
+        conversation: it keeps what it answered before, as it would if the person had sent them
+        again. Pressed twice it is asked once: False when the answer was there before.
 
         Raises:
             FareboxError: it was refused; nothing is stored and nothing charged.
@@ -133,13 +133,15 @@ class Runs:
         replaced = await self._means.database.read(
             lambda s: find_replaced(s, account_id, thread_id, again.answer_id)
         )
+        message_id = self.naming.again(again.answer_id)
         question = Question(
             account_id=account_id,
             thread_id=thread_id,
-            offering_slug=replaced.offering_slug,
-            text=replaced.question,
-            message_id=self.naming.again(again.answer_id),
+            offering_slug=replaced.asked.offering_slug,
+            text=replaced.asked.question,
+            message_id=message_id,
             answer_id=new_id(),
+            files=tuple(self.naming.copy(one.id, message_id) for one in replaced.files),
         )
         answer = await self._begin(question, only_existing=True, patience_s=0.0, again=again)
         return answer, answer.answer_id == question.answer_id

@@ -314,7 +314,7 @@ function Calling({ one }) {
           <Icon className="h-4 w-4" aria-hidden="true" /> {isCopied ? 'Copied' : 'Copy'}
         </Button>
       </div>
-      <a className="farebox-link" href="/account#tokens">
+      <a className="farebox-link" href="/account/tokens">
         Get an access token
       </a>
     </div>

@@ -91,7 +91,8 @@ export default function TopUp() {
     <section className="farebox-topup" aria-label="Your message is kept" data-farebox="topup">
       <div className="farebox-kept">
         <p className="farebox-quiet">Kept for you</p>
-        <blockquote>{kept.text}</blockquote>
+        {kept.text ? <blockquote>{kept.text}</blockquote> : null}
+        {kept.files.length ? <p className="farebox-quiet">With {kept.files.join(', ')}</p> : null}
       </div>
       {kept.can_send ? (
         <div className="farebox-send">

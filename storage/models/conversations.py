@@ -171,6 +171,9 @@ class Attachment(SQLModel, table=True):
     # No foreign keys: a file comes before its message, and the first one before its thread.
     thread_id: str = Field(index=True)
     message_id: str | None = Field(default=None, index=True, description="NULL until it is sent")
+    kept_for: str | None = Field(
+        default=None, description="the refused message that it waits with, to be sent after all"
+    )
     position: int = Field(default=0, description="its place among the files of the message")
     name: str
     kind: str

@@ -57,7 +57,9 @@ def server(folder: Path) -> Iterator["ServerProcess"]:
     given = farebox("grant", "sam@example.com", *plenty, data_dir=folder / "data")
     assert given.returncode == 0, given.stderr
     yield running
+    left = list((folder / "data").rglob(".files/*"))
     running.stop()
+    assert left == [], "the chat's own folder keeps nothing"
     verified = farebox("ledger", "verify", data_dir=folder / "data")
     assert verified.returncode == 0, verified.stderr
 

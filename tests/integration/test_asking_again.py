@@ -55,6 +55,7 @@ async def repriced(hall: Hall, price: int) -> None:
     await hall.database.run(work)
 
 
+@pytest.mark.charges("the last question asked again, by its button")
 async def test_the_same_question_is_answered_as_a_new_message_at_its_price(hall: Hall) -> None:
     first = await hall.ask("What is 6 * 7?")
     hall.clock.advance(1)
@@ -72,6 +73,7 @@ async def test_the_same_question_is_answered_as_a_new_message_at_its_price(hall:
     assert await hall.charges() == [-PRICE, -PRICE]
 
 
+@pytest.mark.charges("asked again twice by one button")
 async def test_pressed_twice_it_is_asked_and_charged_once(hall: Hall) -> None:
     first = await hall.ask("What is 6 * 7?")
     hall.clock.advance(1)
@@ -85,6 +87,7 @@ async def test_pressed_twice_it_is_asked_and_charged_once(hall: Hall) -> None:
     assert await hall.charges() == [-PRICE, -PRICE]
 
 
+@pytest.mark.charges("asked again after something else was said")
 async def test_only_the_last_answer_can_be_asked_for_again(hall: Hall) -> None:
     first = await hall.ask("What is 6 * 7?")
     hall.clock.advance(1)
@@ -112,6 +115,7 @@ async def test_not_while_another_message_is_being_answered(hall: Hall) -> None:
     assert await hall.charges() == [-PRICE, -PRICE]
 
 
+@pytest.mark.charges("asked again at another price than the button's")
 async def test_another_price_than_the_one_agreed_to_charges_nothing(hall: Hall) -> None:
     first = await hall.ask("What is 6 * 7?")
     await repriced(hall, 2 * PRICE)

@@ -1,9 +1,7 @@
 """Browse and kept messages over the chat's own socket, as a browser may use it."""
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,48 +9,22 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from farebox.control import perform
-from host.config import Settings
-from tests.acceptance.servers import ServerProcess, farebox
+from tests.acceptance.servers import ServerProcess
 from tests.chatting import (
     MATH,
-    PASSWORD,
     PATIENCE_S,
     Chat,
     balance,
+    give,
+    newcomer,
+    operate,
     page,
-    signed_in,
+    tables,
+    uploaded,
 )
 
 TRAVEL, SONGS = "travel-helper", "elvis-song-summarizer"
 ASKED = "What is 17 * 23?"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("browse")
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[ServerProcess]:
-    """A demo. At its end the ledger must add up."""
-    running = ServerProcess(
-        ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
-        log=folder / "log",
-    ).start()
-    yield running
-    running.stop()
-    verified = farebox("ledger", "verify", data_dir=folder / "data")
-    assert verified.returncode == 0, verified.stderr
-
-
-async def operate(folder: Path, verb: str, **facts: Any) -> Any:
-    return await asyncio.to_thread(perform, Settings(data_dir=folder / "data"), verb, **facts)
-
-
-async def give(folder: Path, email: str, plan: str, credits_: str = "") -> None:
-    facts = {"email": email, "plan": plan, "credits_": credits_, "note": ""}
-    await operate(folder, "grant", **facts, request=uuid4().hex)
 
 
 @pytest.fixture
@@ -60,18 +32,8 @@ async def somebody(
     server: ServerProcess, folder: Path
 ) -> AsyncIterator[tuple[str, httpx.AsyncClient]]:
     """A person of their own for each test: their e-mail address, and their browser."""
-    async with someone_new(server, folder) as person:
-        yield person
-
-
-@asynccontextmanager
-async def someone_new(
-    server: ServerProcess, folder: Path
-) -> AsyncIterator[tuple[str, httpx.AsyncClient]]:
-    email = f"{uuid4().hex}@demo.example"
-    await operate(folder, "create_account", email=email, name="", roles=[], password=PASSWORD)
-    async with signed_in(server, email) as http:
-        yield email, http
+    async with newcomer(server, folder) as person:
+        yield person.email, person.http
 
 
 async def hears(chat: Chat, number: int = 1) -> str:
@@ -249,6 +211,29 @@ async def test_a_kept_message_outlives_a_reload_and_a_wrong_assistant_in_the_pic
     assert await balance(http) == 7
 
 
+async def test_the_files_of_a_kept_message_wait_with_it_and_are_sent_with_it_once(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "pack-100", "2")
+    async with page(server, http, profile=MATH) as chat:
+        picture = await uploaded(chat)
+        await chat.say("What is this?", [picture])
+        refusal = str((await card(chat, "TopUp"))["refusal"])
+        kept = await told(http, chat, "kept_look", refusal=refusal)
+        assert (kept["text"], kept["files"]) == ("What is this?", ["figure.png"])
+        await give(folder, email, "pack-100", "10")
+        presses = [told(http, chat, "kept_send", refusal=refusal) for _ in range(2)]
+        assert {one["sentence"] for one in await asyncio.gather(*presses)} == {"", SENT}
+        await card(chat, "Receipt")
+        assert "You sent an image, 640×480." in chat.answer()
+        stored = await chat.thread()
+    (drawn,) = [one for one in stored["elements"] if one["type"] == "image"]
+    asked = [step["id"] for step in stored["steps"] if step["type"] == "user_message"]
+    assert (drawn["id"], drawn["forId"]) == (picture, asked[1])
+    assert await balance(http) == 7
+
+
 async def test_what_the_browser_says_of_a_kept_message_changes_nothing(
     server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
 ) -> None:
@@ -272,11 +257,10 @@ async def test_a_strangers_kept_message_does_not_exist(
     server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
 ) -> None:
     _, http = somebody
-    async with page(server, http, profile=MATH) as mine, someone_new(server, folder) as (
-        email, theirs,
-    ):  # fmt: skip
+    async with page(server, http, profile=MATH) as mine, newcomer(server, folder) as stranger:
+        theirs = stranger.http
         refusal = await refused(mine)
-        await give(folder, email, "pack-100", "50")
+        await give(folder, stranger.email, "pack-100", "50")
         async with page(server, theirs, profile=MATH) as chat:
             own = await refused_elsewhere(chat)
             for name in ("kept_look", "kept_send"):
@@ -333,6 +317,7 @@ async def test_a_kept_message_to_an_assistant_that_is_gone_says_so_and_costs_not
         sent = await told(http, chat, "kept_send", refusal=refusal)
         await chat.say("And now?")
         said = await hears(chat, 2)
+    await operate(folder, "move_offering", slug=slug, step="retire")  # nobody else's picker has it
     assert sentence in sent["sentence"]
     assert sentence in said
     assert not named(chat, "Receipt")
@@ -342,27 +327,26 @@ async def test_a_kept_message_to_an_assistant_that_is_gone_says_so_and_costs_not
 async def a_copy_of_math_tutor(folder: Path) -> str:
     """An assistant that a test may do away with."""
     slug = f"copy-{uuid4().hex[:12]}"
-    with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
+    with tables(folder) as stored:
         columns = "owner_id, kind, title, description, tags, state, price, starters, created_at"
-        tables.execute(
+        stored.execute(
             f"INSERT INTO offering (slug, {columns})"  # noqa: S608 - names of ours
             f" SELECT ?, {columns} FROM offering WHERE slug = 'math-tutor'",
             (slug,),
         )
         copied = "provider, base_url, model, instructions, secret_id"
-        tables.execute(
+        stored.execute(
             f"INSERT INTO assistant (offering_id, {copied})"  # noqa: S608 - names of ours
             f" SELECT (SELECT id FROM offering WHERE slug = ?), {copied} FROM assistant"
             " WHERE offering_id = (SELECT id FROM offering WHERE slug = 'math-tutor')",
             (slug,),
         )
-        tables.execute(
+        stored.execute(
             "INSERT INTO plan_offering (plan_id, offering_id)"
             " SELECT plan.id, offering.id FROM plan, offering"
             " WHERE plan.slug = 'pack-100' AND offering.slug = ?",
             (slug,),
         )
-        tables.commit()
     return slug
 
 
@@ -374,13 +358,12 @@ async def test_a_pass_that_ends_in_the_middle_of_a_conversation_keeps_the_next_m
     async with page(server, http, profile=TRAVEL) as chat:
         await chat.say("Three days in Lisbon")
         assert (await card(chat, "Receipt"))["tone"] == "included"
-        with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
-            tables.execute(
+        with tables(folder) as stored:
+            stored.execute(
                 "UPDATE subscription SET starts_at = 1, ends_at = 86400000000 WHERE account_id ="
                 " (SELECT id FROM account WHERE email = ?)",
                 (email,),
             )
-            tables.commit()
         refusal = await refused(chat, "And two in Porto?")
         assert "7-day travel pass ended on 2 January 1970. Your message is kept." in str(
             chat.all("new_message")
@@ -401,9 +384,8 @@ async def test_a_kept_message_that_was_deleted_is_not_sent(
         refusal = await refused(chat)
         asked = (await chat.thread())["steps"][0]["id"]
         await give(folder, email, "pack-100", "12")
-        with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
-            tables.execute("DELETE FROM step WHERE id = ?", (asked,))
-            tables.commit()
+        with tables(folder) as kept:
+            kept.execute("DELETE FROM step WHERE id = ?", (asked,))
         gone = "This message is no longer kept, so nothing was sent and nothing charged."
         assert await told(http, chat, "kept_look", refusal=refusal) == {
             "state": "gone", "sentence": gone,

@@ -1,61 +1,19 @@
 """What stands around an answer, over the chat's own socket and through a reload."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.acceptance.servers import ServerProcess
 from tests.chatting import (
     MATH,
-    OLGA,
-    SAM,
     Chat,
     balance,
-    logged_in,
-    operate,
+    newcomer,
     page,
+    tables,
 )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("asides")
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[ServerProcess]:
-    running = ServerProcess(
-        ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
-        log=folder / "log",
-    ).start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def cookies(server: ServerProcess) -> dict[str, httpx.Cookies]:
-    return {email: logged_in(server, email) for email in (SAM, OLGA)}
-
-
-@pytest.fixture
-async def sam(
-    server: ServerProcess, cookies: dict[str, httpx.Cookies]
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[SAM]) as http:
-        yield http
-
-
-@pytest.fixture
-async def olga(
-    server: ServerProcess, cookies: dict[str, httpx.Cookies]
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[OLGA]) as http:
-        yield http
 
 
 async def press(chat: Chat, button: dict[str, Any], http: httpx.AsyncClient | None = None) -> Any:
@@ -81,16 +39,22 @@ async def composer(http: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def test_who_reads_along_is_said_before_the_first_message_and_once(
-    server: ServerProcess, sam: httpx.AsyncClient
+    server: ServerProcess, folder: Path
 ) -> None:
-    before = await composer(sam)
-    assert before["disclosure"]["text"].startswith("What you write here goes to 127.0.0.1,")
-    assert before["disclosure"]["href"] == "/terms"
-    async with page(server, sam) as chat:
-        await chat.say("What is 6 * 7?")
-        await chat.receipt()
-        (said,) = [m for m in chat.all("new_message") if m["type"] == "system_message"]
-        stored = (await chat.thread())["steps"]
+    async with newcomer(server, folder, "pack-100") as ann:
+        before = await composer(ann.http)
+        assert before["disclosure"]["text"].startswith("What you write here goes to 127.0.0.1,")
+        assert before["disclosure"]["href"] == "/terms"
+        async with page(server, ann.http) as chat:
+            await chat.say("What is 6 * 7?")
+            await chat.receipt()
+            (said,) = [m for m in chat.all("new_message") if m["type"] == "system_message"]
+            stored = (await chat.thread())["steps"]
+        assert (await composer(ann.http))["disclosure"] is None
+        async with page(server, ann.http) as another:
+            await another.say("What is 6 * 7?")
+            await another.receipt()
+            assert "system_message" not in {m["type"] for m in another.all("new_message")}
     assert "Its builder sees counts and receipts, not the text. [Terms](/terms)" in said["output"]
     assert [step["type"] for step in stored] == [
         "user_message",
@@ -99,11 +63,6 @@ async def test_who_reads_along_is_said_before_the_first_message_and_once(
         "assistant_message",
     ]
     assert stored[1]["parentId"] == stored[0]["id"]
-    assert (await composer(sam))["disclosure"] is None
-    async with page(server, sam) as another:
-        await another.say("What is 6 * 7?")
-        await another.receipt()
-        assert "system_message" not in {m["type"] for m in another.all("new_message")}
 
 
 async def test_the_price_at_the_composer_is_that_of_the_next_message(
@@ -182,8 +141,8 @@ async def test_a_price_that_changed_is_told_and_has_to_be_agreed_to(
 
 
 def reprice(folder: Path, price: int) -> None:
-    with closing(sqlite3.connect(folder / "data" / "farebox.db")) as database, database:
-        database.execute("UPDATE offering SET price = ? WHERE slug = ?", (price, MATH))
+    with tables(folder) as stored:
+        stored.execute("UPDATE offering SET price = ? WHERE slug = ?", (price, MATH))
 
 
 async def test_uses_of_tools_are_collapsed_lines_and_there_after_a_reload(
@@ -239,19 +198,12 @@ async def test_a_picture_of_another_host_is_a_link_from_the_first_word_on(
 async def test_running_low_is_said_once_under_the_answer_that_did_it(
     server: ServerProcess, folder: Path
 ) -> None:
-    ann = "ann@demo.example"
-    facts = {"name": "", "roles": [], "password": "farebox-demo"}
-    await operate(folder, "create_account", email=ann, **facts)
-    by_hand = {"email": ann, "plan": "trial-20", "credits_": "", "note": "", "request": "1"}
-    await operate(folder, "grant", **by_hand)
-    async with httpx.AsyncClient(base_url=server.address) as http:
-        http.cookies = logged_in(server, ann)
-        async with page(server, http) as chat:
-            for number in range(4):
-                await chat.say(f"What is {number} + 1?")
-                await chat.receipt(number + 1)
-            live = [element["props"]["notices"] for element in chat.all("element")]
-            stored = [e["props"]["notices"] for e in (await chat.thread())["elements"]]
+    async with newcomer(server, folder, "trial-20") as ann, page(server, ann.http) as chat:
+        for number in range(4):
+            await chat.say(f"What is {number} + 1?")
+            await chat.receipt(number + 1)
+        live = [element["props"]["notices"] for element in chat.all("element")]
+        stored = [e["props"]["notices"] for e in (await chat.thread())["elements"]]
     assert live == stored
     told = [notice["text"] for notices in live for notice in notices]
     assert told == ["No credits left: not enough for another message"]

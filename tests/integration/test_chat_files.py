@@ -1,74 +1,18 @@
 """Files over the chat's own routes and socket, and what else a browser may send, good or not."""
 
-import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from farebox.demo.seed import BEA, OLGA, SAM
 from tests.acceptance.servers import ServerProcess
-from tests.chatting import MATH, Chat, balance, logged_in, page
+from tests.chatting import MATH, PICTURE, SAM, Chat, balance, page, tables, upload, uploaded
 from tests.fakes.pictures import EXECUTABLE, HTML, PDF, SVG, png
 
 TRAVEL = "travel-helper"
-PICTURE = png(640, 480)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("files")
-
-
-@pytest.fixture(scope="module")
-def server(folder: Path) -> Iterator[ServerProcess]:
-    running = ServerProcess(
-        ["farebox", "demo", "--port", "0", "--data-dir", str(folder / "data")],
-        log=folder / "log",
-    ).start()
-    yield running
-    files = list((folder / "data").rglob(".files/*"))
-    running.stop()
-    assert files == [], "the chat's own folder keeps nothing"
-
-
-@pytest.fixture(scope="module")
-def cookies(server: ServerProcess) -> dict[str, httpx.Cookies]:
-    return {email: logged_in(server, email) for email in (SAM.email, OLGA.email, BEA.email)}
-
-
-@pytest.fixture
-async def sam(
-    server: ServerProcess, cookies: dict[str, httpx.Cookies]
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[SAM.email]) as http:
-        yield http
-
-
-@pytest.fixture
-async def olga(
-    server: ServerProcess, cookies: dict[str, httpx.Cookies]
-) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.address, cookies=cookies[OLGA.email]) as http:
-        yield http
-
-
-async def upload(
-    chat: Chat, content: bytes, name: str = "figure.png", media_type: str = "image/png"
-) -> httpx.Response:
-    """What the page's button does."""
-    return await chat.http.post(
-        f"/project/file?session_id={chat.session_id}", files={"file": (name, content, media_type)}
-    )
-
-
-async def uploaded(chat: Chat, content: bytes = PICTURE, name: str = "figure.png") -> str:
-    answer = await upload(chat, content, name)
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["id"])
 
 
 def said(chat: Chat) -> list[str]:
@@ -203,7 +147,7 @@ async def test_an_assistant_that_takes_no_files_has_no_button_and_no_door(
     server: ServerProcess, cookies: dict[str, httpx.Cookies]
 ) -> None:
     address = server.address
-    async with httpx.AsyncClient(base_url=address, cookies=cookies[SAM.email]) as http:
+    async with httpx.AsyncClient(base_url=address, cookies=cookies[SAM]) as http:
         for profile, is_offered in ((MATH, True), ("home", False)):
             settings = await http.get(f"/project/settings?chat_profile={profile}")
             button = settings.json()["features"]["spontaneous_file_upload"]
@@ -309,15 +253,18 @@ async def test_a_thread_that_is_opened_speaks_with_its_own_assistant(
 @contextmanager
 def provider_out_of_reach(folder: Path) -> Iterator[None]:
     """Assistants whose upstream is none that this host talks to."""
-    with closing(sqlite3.connect(folder / "data" / "farebox.db", timeout=10)) as tables:
-        (known,) = tables.execute("SELECT DISTINCT base_url FROM assistant").fetchone()
-        tables.execute("UPDATE assistant SET base_url = 'https://elsewhere.example/v1'")
-        tables.commit()
-        try:
-            yield
-        finally:
-            tables.execute("UPDATE assistant SET base_url = ?", (known,))
-            tables.commit()
+    with tables(folder) as kept:
+        known = kept.execute("SELECT offering_id, base_url FROM assistant").fetchall()
+        kept.execute("UPDATE assistant SET base_url = 'https://elsewhere.example/v1'")
+    try:
+        yield
+    finally:
+        with tables(folder) as kept:
+            for offering_id, base_url in known:
+                kept.execute(
+                    "UPDATE assistant SET base_url = ? WHERE offering_id = ?",
+                    (base_url, offering_id),
+                )
 
 
 async def test_it_is_said_when_the_provider_could_not_be_told_to_delete(

@@ -1,5 +1,6 @@
 """Files that go with messages: kept, sent once, seen by the provider, gone when they should."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from uuid import uuid4
@@ -9,27 +10,37 @@ import pytest_asyncio
 from sqlmodel import func, select
 
 from farebox.demo.upstream.refusals import Refusal
+from host.catalogue.catalogue import Catalogue
 from host.errors import (
     FareboxError,
     IdempotencyConflict,
     MalformedRequest,
     PayloadTooLarge,
+    PriceChanged,
     UnknownFile,
     UnsupportedFile,
 )
 from host.files.files import UNSENT_LIFE, Files
 from host.files.limits import FILE_BYTES_MAX, UNSENT_MAX
+from host.identity.access_tokens import AccessTokens
+from host.personal.deletion import Deletion
+from host.runs.again import Again
 from host.runs.answers import LiveAnswer
 from host.runs.forgetting import Forgetting
+from storage import chat_history
+from storage.attachments import keep_with, kept_with, sent_with
 from storage.cards import OfferingCard
 from storage.catalogue import find_card
+from storage.credits import MilliCredits
 from storage.database import Database, Unit
 from storage.file_kinds import Accepts
 from storage.models.catalogue import Assistant
-from storage.models.conversations import Attachment, AttachmentContent
+from storage.models.conversations import Attachment, AttachmentContent, Step
 from tests.conversing import SLUG, THREAD, Hall, open_hall
-from tests.fakes.clock import ManualClock
+from tests.databases import verify_ledger
+from tests.fakes.clock import START, ManualClock
 from tests.fakes.pictures import HTML, PDF, png
+from tests.integration.test_forgetting import PLANTED, upstream_remembers
 
 PICTURE = png(640, 480)
 
@@ -225,3 +236,99 @@ async def test_a_file_that_the_upstream_does_not_take_costs_nothing(desk: Desk) 
     outcome = await (await desk.send(picture)).outcome()
     assert outcome.charged == 0
     assert await desk.hall.charges() == [-5_000]
+
+
+async def test_a_question_asked_again_takes_copies_of_its_files_along(desk: Desk) -> None:
+    picture, paper = await desk.keep(), await desk.keep(PDF, "paper.pdf")
+    first = await (await desk.send(picture, paper)).outcome()
+    desk.hall.clock.advance(1)
+
+    async def press() -> LiveAnswer:
+        again = Again(first.answer_id, MilliCredits(5_000))
+        answer, _ = await desk.hall.runs.ask_again(
+            account_id=desk.account_id, thread_id=THREAD, again=again
+        )
+        return answer
+
+    live, twice = await asyncio.gather(press(), press())
+    second = await live.outcome()
+    assert "You sent an image, 640×480." in second.text
+    assert "You sent a PDF, “paper.pdf” (1 KB)." in second.text
+    assert await desk.hall.charges() == [-5_000, -5_000]
+    assert (twice.answer_id, (await press()).answer_id) == (second.answer_id,) * 2
+    copies = await desk.hall.database.read(lambda s: sent_with(s, live.question_id))
+    assert [one.name for one in copies] == ["figure.png", "paper.pdf"]
+    assert not {one.id for one in copies} & {picture, paper}
+    copied = await desk.files.find(copies[0].id, account_id=desk.account_id)
+    assert copied.content == PICTURE
+    assert await desk.kept() == (4, 4)
+    forgetting = Forgetting(desk.hall.means, desk.hall.runs)
+    await forgetting.delete(THREAD, account_id=desk.account_id)
+    assert await desk.kept() == (0, 0)
+
+
+async def test_asking_again_what_the_assistant_no_longer_takes_leaves_nothing_behind(
+    desk: Desk,
+) -> None:
+    first = await (await desk.send(await desk.keep())).outcome()
+    desk.hall.clock.advance(1)
+    await desk.accept(Accepts.DOCUMENTS)
+    again = Again(first.answer_id, MilliCredits(5_000))
+    with pytest.raises(UnsupportedFile):
+        await desk.hall.runs.ask_again(account_id=desk.account_id, thread_id=THREAD, again=again)
+    await desk.accept(Accepts.IMAGES)
+    dearer = Again(first.answer_id, MilliCredits(4_000))
+    with pytest.raises(PriceChanged):
+        await desk.hall.runs.ask_again(account_id=desk.account_id, thread_id=THREAD, again=dearer)
+    assert await desk.kept() == (1, 1)
+    assert await desk.hall.charges() == [-5_000]
+
+
+async def test_a_deleted_account_leaves_no_file_and_its_provider_forgets_what_it_said(
+    desk: Desk,
+) -> None:
+    hall = desk.hall
+    await (await desk.send(await desk.keep(), text=PLANTED)).outcome()
+    await desk.keep()
+    forgetting = Forgetting(hall.means, hall.runs)
+    deletion = Deletion(
+        hall.database,
+        hall.clock,
+        AccessTokens(hall.database, hall.clock, hall.means.vault, "http://farebox.test"),
+        Catalogue(hall.database, hall.clock, hall.means.settings),
+        told_of_erased_words=forgetting.words_were_erased,
+    )
+    assert PLANTED in upstream_remembers(hall)
+    await deletion.delete(desk.account_id, actor=desk.account_id)
+    assert await desk.kept() == (0, 0)
+    assert await hall.said() == []
+    await forgetting.work_off()
+    assert PLANTED not in upstream_remembers(hall)
+    await verify_ledger(hall.database)
+
+
+async def test_what_waits_with_a_kept_message_stays_as_long_as_the_message_does(
+    desk: Desk,
+) -> None:
+    stranger = await desk.hall.subscriber_with()
+    picture, theirs = await desk.keep(), await desk.keep(account_id=stranger)
+    refused = Step(id="refused", thread_id=THREAD, type="user_message", created_at=START)
+
+    def keep(unit: Unit) -> None:
+        chat_history.save_step(unit.session, refused, START)
+        keep_with(
+            unit.session,
+            [picture, theirs],
+            refused.id,
+            account_id=desk.account_id,
+            thread_id=THREAD,
+        )
+
+    await desk.hall.database.run(keep)
+    desk.hall.clock.advance(2 * UNSENT_LIFE)
+    assert await desk.files.sweep() == 1, "only what is the sender's own is kept with it"
+    waiting = await desk.hall.database.read(lambda s: kept_with(s, THREAD, "refused"))
+    assert [one.id for one in waiting] == [picture]
+    await desk.hall.database.run(lambda u: chat_history.delete_step(u.session, THREAD, "refused"))
+    assert await desk.files.sweep() == 1
+    assert await desk.kept() == (0, 0)

@@ -11,12 +11,14 @@ import pytest_asyncio
 from host.config import Settings
 from host.purchase.orders import ORDER_LIVES
 from host.purchase.vouchers import VoucherBatch
-from storage.database import Database
+from storage.database import Database, Unit
 from storage.ids import new_id
-from storage.moments import DAY
+from storage.models.catalogue import Subscription
+from storage.models.money import GrantSource
+from storage.moments import DAY, HOUR, NEVER
 from storage.order_states import OrderState
 from storage.orders import OrderView
-from tests.fakes.clock import ManualClock
+from tests.fakes.clock import START, ManualClock
 from tests.integration.test_buy_page import account_of, press, stock
 from tests.integration.test_pages import BASE, PagesHost, add, open_browser, sign_in
 
@@ -238,3 +240,54 @@ async def test_a_refunded_order_says_so_on_its_receipt(
     assert "Part of it was refunded." in receipt
     assert "<dt>Refunded</dt><dd>$2.00</dd>" in receipt
     assert "<dt>Taken back</dt><dd>40 credits</dd>" in receipt
+
+
+async def test_purchases_are_listed_as_orders_with_their_receipts_and_what_can_be_paid(
+    host: PagesHost, browser: httpx.AsyncClient
+) -> None:
+    (issued,) = await host.vouchers.issue(None, VoucherBatch(plan_slug="pass"))
+    await browser.post("/redeem", data={"code": issued.code})
+    await press(browser, "/buy/trial")
+    bought = (await press(browser, "/buy/pack")).headers["location"]
+    await browser.post(f"{bought}/pay")
+    refunded = (await orders(host))[0]
+    await host.purchases.refund(None, refunded.id, 200)
+    declined = (await press(browser, "/buy/pack")).headers["location"]
+    await browser.post(f"{declined}/decline")
+    unpaid = (await press(browser, "/buy/pack")).headers["location"]
+    await host.database.run(lambda unit: got_without_order(unit, refunded))
+
+    page = (await browser.get("/account/purchases")).text
+    lines = [" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in page.split("<li>")]
+    for told in (
+        "A week Voucher · until ",
+        "A &lt;Trial&gt; Free trial ",
+        "Pack 100 Bought for $5.00 · $2.00 refunded ",
+        "Pack 100 Cancelled ",
+        "Pack 100 Not paid yet Pay $5.00 ",
+        "Pack 100 Given by the operator ",
+    ):
+        assert sum(told in line for line in lines) == 1, (told, lines)
+    linked = set(re.findall(r'href="/receipts/([^"]+)"', page))
+    assert linked == {one.id for one in await orders(host)}
+    assert re.findall(r'href="(/pay/[^"]+)"', page) == [unpaid]
+    host.clock.advance(HOUR)
+    later = (await browser.get("/account/purchases")).text
+    assert "Not paid in time" in later
+    assert unpaid not in later
+
+
+def got_without_order(unit: Unit, like: OrderView) -> None:
+    """A plan that was given before there were orders."""
+    unit.session.add(
+        Subscription(
+            account_id=like.account_id,
+            plan_id=like.plan_id,
+            plan_version_id=like.version_id,
+            source=GrantSource.OPERATOR.value,
+            source_ref="long ago",
+            starts_at=START,
+            ends_at=NEVER,
+            created_at=START,
+        )
+    )

@@ -42,6 +42,7 @@ def create_attachments() -> None:
         sa.Column("account_id", BIG, nullable=False),
         sa.Column("thread_id", sa.String(), nullable=False),
         sa.Column("message_id", sa.String(), nullable=True),
+        sa.Column("kept_for", sa.String(), nullable=True),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
