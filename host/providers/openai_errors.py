@@ -1,8 +1,9 @@
 """Turns what the SDK raises into our own error, leaving everything that could leak behind.
 
-The SDK's exceptions hold the request with its Authorization header, pickle it, and quote the
-upstream, which quotes the key. So they end here: `guarded` awaits the SDK, and what it raises is
-raised outside of the handler, which keeps the SDK's exception out of the context as well.
+While a stream is read, it is the SDK's HTTP client that raises. The exceptions of both hold the
+request with its Authorization header, pickle it, and quote the upstream, which quotes the key. So
+they end here: `guarded` awaits the call, and what it raises is raised as our own outside of the
+handler, which keeps the original out of the context as well.
 """
 
 import re
@@ -62,10 +63,20 @@ def upstream_error(error: Exception) -> UpstreamError:
         return _of_status(error)
     if isinstance(error, openai.APIConnectionError):
         return UpstreamError(_of_connection(error))
-    if isinstance(error, openai.APIError):  # an `error` event in mid-stream
-        code = safe_word(error.code) or safe_word(error.type)
-        return UpstreamError(kind_of_code(code), code=code)
+    if isinstance(error, openai.APIError):
+        return error_in_stream({"code": error.code, "type": error.type})
+    if isinstance(error, httpx2.TimeoutException):
+        return UpstreamError(FailureKind.TIMED_OUT)
+    if isinstance(error, httpx2.RequestError):
+        return UpstreamError(FailureKind.CONNECTION_LOST)
     return UpstreamError(FailureKind.GARBLED)
+
+
+def error_in_stream(said: object) -> UpstreamError:
+    """What an upstream says in mid-stream in place of an event."""
+    fields = said if isinstance(said, dict) else {}
+    code = safe_word(fields.get("code")) or safe_word(fields.get("type"))
+    return UpstreamError(kind_of_code(code), code=code)
 
 
 def kind_of_code(code: str | None) -> FailureKind:

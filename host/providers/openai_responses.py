@@ -1,14 +1,14 @@
 """The provider `responses`: OpenAI's Responses and Conversations, and whatever speaks them.
 
 A thread is a conversation upstream and a run is a response. The response is created streaming and
-stored, so that after a crash it can be asked for by its id. `Reading` turns the wire's events into
-ours, and `ResponsesProvider` does the calling. Nothing that begins a turn is sent twice, except
-when it is certain that nothing began.
+stored, so that after a crash it can be asked for by its id. `ResponsesProvider` does the calling;
+what the stream says is read by `host.providers.openai_events`. Nothing that begins a turn is sent
+twice, except when it is certain that nothing began.
 """
 
 import asyncio
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import suppress
 from typing import Final
 
@@ -16,37 +16,26 @@ from openai import AsyncOpenAI, AsyncStream
 from openai.types.responses import (
     Response,
     ResponseInputMessageContentListParam,
-    ResponseOutputItem,
     ResponseStreamEvent,
-    ResponseUsage,
 )
-from openai.types.responses.response_output_text_annotation_added_event import Annotation
-from openai.types.responses.response_usage import InputTokensDetails, OutputTokensDetails
 
 from host.providers.base import (
     FOR_BUILDERS,
-    Cited,
     Credential,
     Delivered,
     FailureKind,
     KeyCheck,
     KeyState,
     RunCompleted,
-    RunEvent,
     RunFailed,
     RunIncomplete,
     RunRequest,
-    RunStarted,
     Show,
-    TextDelta,
-    Tool,
-    ToolBegan,
-    ToolEnded,
     UpstreamError,
-    Usage,
 )
 from host.providers.openai_client import OpenAIClients
-from host.providers.openai_errors import guarded, kind_of_code, safe_word
+from host.providers.openai_errors import guarded
+from host.providers.openai_events import Reading, storable, usage_of
 
 CHECK_TIMEOUT_S: Final = 10.0
 RETRY_AFTER_S: Final = 0.5
@@ -55,14 +44,6 @@ RETRY_AFTER_MAX_S: Final = 2.0
 LAST_BYTES_S: Final = 0.25
 """How long the stream may take to end after its last event, so that its connection is kept."""
 
-_TOOLS: Final[Mapping[str, Tool]] = {
-    "web_search_call": Tool.WEB_SEARCH,
-    "file_search_call": Tool.FILE_SEARCH,
-    "code_interpreter_call": Tool.CODE,
-    "image_generation_call": Tool.PICTURE,
-    "mcp_call": Tool.OTHER,
-}
-"""Items of an answer that are work done on the way to it."""
 _NOTHING_BEGAN: Final = frozenset(
     {FailureKind.UNREACHABLE, FailureKind.RATE_LIMITED, FailureKind.THREAD_BUSY}
 )
@@ -115,9 +96,13 @@ class ResponsesProvider:
                 raise
             await asyncio.sleep(delay)
             stream = await self._create(request)
+        # The bytes and not the SDK's events: a typed object for each word is most of its cost.
+        pieces = stream.response.aiter_bytes()
         try:
-            await _read(stream, show)
+            await _read(pieces, show)
         finally:  # closing the connection is what stops the upstream
+            with suppress(UpstreamError):
+                await guarded(pieces.aclose())
             with suppress(UpstreamError):
                 await guarded(stream.close())
 
@@ -149,7 +134,7 @@ class ResponsesProvider:
         found = await guarded(client.responses.retrieve(provider_run, timeout=CHECK_TIMEOUT_S))
         if found.status != "completed":
             return None
-        return Delivered(_text_of(found), _usage(found.usage))
+        return Delivered(_text_of(found), usage_of(found.to_dict()))
 
     def _client(self, credential: Credential) -> AsyncOpenAI:
         return self._clients.client_for(credential.key, credential.base_url)
@@ -181,44 +166,6 @@ class ResponsesProvider:
         return delay if delay <= RETRY_AFTER_MAX_S else None
 
 
-class Reading:
-    """Turns events of the wire into ours; keeps only which part of the answer came last."""
-
-    def __init__(self) -> None:
-        self._part: tuple[str, int] | None = None
-        self._told: set[tuple[str, int]] = set()
-
-    def after(self, event: ResponseStreamEvent) -> RunEvent | None:
-        """What the event means to us; None for progress, and for types nobody knew in 2026.
-
-        The SDK parses an unknown event as the first class of its union, so only the string
-        `type` can be trusted.
-        """
-        match event.type:
-            case "response.created":
-                return RunStarted(event.response.id)
-            case "response.output_text.delta" | "response.refusal.delta":
-                return self._text((event.item_id, event.content_index), event.delta)
-            case "response.output_text.done":
-                return self._whole((event.item_id, event.content_index), event.text)
-            case "response.refusal.done":  # a refusal is the answer, and is shown
-                return self._whole((event.item_id, event.content_index), event.refusal)
-            case "error":  # flat; the nested form is raised by the SDK
-                return RunFailed(kind_of_code(safe_word(event.code)))
-            case _:
-                return _beside_text(event) or _terminal(event)
-
-    def _text(self, part: tuple[str, int], text: str) -> TextDelta:
-        is_next = self._part is not None and self._part != part
-        self._part = part
-        self._told.add(part)
-        return TextDelta(_storable("\n\n" + text if is_next else text))
-
-    def _whole(self, part: tuple[str, int], text: str) -> TextDelta | None:
-        """The text of a part of which there were no deltas."""
-        return None if part in self._told else self._text(part, text)
-
-
 def _content(request: RunRequest) -> ResponseInputMessageContentListParam:
     """The question and its files, inline: what is kept upstream is kept with the conversation."""
     parts: ResponseInputMessageContentListParam = []
@@ -233,28 +180,23 @@ def _content(request: RunRequest) -> ResponseInputMessageContentListParam:
     return parts
 
 
-async def _read(stream: AsyncStream[ResponseStreamEvent], show: Show) -> None:
-    events, reading = aiter(stream), Reading()
-    while True:
-        # Our own `show` stays outside of what is guarded: its errors are not the upstream's.
-        event = await guarded(_next(events, reading))
-        if event is None:
-            return
-        await show(event)
-        if isinstance(event, RunCompleted | RunIncomplete | RunFailed):
-            with suppress(TimeoutError, UpstreamError):
-                async with asyncio.timeout(LAST_BYTES_S):
-                    await guarded(_next(events, reading))
-            return
+async def _read(pieces: AsyncIterator[bytes], show: Show) -> None:
+    reading = Reading()
+    while (piece := await guarded(anext(pieces, None))) is not None:
+        for event in reading.feed(piece):
+            # Our own `show` stays outside of what is guarded: its errors are not the upstream's.
+            await show(event)
+            if isinstance(event, RunCompleted | RunIncomplete | RunFailed):
+                await _last_bytes(pieces)
+                return
 
 
-async def _next(events: AsyncIterator[ResponseStreamEvent], reading: Reading) -> RunEvent | None:
-    """The next event that means something to us; None at the end of the stream."""
-    async for wire_event in events:
-        event = reading.after(wire_event)
-        if event is not None:
-            return event
-    return None
+async def _last_bytes(pieces: AsyncIterator[bytes]) -> None:
+    """Let the stream end, so that its connection is kept; what comes is not read."""
+    with suppress(TimeoutError, UpstreamError):
+        async with asyncio.timeout(LAST_BYTES_S):
+            while await guarded(anext(pieces, None)) is not None:
+                pass
 
 
 async def _gone(deleting: Awaitable[object]) -> None:
@@ -266,85 +208,6 @@ async def _gone(deleting: Awaitable[object]) -> None:
             raise
 
 
-def _storable(text: str) -> str:
-    """The text without what no database keeps: NUL, and halves of characters."""
-    return text.replace("\0", "").encode(errors="ignore").decode()
-
-
-def _beside_text(event: ResponseStreamEvent) -> RunEvent | None:
-    match event.type:
-        case "response.output_text.annotation.added":
-            return _cited(event.annotation)
-        case "response.output_item.added":
-            return _begun(event.item)
-        case "response.output_item.done":
-            return _done(event.item)
-        case _:
-            return None
-
-
-def _begun(item: ResponseOutputItem) -> ToolBegan | None:
-    tool = _TOOLS.get(item.type)
-    return None if tool is None else ToolBegan(str(getattr(item, "id", "")), tool)
-
-
-def _done(item: ResponseOutputItem) -> ToolEnded | None:
-    if item.type not in _TOOLS:
-        return None
-    is_failed = getattr(item, "status", None) in {"failed", "incomplete"}
-    return ToolEnded(str(getattr(item, "id", "")), is_failed)
-
-
-def _cited(annotation: Annotation) -> Cited | None:
-    """The source; None for what is no citation, and for kinds nobody knew in 2026."""
-    if annotation is None:
-        return None
-    match annotation.type:
-        case "url_citation":
-            return Cited(_storable(annotation.title), _storable(annotation.url))
-        case "file_citation" | "container_file_citation":
-            return Cited(_storable(annotation.filename), None)
-        case _:
-            return None
-
-
-def _terminal(event: ResponseStreamEvent) -> RunEvent | None:
-    match event.type:
-        case "response.completed":
-            return RunCompleted(_usage(event.response.usage))
-        case "response.incomplete":
-            details = event.response.incomplete_details
-            reason = safe_word(details.reason) if details else None
-            return RunIncomplete(reason or "unknown", _usage(event.response.usage))
-        case "response.failed":
-            error = event.response.error
-            return RunFailed(kind_of_code(safe_word(error.code) if error else None))
-        case _:
-            return None
-
-
-def _usage(usage: ResponseUsage | None) -> Usage | None:
-    if usage is None:
-        return None
-    return Usage(
-        input=usage.input_tokens,
-        output=usage.output_tokens,
-        cached_input=_cached(usage.input_tokens_details),
-        reasoning=_reasoning(usage.output_tokens_details),
-    )
-
-
-# Other implementations of the wire leave the details out, and the SDK then says None.
-
-
-def _cached(details: InputTokensDetails | None) -> int:
-    return details.cached_tokens if details is not None else 0
-
-
-def _reasoning(details: OutputTokensDetails | None) -> int:
-    return details.reasoning_tokens if details is not None else 0
-
-
 def _text_of(response: Response) -> str:
     """The whole answer, put together as `Reading` does, refusals included."""
     parts = [
@@ -353,7 +216,7 @@ def _text_of(response: Response) -> str:
         if item.type == "message"
         for content in item.content
     ]
-    return _storable("\n\n".join(parts))
+    return storable("\n\n".join(parts))
 
 
 def _failed_check(kind: FailureKind) -> KeyCheck:
