@@ -9,6 +9,7 @@ from host.pages.plan_words import span
 from host.purchase.refunding import OrderRefunded
 from host.purchase.vouchers import VoucherBatch
 from storage.credits import MilliCredits, credits_written
+from storage.erasing import nobody
 from storage.models.catalogue import PlanKind
 from storage.moments import NEVER, Micros, to_datetime
 from storage.orders import OrderView
@@ -20,7 +21,7 @@ async def list_orders(host: Host) -> list[dict[str, Any]]:
     return [
         {
             "order": order.id,
-            "email": emails[order.account_id],
+            "email": emails.get(order.account_id) or nobody(order.account_id),
             "plan": order.plan_slug,
             "price": format_price(order.amount_minor, order.currency),
             "provider": order.provider,

@@ -166,9 +166,9 @@ def open_thread(session: Session, thread_id: str, account_id: int | None, now: M
 
 
 def name_thread(session: Session, thread_id: str, title: str) -> None:
-    """Give the conversation a name."""
+    """Give the conversation a name, which stands on one line."""
     if (thread := session.get(Thread, thread_id)) is not None:
-        thread.title = title[:TITLE_MAX]
+        thread.title = " ".join(title.split())[:TITLE_MAX]
 
 
 def merge_metadata(session: Session, thread_id: str, changes: Mapping[str, object]) -> None:

@@ -17,6 +17,8 @@ import socketio  # type: ignore[import-untyped]
 
 PATIENCE_S: Final = 30
 STREAMS: Final = frozenset({"stream_start", "stream_token"})
+ASIDE: Final = frozenset({"run", "tool", "system_message"})
+"""Steps that nobody said."""
 
 
 @dataclass
@@ -51,7 +53,7 @@ class DrawnPage:
                 self.thread_id = str(said["thread_id"])
             case "resume_thread":
                 self._draw_anew(said)
-            case "new_message" | "update_message" | "stream_start" if said["type"] != "run":
+            case "new_message" | "update_message" | "stream_start" if said["type"] not in ASIDE:
                 self.messages[said["id"]] = said["output"]
             case "stream_token":
                 self.messages[said["id"]] += said["token"]
@@ -64,7 +66,8 @@ class DrawnPage:
     def _draw_anew(self, thread: dict[str, Any]) -> None:
         self.thread_id = thread["id"]
         self.redrawn += 1
-        self.messages = {s["id"]: s["output"] for s in thread["steps"] if s["type"] != "run"}
+        said = [step for step in thread["steps"] if step["type"] not in ASIDE]
+        self.messages = {step["id"]: step["output"] for step in said}
         self.receipts = {
             element["forId"]: element["props"]["line"]
             for element in thread["elements"]

@@ -1,7 +1,8 @@
 """The demonstration's pay page: what a hosted checkout would show, and no money moves.
 
 Pay fulfils the order, once however often it is pressed and also when the page was left open until
-the order had expired; Decline gives the order up; Close goes back and leaves it as it is. What
+the order had expired, but not when there is nothing left that the plan covers; Decline gives the
+order up; Close goes back and leaves it as it is. What
 became of it is told to the page that opened this one by a script of our own (`static/pay.js`);
 without it, a link leads on. An order is shown to whoever made it, and to nobody else.
 """
@@ -25,6 +26,7 @@ from storage.order_states import OrderState, ProviderName
 from storage.orders import OrderView
 
 DECLINED: Final = "declined on the pay page"
+WITHDRAWN: Final = "everything that the plan covered was withdrawn"
 FRESH: Final = "done"
 """In the address right after the button: what is read again later says so."""
 
@@ -58,8 +60,12 @@ class PayPages:
 
     async def pay(self, request: Request) -> Response:
         """Believe that it was paid."""
-        _, order = await self._own(request)
+        visitor, order = await self._own(request)
         if order.provider is not ProviderName.DEMO or not self._host.purchases.takes_payments:
+            return go(f"/pay/{order.id}")
+        is_open = self._host.purchases.pay_path(order) is not None
+        if is_open and not await covered_by(self._host, order.plan_id):
+            await self._host.purchases.cancel(visitor.account_id, order.id, WITHDRAWN)
             return go(f"/pay/{order.id}")
         try:
             done = await self._host.purchases.fulfil(order.id, f"demo:{order.id}")

@@ -14,9 +14,11 @@ import structlog
 from host.errors import UnknownThread
 from host.providers.base import Credential, UpstreamError
 from host.runs.drive import Means
+from host.runs.opening import in_progress
 from host.runs.runner import Runs
 from host.vault.envelope import SecretUnreadable
-from storage import chat_history, deletions
+from storage import chat_history, conversations, deletions
+from storage.database import Unit
 from storage.models.conversations import UpstreamDeletion
 from storage.moments import MINUTE, Micros
 from storage.search import merge_index
@@ -47,16 +49,17 @@ class Forgetting:
 
         Raises:
             UnknownThread: it is not theirs, or there is none.
+            CallInProgress: another answer has begun meanwhile.
         """
         database, now = self._means.database, self._means.clock.now()
-        live = await self._runs.join(thread_id, account_id=account_id)
-        if live is not None:
-            await live.stop()
         if account_id is None or account_id != await database.read(
             lambda s: chat_history.author_of(s, thread_id)
         ):
             raise UnknownThread("There is no such conversation.")
-        note_id = await database.run(lambda u: deletions.delete_thread(u.session, thread_id, now))
+        live = await self._runs.join(thread_id, account_id=account_id)
+        if live is not None:
+            await live.stop()
+        note_id = await database.run(lambda unit: _delete(unit, thread_id, now))
         self.words_were_erased()
         if note_id is None:
             return True
@@ -131,3 +134,14 @@ class Forgetting:
             tries=tries,
             is_given_up=is_given_up,
         )
+
+
+def _delete(unit: Unit, thread_id: str, now: Micros) -> int | None:
+    """Delete the rows, unless a question slipped in after the last answer was stopped.
+
+    Its answer would be charged, and be deleted unseen.
+    """
+    conversations.touch_thread(unit.session, thread_id, now)  # so that none slips in from here on
+    if conversations.has_unfinished_run(unit.session, thread_id):
+        raise in_progress()
+    return deletions.delete_thread(unit.session, thread_id, now)

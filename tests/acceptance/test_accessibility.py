@@ -38,7 +38,7 @@ class Scene:
 
 def read_the_receipt(person: Person) -> None:
     """From the answer on the page to its receipt."""
-    address = person.receipts.last.locator("a").get_attribute("href")
+    address = person.receipts.last.locator("a").first.get_attribute("href")
     person.page.goto(f"{person.address}{address}")
 
 

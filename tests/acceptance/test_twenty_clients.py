@@ -122,7 +122,7 @@ def _charges_told(attempts: list[tuple[str, Attempt]]) -> dict[str, int]:
 def _is_out_of_credits(door: str, refusal: str) -> bool:
     if door != "chat":
         return refusal == OUT_OF_CREDITS
-    return " credits left for Tutor; this needs 1.5. Top up at " in refusal
+    return " credits left for Tutor; this needs 1.5. Your message is kept." in refusal
 
 
 async def _compare_with_the_ledger(database_url: str, told: dict[str, int]) -> None:

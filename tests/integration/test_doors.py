@@ -144,7 +144,7 @@ async def test_who_is_not_signed_in_gets_nothing_that_is_somebodys(
 OPEN_TO_ALL = (
     "/login", "/signup", "/setup", "/reset", "/static/", "/healthz", "/readyz", "/assets/",
     "/public/", "/avatars/", "/favicon", "/logo", "/auth/config", "/project/translations",
-    "/api/openapi.json",
+    "/api/openapi.json", "/terms",
 )  # fmt: skip
 """Ways in, what they are drawn with, and whether the server is well."""
 

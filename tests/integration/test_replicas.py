@@ -19,7 +19,7 @@ from tests.chat_page import DrawnPage, drawn_page, signed_in
 from tests.databases import NO_SERVER, SERVER, Databases, verify_ledger
 from tests.replicas import Replicas, nginx, open_replicas
 
-TUTOR, HOME = "tutor", "home"
+TUTOR = "tutor"
 BEGUN = 100
 
 
@@ -136,16 +136,15 @@ async def test_what_comes_while_a_conversation_is_read_is_on_the_page(
 ) -> None:
     address = replicas.address()
     cookies = await login(address)
-    async with drawn_page(address, cookies, profile=HOME) as first:
-        await first.say("Hello")
-        await first.until(lambda page: len(page.messages) > 1)
+    async with drawn_page(address, cookies, profile=TUTOR) as first:
+        await first.ask("Hello")
         async with drawn_page(address, cookies, thread_id=first.thread_id) as known:
             await known.until(lambda page: len(page.messages) > 1)
         with psycopg.connect(shared) as other:
             other.execute("LOCK TABLE element IN ACCESS EXCLUSIVE MODE")  # the last that is read
             async with drawn_page(address, cookies, session_id=known.session_id) as second:
                 await second.until(lambda page: "task_end" in page.heard)
-                await first.say("Hello again")
+                await first.ask("Hello again")
                 await second.until(lambda page: len(page.messages) > 1)
                 other.rollback()
                 await second.until(lambda page: page.redrawn > 1)
