@@ -5,18 +5,17 @@ resolves what dead processes left and begins the work in the background. Address
 not here: `farebox.application` puts those around a host.
 """
 
-import asyncio
 import base64
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
+from host.background import Background
 from host.catalogue.catalogue import Catalogue
 from host.clock import Clock, SystemClock
 from host.config import Settings
@@ -94,7 +93,7 @@ class Host:
     chat_secret: str = field(repr=False)
     """Signs Chainlit's cookie: derived from the master key, so it is equal in every process."""
     _clients: OpenAIClients
-    _background: list[asyncio.Task[None]] = field(default_factory=list)
+    _background: Background = field(default_factory=Background)
 
     async def start(self) -> None:
         """Resolve what dead processes left, then work in the background. Call before serving."""
@@ -104,14 +103,15 @@ class Host:
         await self.access_tokens.refresh()
         await self.runs.recover()  # providers are asked before anything is swept
         await self.sweeper.start()
-        self._repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
-        self._repeat(self.forgetting.work_off, every_s=FORGET_EVERY_S, first_in_s=0, name="forget")
-        self._repeat(self.files.sweep, every_s=SWEEP_FILES_EVERY_S, first_in_s=0, name="files")
-        self._repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
-        self._repeat(self.purchases.expire_due, every_s=EXPIRE_ORDERS_EVERY_S, name="orders")
-        self._repeat(self.access_tokens.keep_uses, every_s=KEEP_USES_EVERY_S, name="uses")
+        repeat = self._background.repeat
+        repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
+        repeat(self.forgetting.work_off, every_s=FORGET_EVERY_S, first_in_s=0, name="forget")
+        repeat(self.files.sweep, every_s=SWEEP_FILES_EVERY_S, first_in_s=0, name="files")
+        repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
+        repeat(self.purchases.expire_due, every_s=EXPIRE_ORDERS_EVERY_S, name="orders")
+        repeat(self.access_tokens.keep_uses, every_s=KEEP_USES_EVERY_S, name="uses")
         if not self.settings.is_sqlite:  # other processes issue and revoke access tokens
-            self._repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
+            repeat(self.access_tokens.refresh, every_s=REFRESH_EVERY_S, name="refresh")
 
     async def drain(self) -> bool:
         """Begin nothing more, and let answers end, for a while. Says whether there were any."""
@@ -128,42 +128,8 @@ class Host:
             parts.push_async_callback(self.gateway.close)
             parts.push_async_callback(self.sweeper.stop)
             parts.push_async_callback(self.access_tokens.keep_uses)
-            parts.push_async_callback(self._rest)
+            parts.push_async_callback(self._background.rest)
             await self.drain()
-
-    def _repeat(
-        self,
-        work: Callable[[], Awaitable[object]],
-        *,
-        every_s: float,
-        first_in_s: float | None = None,
-        name: str,
-    ) -> None:
-        again = again_and_again(work, every_s=every_s, first_in_s=first_in_s, name=name)
-        self._background.append(asyncio.create_task(again, name=name))
-
-    async def _rest(self) -> None:
-        for task in self._background:
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
-
-
-async def again_and_again(
-    work: Callable[[], Awaitable[object]],
-    *,
-    every_s: float,
-    first_in_s: float | None = None,
-    name: str,
-) -> None:
-    """Do it every so often, however it went the last time, until cancelled."""
-    pause_s = every_s if first_in_s is None else first_in_s
-    while True:
-        await asyncio.sleep(pause_s)
-        pause_s = every_s
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - its text may quote rows, so the kind alone
-            log.error("background.failed", work=name, kind=type(error).__name__)  # noqa: TRY400
 
 
 async def open_host(settings: Settings, clock: Clock | None = None) -> Host:
@@ -198,50 +164,77 @@ def _put_together(settings: Settings, clock: Clock, master_key: MasterKey) -> Ho
 
 def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str) -> Host:
     database, clock, settings = means.database, means.clock, means.settings
-    vault, meter = means.vault, means.meter
-    passwords = Passwords()
-    login_sessions = LoginSessions(database, clock, settings)
-    access_tokens = AccessTokens(database, clock, vault, settings.public_url)
     catalogue = Catalogue(database, clock, settings)
+    identity = _identity(means)
     forgetting = Forgetting(means, runs)
     return Host(
         settings=settings,
         clock=clock,
         database=database,
-        vault=vault,
-        accounts=Accounts(database, clock, passwords, settings),
-        entrance=Entrance(database, clock, passwords, login_sessions, settings),
-        login_sessions=login_sessions,
-        access_tokens=access_tokens,
-        own_login=OwnLogin(database, clock, passwords),
+        vault=means.vault,
+        accounts=identity.accounts,
+        entrance=identity.entrance,
+        login_sessions=identity.login_sessions,
+        access_tokens=identity.access_tokens,
+        own_login=identity.own_login,
         concerns=Concerns(database, clock),
         deletion=Deletion(
             database,
             clock,
-            access_tokens,
+            identity.access_tokens,
             catalogue,
             told_of_erased_words=forgetting.words_were_erased,
         ),
         download=Download(database, clock, public_url=settings.public_url),
         catalogue=catalogue,
-        meter=meter,
+        meter=means.meter,
         corrections=Corrections(database, clock),
         purchases=Purchases(database, clock, settings),
         vouchers=Vouchers(database, clock),
         runs=runs,
         forgetting=forgetting,
         files=Files(database, clock),
-        drafts=Drafts(database, clock, vault, catalogue, means.providers, runs, settings),
-        gateway=Gateway(
-            settings=settings,
-            catalogue=catalogue,
-            access_tokens=access_tokens,
-            meter=meter,
-            vault=vault,
-            runs=runs,
-        ),
-        sweeper=Sweeper(database, clock, owner=meter.owner),
+        drafts=Drafts(database, clock, means.vault, catalogue, means.providers, runs, settings),
+        gateway=_gateway(means, runs, catalogue, identity.access_tokens),
+        sweeper=Sweeper(database, clock, owner=means.meter.owner),
         earnings=Earnings(database, clock),
         chat_secret=chat_secret,
         _clients=clients,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Identity:
+    """Who somebody is, and how they come in."""
+
+    accounts: Accounts
+    entrance: Entrance
+    login_sessions: LoginSessions
+    access_tokens: AccessTokens
+    own_login: OwnLogin
+
+
+def _identity(means: Means) -> _Identity:
+    database, clock, settings = means.database, means.clock, means.settings
+    passwords = Passwords()
+    login_sessions = LoginSessions(database, clock, settings)
+    return _Identity(
+        accounts=Accounts(database, clock, passwords, settings),
+        entrance=Entrance(database, clock, passwords, login_sessions, settings),
+        login_sessions=login_sessions,
+        access_tokens=AccessTokens(database, clock, means.vault, settings.public_url),
+        own_login=OwnLogin(database, clock, passwords),
+    )
+
+
+def _gateway(
+    means: Means, runs: Runs, catalogue: Catalogue, access_tokens: AccessTokens
+) -> Gateway:
+    return Gateway(
+        settings=means.settings,
+        catalogue=catalogue,
+        access_tokens=access_tokens,
+        meter=means.meter,
+        vault=means.vault,
+        runs=runs,
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from host.app import Host, again_and_again, open_host
+from host.app import Host, open_host
+from host.background import again_and_again
 from host.config import Settings
 from host.errors import InvalidToken
 from host.metering.sweeper import Sweeper
