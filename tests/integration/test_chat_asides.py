@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.acceptance.servers import ServerProcess
 from tests.chatting import (
@@ -80,8 +79,6 @@ async def test_the_price_at_the_composer_is_that_of_the_next_message(
         assert (await nobody.get("/composer")).status_code == 401
 
 
-@pytest.mark.charges("the last question asked again, by its button")
-@pytest.mark.charges("asked again twice by one button")
 async def test_the_last_question_is_asked_again_once_for_its_price(
     server: ServerProcess, sam: httpx.AsyncClient
 ) -> None:
@@ -103,7 +100,6 @@ async def test_the_last_question_is_asked_again_once_for_its_price(
     assert await balance(sam) == before - 10
 
 
-@pytest.mark.charges("asked again after something else was said")
 async def test_a_button_that_is_stale_or_not_ones_own_charges_nothing(
     server: ServerProcess, sam: httpx.AsyncClient, olga: httpx.AsyncClient
 ) -> None:
@@ -125,7 +121,6 @@ async def test_a_button_that_is_stale_or_not_ones_own_charges_nothing(
         assert await balance(sam) == before
 
 
-@pytest.mark.charges("asked again at another price than the button's")
 async def test_a_price_that_changed_is_told_and_has_to_be_agreed_to(
     server: ServerProcess, folder: Path, sam: httpx.AsyncClient
 ) -> None:
