@@ -41,7 +41,7 @@ async def arrive(session: WebsocketSession, show: Show) -> None:
     try:
         await _draw_whole(session)
     finally:  # what could not be read must not keep the answer from being shown
-        if live is not None and page.following is None:
+        if live is not None and page.shown.following is None:
             following.follow(session, live, show)
         else:
             following.go_on(session, show)

@@ -172,7 +172,7 @@ async def _stop(sid: str) -> None:
     session = WebsocketSession.get(sid)
     if session is None or not await _may_stay(session):
         return
-    shown = page_of(session).following
+    shown = page_of(session).shown.following
     live = await wiring.host.runs.join(session.thread_id, account_id=account_of(session))
     if live is not None:
         await live.stop()

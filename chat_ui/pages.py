@@ -5,7 +5,6 @@ and one conversation may be open on several. Here is remembered of each what Cha
 what was said on it, how often something was drawn on it, and which answer it shows.
 """
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -14,7 +13,7 @@ from weakref import WeakKeyDictionary
 from chainlit.session import WebsocketSession, ws_sessions_id
 
 from chat_ui.ownership import account_of
-from host.runs.answers import LiveAnswer
+from chat_ui.shown import Shown
 
 DRAWS: Final = frozenset(
     {
@@ -26,15 +25,6 @@ DRAWS: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Following:
-    """A page shows an answer, from its first word to its receipt."""
-
-    live: LiveAnswer
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-    task: "asyncio.Task[None] | None" = None
-
-
-@dataclass(slots=True)
 class Page:
     """What is known of one page."""
 
@@ -42,9 +32,8 @@ class Page:
     """The ids of the messages that came from it: the same one twice at once is one message."""
     drawn: int = 0
     """How often the conversation on it was changed."""
-    following: Following | None = None
-    shown: str = ""
-    """The run whose answer was shown last."""
+    shown: Shown = field(default_factory=Shown)
+    """Which answers are drawn on it."""
 
 
 _pages: WeakKeyDictionary[WebsocketSession, Page] = WeakKeyDictionary()
@@ -74,7 +63,7 @@ def watch(session: WebsocketSession) -> None:
     async def noted(event: str, data: Any) -> None:
         if event in DRAWS:
             page.drawn += 1
-        if event != "task_end" or page.following is None:
+        if event != "task_end" or page.shown.following is None:
             await emit(event, data)  # type: ignore[misc]  # Chainlit does not say that it is awaited
 
     session.emit = noted  # type: ignore[assignment]

@@ -69,7 +69,7 @@ def announce(live: LiveAnswer) -> None:
     open_here = list(pages.showing(live.thread_id, account_id=account_id))
     is_said_here = any(live.question_id in pages.page_of(one).said for one in open_here)
     for session in open_here:
-        follow(session, live, show if is_said_here else _show_with_question)
+        follow(session, live, show if is_said_here else show_with_question)
 
 
 async def ask_again(visitor: Visitor, answer_id: str, price: MilliCredits) -> str:
@@ -97,7 +97,7 @@ async def again_button() -> dict[str, Any] | None:
     return None if beside.again is None else asides.again_button(beside.again)
 
 
-async def _show_with_question(live: LiveAnswer) -> None:
+async def show_with_question(live: LiveAnswer) -> None:
     """What no page has said, because a program asked it or a button asked it again, is shown."""
     asked = StepDict(
         id=live.question_id,

@@ -7,25 +7,21 @@ that follows from the refusal's, and the runs answer and charge one id once: a s
 another window or a reload change nothing.
 """
 
-import asyncio
 from typing import Any, Final
 
 import chainlit as cl
-import structlog
-from chainlit.context import context, init_ws_context
+from chainlit.context import context
 from chainlit.data import get_data_layer
 from chainlit.session import WebsocketSession
-from chainlit.step import StepDict
 from fastapi import HTTPException
 
 from chat_ui import subscriber, wording
 from chat_ui.browse import sentences
+from chat_ui.following import follow
 from chat_ui.hearing import is_id
-from chat_ui.stamps import iso
 from chat_ui.wiring import wiring
 from host.errors import CreditsExhausted, FareboxError, NotInPlan, PlanEnded
 from host.identity.login_sessions import Visitor
-from host.runs.answers import LiveAnswer
 from storage import attachments, chat_history
 from storage.database import Unit
 from storage.kept_messages import KeptMessage, find_kept, note_of
@@ -35,10 +31,8 @@ SEND: Final = "kept_send"
 ACTIONS: Final = (LOOK, SEND)
 CARD: Final = "TopUp"
 
-log = structlog.get_logger()
 _sending: set[str] = set()
 """Messages of which this process is just asking whether they may begin."""
-_showing: set[asyncio.Task[None]] = set()
 
 
 async def answer(visitor: Visitor, message: cl.Message) -> None:
@@ -143,36 +137,6 @@ async def _send(session: WebsocketSession, visitor: Visitor, kept: KeptMessage) 
         return {"sentence": wording.refusal_sentence(refused)}
     finally:
         _sending.discard(kept.sent_as)
-    # Not awaited: the answer outlives the request of the button, and Stop finds it by its thread.
-    task = asyncio.create_task(_show(session, live))
-    session.current_task = task
-    _showing.add(task)  # the loop itself keeps only a weak hold of a task
-    task.add_done_callback(_showing.discard)
+    # Most often it is being drawn here by now, as on every page that has this conversation open.
+    follow(session, live, subscriber.show_with_question)
     return {"sentence": ""}
-
-
-async def _show(session: WebsocketSession, live: LiveAnswer) -> None:
-    init_ws_context(session)
-    emitter = context.emitter
-    await emitter.task_start()
-    try:
-        await emitter.send_step(_question(session, live))
-        await subscriber.show(live)
-    except Exception:
-        log.exception("chat.show_failed", run_id=live.run_id)
-    finally:
-        await emitter.task_end()
-
-
-def _question(session: WebsocketSession, live: LiveAnswer) -> StepDict:
-    """The new message's bubble; the runs have stored what it says."""
-    return StepDict(
-        id=live.question_id,
-        threadId=live.thread_id,
-        parentId=None,
-        name=session.user.identifier if session.user is not None else "",
-        type="user_message",
-        createdAt=iso(wiring.host.clock.now()),
-        output=live.question.text,
-        metadata={},
-    )

@@ -10,14 +10,14 @@ called at once and not at its next round, because somebody here is waiting.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
 from host.runs.answers import LiveAnswer, Question
 from host.runs.drive import Means
 from host.runs.lifecycle import Reason
-from host.runs.outcomes import outcome_of
+from host.runs.outcomes import Outcome, outcome_of
 from storage import conversations as saved
 from storage import leases
 from storage.errors import StorageError
@@ -45,6 +45,7 @@ class Elsewhere:
         self._recover = recover
         self._shown: dict[str, LiveAnswer] = {}
         self._watching: set[asyncio.Task[None]] = set()
+        self._recovery: asyncio.Future[object] | None = None
 
     async def join(self, thread_id: str, *, account_id: int | None) -> LiveAnswer | None:
         """The answer that another process is writing in this person's thread."""
@@ -72,46 +73,68 @@ class Elsewhere:
         self._shown[run.thread_id] = live
         task = asyncio.create_task(self._watch(run, live))
         self._watching.add(task)
-        task.add_done_callback(self._watching.discard)
+        # Not at the end of the task itself: one that is cancelled early never gets there.
+        task.add_done_callback(lambda watching: self._unwatched(watching, run, live))
         return live
 
     async def close(self) -> None:
         """Look no longer."""
-        for task in self._watching:
+        tasks: set[asyncio.Future[Any]] = set(self._watching)
+        if self._recovery is not None:
+            tasks.add(self._recovery)
+        for task in tasks:
             task.cancel()
-        if self._watching:
-            await asyncio.wait(self._watching)
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _watch(self, run: Run, live: LiveAnswer) -> None:
         """Read what is stored until there is an outcome."""
         is_passed_on = False
-        try:
-            while not live.is_over:
-                try:
-                    if live.halted.done() and not is_passed_on:
-                        await self._pass_on_stop(run.id)
-                        is_passed_on = True
-                    await self._look(run, live)
-                except StorageError as error:  # it is looked again in a moment
-                    log.warning("run.unseen", run_id=run.id, kind=type(error).__name__)
-                waits_for = () if is_passed_on else (live.halted,)
-                await _pause(waits_for)
-        finally:
-            if self._shown.get(live.thread_id) is live:
-                del self._shown[live.thread_id]
+        while not live.is_over:
+            try:
+                if live.halted.done() and not is_passed_on:
+                    await self._pass_on_stop(run.id)
+                    is_passed_on = True
+                await self._look(run, live)
+            except StorageError as error:  # it is looked again in a moment
+                log.warning("run.unseen", run_id=run.id, kind=type(error).__name__)
+                await asyncio.sleep(LOOK_EVERY_S)
+            else:
+                await _pause(() if is_passed_on else (live.halted,))
+
+    def _unwatched(self, watching: "asyncio.Task[None]", run: Run, live: LiveAnswer) -> None:
+        """Nobody here is to wait for an answer at which nobody here looks any more."""
+        self._watching.discard(watching)
+        if self._shown.get(live.thread_id) is live:
+            del self._shown[live.thread_id]
+        error = None if watching.cancelled() else watching.exception()
+        if error is not None:  # by name alone: an error may quote what people wrote
+            log.error("run.unwatched", run_id=run.id, kind=type(error).__name__)
+        if not live.is_over:  # its writer may go on, so what it costs is not known
+            live.close(self._ended(run, live, Reason.UNDECIDED))
+
+    def _ended(self, run: Run, live: LiveAnswer, reason: Reason) -> Outcome:
+        ended = {"ended_at": self._means.clock.now(), "outcome": reason.value}
+        return outcome_of(run.model_copy(update=ended), live.text)
 
     async def _look(self, run: Run, live: LiveAnswer) -> None:
         glance = await self._glance(run)
         if glance.said is None or glance.said.run is None:  # deleted meanwhile
-            ended = {"ended_at": self._means.clock.now(), "outcome": Reason.INTERRUPTED.value}
-            live.close(outcome_of(run.model_copy(update=ended), live.text))
+            live.close(self._ended(run, live, Reason.INTERRUPTED))
         elif glance.said.run.ended_at is not None:
             live.close(outcome_of(glance.said.run, glance.said.message.text))
         else:
             if len(glance.said.message.text) > len(live.text):
                 live.write(glance.said.message.text)
             if not glance.is_driven:
-                await self._recover()
+                await self._recovered()
+
+    async def _recovered(self) -> None:
+        """What recovers one recovers all, so those who watch wait for the same."""
+        recovery = self._recovery
+        if recovery is None or recovery.done():
+            recovery = self._recovery = asyncio.ensure_future(self._recover())
+        await asyncio.shield(recovery)  # one watcher's leaving is not the others'
 
     async def _glance(self, run: Run) -> _Glance:
         now = self._means.clock.now()

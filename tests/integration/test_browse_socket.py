@@ -211,6 +211,35 @@ async def test_a_kept_message_outlives_a_reload_and_a_wrong_assistant_in_the_pic
     assert await balance(http) == 7
 
 
+async def test_a_kept_message_and_its_answer_are_drawn_once_on_each_page(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    async with page(server, http, profile=MATH) as chat:
+        refusal = await refused(chat)
+        await chat.until(lambda c: bool(c.all("first_interaction")))
+        async with page(server, http, profile=MATH, thread_id=chat.thread_id) as other:
+            await other.until(lambda c: bool(c.all("resume_thread")))
+            await give(folder, email, "pack-100", "12")
+            assert (await told(http, chat, "kept_send", refusal=refusal))["sentence"] == ""
+            for one in (chat, other):
+                await card(one, "Receipt")
+            # What is said next is drawn behind all that was drawn of the answer.
+            await chat.say("What is 2 * 2?")
+            for one in (chat, other):
+                await one.until(lambda c: len(set(answered(c))) == 2)
+                assert len(one.all("stream_start")) == len(answered(one)) == 2
+                steps = one.all("new_message")
+                assert len([s for s in steps if s["output"] == ASKED]) == 1
+                assert len([s for s in steps if s["type"] == "system_message"]) == 1
+    assert await balance(http) == 2
+
+
+def answered(chat: Chat) -> list[str]:
+    """For which messages a page drew a receipt."""
+    return [str(one["forId"]) for one in chat.all("element") if one["name"] == "Receipt"]
+
+
 async def test_the_files_of_a_kept_message_wait_with_it_and_are_sent_with_it_once(
     server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
 ) -> None:

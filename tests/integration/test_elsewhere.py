@@ -1,18 +1,30 @@
 """An answer that one process writes, as another one on the same database sees it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Final, TypeVar
 
 import pytest
+from typing_extensions import override
 
+from host.metering.meter import Meter
 from host.runs.answers import LiveAnswer
+from host.runs.drive import Means
+from host.runs.elsewhere import LOOK_EVERY_S, Elsewhere
 from host.runs.lifecycle import Reason
+from host.runs.outcomes import Outcome
 from host.runs.runner import Runs
 from storage import deletions, leases
-from storage.database import Database
+from storage.database import Database, Unit
 from tests.conversing import PRICE, THREAD, Hall, open_hall
 from tests.fakes.clock import START, ManualClock
+from tests.fakes.fragile_database import FragileDatabase
+
+T = TypeVar("T")
+OTHER: Final = "another process"
+PATIENCE_S: Final = 20
 
 pytestmark = pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
 
@@ -25,7 +37,7 @@ async def hall(database: Database, database_url: str, clock: ManualClock) -> Asy
 
 @asynccontextmanager
 async def other_process(hall: Hall) -> AsyncIterator[Runs]:
-    runs = hall.reborn(owner="another process")
+    runs = hall.reborn(owner=OTHER)
     try:
         yield runs
     finally:
@@ -119,12 +131,128 @@ async def test_it_is_over_when_its_conversation_is_deleted(hall: Hall) -> None:
         assert (await seen.outcome()).reason is Reason.INTERRUPTED
 
 
-async def test_a_process_that_ends_looks_no_longer(hall: Hall) -> None:
+async def test_a_process_that_ends_looks_no_longer_and_lets_nobody_wait(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=3)
+    async with other_process(hall) as others:
+        written = await hall.begin("What is 6 * 7?")
+        await gate.reached()
+        seen = await join(hall, others)
+        await anext(seen.listen())
+        waiting = asyncio.ensure_future(seen.outcome())
+    assert not [task for task in asyncio.all_tasks() if "_watch" in repr(task)]
+    outcome = await asyncio.wait_for(waiting, PATIENCE_S)
+    assert (outcome.reason, outcome.charged) == (Reason.UNDECIDED, 0)
+    assert outcome.sentence.startswith("Not decided yet: your receipt will say")
+    gate.open()
+    settled = await written.outcome()
+    assert (settled.receipt_id, settled.charged) == (outcome.receipt_id, PRICE)
+
+
+async def test_one_that_ends_before_its_first_look_lets_nobody_wait_either(hall: Hall) -> None:
     gate = hall.upstream.hold_answers(after_words=3)
     async with other_process(hall) as others:
         await hall.begin("What is 6 * 7?")
         await gate.reached()
         seen = await join(hall, others)
-    assert not [task for task in asyncio.all_tasks() if "_watch" in repr(task)]
-    assert not seen.is_over
+    assert (await ended(seen)).reason is Reason.UNDECIDED
     gate.open()
+
+
+async def test_an_error_nobody_foresaw_lets_nobody_wait_and_the_next_to_join_looks_again(
+    hall: Hall,
+) -> None:
+    gate = hall.upstream.hold_answers(after_words=3)
+    others = hall.fragile()
+    others.database.fault = RuntimeError("nobody foresaw it")
+    watching = Elsewhere(at(others.database, hall), hall.runs.recover)
+    written = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    seen = await watched(hall, watching)
+    others.database.is_down = True
+    seen.halt(Reason.STOPPED)
+    assert (await ended(seen)).reason is Reason.UNDECIDED
+    others.database.is_down = False
+    again = await watched(hall, watching)
+    assert again is not seen
+    gate.open()
+    assert await ended(again) == await written.outcome()
+    await watching.close()
+
+
+async def test_a_stop_is_tried_again_no_faster_than_it_is_looked(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=3)
+    fragile = hall.fragile()
+    database = CountingDatabase(fragile.database)
+    watching = Elsewhere(at(database, hall), hall.runs.recover)
+    written = await hall.begin("What is 6 * 7?")
+    await gate.reached()
+    seen = await watched(hall, watching)
+    fragile.database.is_down = True
+    seen.halt(Reason.STOPPED)
+    began_at = asyncio.get_running_loop().time()
+    await database.tried(3)
+    assert asyncio.get_running_loop().time() - began_at >= LOOK_EVERY_S * 1.9
+    fragile.database.is_down = False
+    assert (await ended(seen)).reason is Reason.STOPPED
+    assert await written.outcome() == await ended(seen)
+    await watching.close()
+
+
+async def test_however_many_are_watched_they_are_recovered_once_at_a_time(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=3)
+    others = hall.reborn(owner=OTHER)
+    begun, may_end = asyncio.Semaphore(0), asyncio.Event()
+
+    async def recover() -> None:
+        begun.release()
+        await may_end.wait()
+        await others.recover()
+
+    watching = Elsewhere(at(hall.database, hall), recover)
+    threads = (THREAD, "another thread")
+    for thread_id in threads:
+        await hall.begin("What is 6 * 7?", thread_id=thread_id)
+    await gate.reached()
+    seen = [await watched(hall, watching, thread_id) for thread_id in threads]
+    await hall.database.run(lambda unit: leases.drop(unit.session, "this process"))
+    await begun.acquire()
+    with pytest.raises(TimeoutError):  # both have looked in that time
+        await asyncio.wait_for(begun.acquire(), 3 * LOOK_EVERY_S)
+    may_end.set()
+    for live in seen:
+        assert (await ended(live)).reason is Reason.INTERRUPTED
+    assert await hall.charges() == []
+    await watching.close()
+
+
+class CountingDatabase(FragileDatabase):
+    """Counts what is tried to be written."""
+
+    def __init__(self, behind: Database) -> None:
+        super().__init__(behind)
+        self._tried = asyncio.Semaphore(0)
+
+    @override
+    async def run(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
+        self._tried.release()
+        return await super().run(work, must_land=must_land)
+
+    async def tried(self, times: int) -> None:
+        for _ in range(times):
+            await asyncio.wait_for(self._tried.acquire(), PATIENCE_S)
+
+
+def at(database: Database, hall: Hall) -> Means:
+    """What another process has, with a connection of its own."""
+    meter = Meter(database, hall.clock, hall.means.settings, owner=OTHER)
+    return replace(hall.means, database=database, meter=meter)
+
+
+async def watched(hall: Hall, watching: Elsewhere, thread_id: str = THREAD) -> LiveAnswer:
+    live = await watching.join(thread_id, account_id=hall.shop.subscriber_id)
+    assert live is not None
+    return live
+
+
+async def ended(live: LiveAnswer) -> Outcome:
+    return await asyncio.wait_for(live.outcome(), PATIENCE_S)
