@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func
 from sqlmodel import Session, col, select
 
-from storage.models.conversations import Attachment, AttachmentContent
+from storage.models.conversations import Attachment, AttachmentContent, Thread
 from storage.moments import Micros
 
 
@@ -37,6 +37,23 @@ def waiting_of(session: Session, account_id: int) -> Waiting:
         )
     ).one()
     return Waiting(int(count), int(size))
+
+
+def bytes_sent_by(session: Session, account_id: int) -> int:
+    """How large the files are together that a person has sent and not deleted since.
+
+    By way of the person's threads, which have an index; what was sent has a thread.
+    """
+    size = session.exec(
+        select(func.coalesce(func.sum(Attachment.size), 0))
+        .join(Thread, col(Thread.id) == col(Attachment.thread_id))
+        .where(
+            Thread.account_id == account_id,
+            Attachment.account_id == account_id,
+            col(Attachment.message_id).is_not(None),
+        )
+    ).one()
+    return int(size)
 
 
 def find_attachments(
