@@ -45,7 +45,7 @@ def in_words(callback: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any
         except asyncio.CancelledError:  # Stop was pressed, and nothing had begun
             await subscriber.say(wording.STOPPED)
         except FareboxError as refused:
-            await subscriber.say(wording.refusal_sentence(refused))
+            await subscriber.say(wording.refusal_said(refused))
         except Exception:
             log.exception("chat.callback_failed", callback=callback.__name__)
             await subscriber.say(wording.WENT_WRONG)

@@ -103,9 +103,17 @@ def _with_rest(text: str, available: MilliCredits | None) -> str:
 
 
 def refusal_sentence(error: FareboxError) -> str:
-    """Why a message was not taken, and what to do. A refusal costs nothing and says so."""
+    """Why a message was not taken, and what to do, as text. A refusal says that it is free."""
     detail = error.detail
     return detail if "charged" in detail.lower() else f"Not charged. {detail}"
+
+
+def refusal_said(error: FareboxError) -> str:
+    """The same in Markdown: the titles in it are a builder's, and only the address is ours."""
+    sentence, address = refusal_sentence(error), error.facts.get("topup_url")
+    if not address:
+        return plain(sentence)
+    return str(address).join(plain(part) for part in sentence.split(str(address)))
 
 
 def price_tag(price: MilliCredits, *, included_until: Micros | None) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, exists, func, insert, literal, or_, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
-from storage.models.conversations import Attachment, AttachmentContent, Step
+from storage.models.conversations import Attachment, AttachmentContent, Step, Thread
 from storage.moments import Micros
 
 
@@ -39,6 +39,23 @@ def waiting_of(session: Session, account_id: int) -> Waiting:
         )
     ).one()
     return Waiting(int(count), int(size))
+
+
+def bytes_sent_by(session: Session, account_id: int) -> int:
+    """How large the files are together that a person has sent and not deleted since.
+
+    By way of the person's threads, which have an index; what was sent has a thread.
+    """
+    size = session.exec(
+        select(func.coalesce(func.sum(Attachment.size), 0))
+        .join(Thread, col(Thread.id) == col(Attachment.thread_id))
+        .where(
+            Thread.account_id == account_id,
+            Attachment.account_id == account_id,
+            col(Attachment.message_id).is_not(None),
+        )
+    ).one()
+    return int(size)
 
 
 def find_attachments(

@@ -33,10 +33,12 @@ _BEGUN: Final = (
 )
 """A word that may go on, on PostgreSQL."""
 _WORD: Final = re.compile(r"\w+")
+_UNFIT: Final = re.compile("[\x00\ud800-\udfff]")
+"""What no text in either database has: U+0000, and halves of surrogate pairs."""
 
 
 def threads_with(session: Session, account_id: int, search: str) -> TextualSelect | None:
-    """A query for the person's threads that hold every word; None if there is no word in it."""
+    """A query for the person's threads that hold every word; None if nothing can be found."""
     found = _condition(session, account_id, search)
     if found is None:
         return None
@@ -109,6 +111,8 @@ def _condition(
     session: Session, account_id: int, search: str
 ) -> tuple[str, dict[str, Any]] | None:
     """What lines must fulfil, and the values in it; None if nothing could."""
+    if _UNFIT.search(search):
+        return None
     pieces = [piece for piece in search[:SEARCH_MAX].split() if _WORD.search(piece)][:WORDS_MAX]
     if not pieces:
         return None

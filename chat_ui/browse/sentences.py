@@ -74,7 +74,10 @@ def account(
 
 
 def kept(refused: FareboxError) -> str:
-    """Why a message was refused; that it is kept takes the place of the advice where to buy."""
+    """Why a message was refused, in Markdown.
+
+    That it is kept takes the place of the advice where to buy.
+    """
     address = refused.facts.get("topup_url")
     reason = refused.detail
     for advice in (
@@ -82,7 +85,7 @@ def kept(refused: FareboxError) -> str:
         f" Get a plan at {address} and try again.",
     ):
         reason = reason.removesuffix(advice)
-    return f"Not charged. {reason} {KEPT}"
+    return f"Not charged. {plain(reason)} {KEPT}"
 
 
 def preview(text: str) -> str:

@@ -5,20 +5,16 @@ conversation takes them along. A file is checked before anything of it is kept; 
 a message, and whether its assistant takes it, is checked again when the message is.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
 from host.clock import Clock
-from host.errors import PayloadTooLarge, UnknownFile
-from host.files.limits import (
-    UNSENT_BYTES_MAX,
-    UNSENT_MAX,
-    check_content,
-    check_kind,
-    check_size,
-)
+from host.errors import UnknownFile
+from host.files.limits import check_content, check_kind, check_room, check_size
 from host.files.names import safe_name
 from host.files.sniffing import sniff
+from host.identity.throttle import Throttle
 from storage import attachments
 from storage.cards import OfferingCard
 from storage.database import Database, Snapshot, Unit
@@ -26,8 +22,12 @@ from storage.file_kinds import Accepts
 from storage.ids import new_id
 from storage.models.conversations import Attachment
 from storage.moments import HOUR, Micros
+from storage.subscriptions import lock_wallet
 
 UNSENT_LIFE: Final = HOUR
+REFUSED_MAX: Final = 30
+"""Files that one account may have refused within a quarter of an hour."""
+QUARTER_S: Final = 15 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,12 @@ class Files:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
+        self._refused = Throttle(
+            clock,
+            most=REFUSED_MAX,
+            window_s=QUARTER_S,
+            sentence="Too many of your files could not be taken. Nothing was kept.",
+        )
 
     async def keep(
         self, account_id: int, thread_id: str, card: OfferingCard, *, name: str, content: bytes
@@ -51,12 +57,22 @@ class Files:
 
         Raises:
             UnsupportedFile: it is empty, nothing we know, or nothing the assistant takes.
-            PayloadTooLarge: it is too large, or too much waits to be sent already.
+            PayloadTooLarge: it is too large, or too much waits to be sent or is kept already.
+            RateLimited: too many files of this account were refused just now.
         """
+        key = str(account_id)
+        self._refused.spend(key)
+        file_id = await self._keep(account_id, thread_id, card, name=name, content=content)
+        self._refused.give_back(key)
+        return file_id
+
+    async def _keep(
+        self, account_id: int, thread_id: str, card: OfferingCard, *, name: str, content: bytes
+    ) -> str:
         name = safe_name(name)
         check_size(len(content), name)
         accepts = card.assistant.accepts if card.assistant else Accepts.NONE
-        sniffed = check_content(sniff(content), name)
+        sniffed = check_content(await asyncio.to_thread(sniff, content), name)
         check_kind(sniffed.kind, accepts, title=card.title)
         attachment = Attachment(
             id=new_id(),
@@ -101,11 +117,14 @@ class Files:
 
 
 def _add(unit: Unit, attachment: Attachment, content: bytes) -> None:
+    # Of files uploaded at once, each has to see the ones before it.
+    lock_wallet(unit.session, unit.books.open_wallet(attachment.account_id))
     waiting = attachments.waiting_of(unit.session, attachment.account_id)
-    if waiting.count >= UNSENT_MAX or waiting.size + attachment.size > UNSENT_BYTES_MAX:
-        raise PayloadTooLarge(
-            "You have uploaded much that you have not sent. Send it, or wait an hour: what is not"
-            " sent by then is removed, unless it is kept with a message; that goes with its"
-            " conversation. Nothing was kept."
-        )
+    sent = attachments.bytes_sent_by(unit.session, attachment.account_id)
+    check_room(
+        kept=waiting.size + sent,
+        unsent=waiting.size,
+        unsent_count=waiting.count,
+        size=attachment.size,
+    )
     attachments.add_attachment(unit.session, attachment, content)

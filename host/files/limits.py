@@ -20,6 +20,8 @@ MESSAGE_BYTES_MAX: Final = 20 * MB
 UNSENT_MAX: Final = 20
 """Files that a person may have uploaded and not sent."""
 UNSENT_BYTES_MAX: Final = 60 * MB
+ACCOUNT_BYTES_MAX: Final = 500 * MB
+"""All that one account may keep, sent or not."""
 EXTENSIONS: Final = {
     FileKind.IMAGE: {"image/*": [".png", ".jpg", ".jpeg", ".gif", ".webp"]},
     FileKind.DOCUMENT: {
@@ -94,6 +96,25 @@ def check_size(size: int, name: str) -> None:
         raise PayloadTooLarge(
             f"“{name}” is larger than {_megabytes(FILE_BYTES_MAX)}, which is the most a file may"
             " have. Nothing was kept."
+        )
+
+
+def check_room(*, kept: int, unsent: int, unsent_count: int, size: int) -> None:
+    """Let one more file pass by what its owner has already.
+
+    Raises:
+        PayloadTooLarge: too much waits to be sent, or is kept in all.
+    """
+    if unsent_count >= UNSENT_MAX or unsent + size > UNSENT_BYTES_MAX:
+        raise PayloadTooLarge(
+            "You have uploaded much that you have not sent. Send it, or wait an hour: what is not"
+            " sent by then is removed. Nothing was kept."
+        )
+    if kept + size > ACCOUNT_BYTES_MAX:
+        raise PayloadTooLarge(
+            f"Your conversations have {_megabytes(kept)} of files, and one account may have"
+            f" {_megabytes(ACCOUNT_BYTES_MAX)}. Delete conversations whose files you no longer"
+            " need, then upload this one again. Nothing was kept."
         )
 
 

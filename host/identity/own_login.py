@@ -1,7 +1,8 @@
 """What people change about their own way in: the password, and where else they are signed in.
 
-Who changes a password knows the old one, or a stolen cookie would be worth an account. Guesses are
-counted by account before they are checked. A password that is lost is `host.identity.entrance`'s.
+Who changes a password, or deletes the account, knows the password there is, or a stolen cookie
+would be worth an account. Guesses are counted by account before they are checked. A password that
+is lost is `host.identity.entrance`'s.
 """
 
 from typing import Final
@@ -40,14 +41,7 @@ class OwnLogin:
             RateLimited: too many wrong ones.
             NotSignedIn: the account was changed or deleted meanwhile.
         """
-        key = str(visitor.account_id)
-        self._guesses.spend(key)
-        account = await self._database.read(lambda s: kept.find_account(s, visitor.account_id))
-        known = account.password_hash if account else None
-        checked = await self._passwords.check(current[: PASSWORD_MAX + 1], known)
-        if account is None or not checked.is_right:
-            raise refused("current", "That is not your current password.")
-        self._guesses.forget(key)
+        account = await self._confirmed(visitor, current)
         try:
             check_new_password(new, email=visitor.email)
         except InvalidInput as error:
@@ -58,7 +52,7 @@ class OwnLogin:
 
         def work(unit: Unit) -> int:
             now, current_row = self._clock.now(), kept.find_account(unit.session, account.id)
-            if current_row is None or current_row.password_hash != known:
+            if current_row is None or current_row.password_hash != account.password_hash:
                 raise NotSignedIn("Your password was just changed elsewhere. Sign in again.")
             kept.set_password_hash(unit.session, account.id, hashed)
             kept.void_links_of(unit.session, account.id, account.email, now)
@@ -66,6 +60,15 @@ class OwnLogin:
             return self._end_others(unit, visitor)
 
         return await self._database.run(work)
+
+    async def confirm(self, visitor: Visitor, *, current: str) -> None:
+        """Let pass who knows the password, for what cannot be undone.
+
+        Raises:
+            InvalidInput: it is another one.
+            RateLimited: too many wrong ones.
+        """
+        await self._confirmed(visitor, current)
 
     async def end_others(self, visitor: Visitor) -> int:
         """Sign every other browser of this account out. Returns how many there were."""
@@ -81,6 +84,17 @@ class OwnLogin:
             return self._end_others(unit, visitor)
 
         return await self._database.run(work)
+
+    async def _confirmed(self, visitor: Visitor, current: str) -> kept.AccountRecord:
+        key = str(visitor.account_id)
+        self._guesses.spend(key)
+        account = await self._database.read(lambda s: kept.find_account(s, visitor.account_id))
+        known = account.password_hash if account else None
+        checked = await self._passwords.check(current[: PASSWORD_MAX + 1], known)
+        if account is None or not checked.is_right:
+            raise refused("current", "That is not your current password.")
+        self._guesses.forget(key)
+        return account
 
     def _end_others(self, unit: Unit, visitor: Visitor) -> int:
         return end_login_sessions_of(

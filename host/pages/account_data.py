@@ -43,11 +43,12 @@ class DataPages(OwnPages):
         return self._renderer.stream(pieces, kind="application/zip", name="farebox-my-data.zip")
 
     async def delete(self, request: Request) -> Response:
-        """Delete the account, for who has typed its address."""
+        """Delete the account, for who has typed its address and knows its password."""
         visitor, form = await self._visitor(request), await read_form(request)
         try:
             if form.get("email", "").strip().lower() != visitor.email:
                 raise refused("email", f"To delete this account, type {visitor.email} here.")
+            await self._host.own_login.confirm(visitor, current=form.get("current", ""))
             await self._host.deletion.delete(visitor.account_id, actor=visitor.account_id)
         except FareboxError as error:
             return await self._page(visitor, error=error)

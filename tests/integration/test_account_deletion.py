@@ -14,6 +14,7 @@ from sqlmodel import Session, select
 
 from host.errors import AccountBusy, NotAllowed, NotSignedIn
 from host.identity.entrance import Newcomer, Visit
+from host.identity.own_login import GUESSES, QUARTER_S
 from host.metering.revoking import RevokeRequest
 from host.vault.envelope import SecretUnreadable
 from storage.books import EndHold, HoldOpened
@@ -27,7 +28,7 @@ from storage.models.catalogue import Offering, OfferingState
 from storage.models.conversations import Element, Feedback, Run, Step
 from storage.models.money import Entry, Hold, Wallet
 from storage.models.vault import Secret
-from storage.moments import Micros
+from storage.moments import SECOND, Micros
 from storage.run_states import RunState
 from tests.builders import PlanIds, Shop, hold_of
 from tests.databases import SQLITE_ALONE, verify_ledger
@@ -47,6 +48,7 @@ from tests.proxy_world import World, problem_of
 __all__ = ["browser", "host", "sam"]
 SAID = "a sentence that only Sam could have written"
 NAMED = "Sam's own laptop"
+MINE = {"email": "sam@example.com", "current": GOOD}
 VISIT = Visit(browser="Firefox of somebody", address="192.0.2.7")
 
 
@@ -130,7 +132,7 @@ async def test_nothing_of_the_person_is_left_and_the_books_are_as_they_were(
     for trace in ("sam@example.com", "'Sam'", SAID, NAMED):
         assert trace in known
     before = await host.database.read(books)
-    done = await browser.post("/account/delete", data={"email": " SAM@example.com "})
+    done = await browser.post("/account/delete", data={**MINE, "email": " SAM@example.com "})
     assert (done.status_code, done.headers["location"]) == (303, "/login?notice=deleted")
     assert "Max-Age=0" in done.headers["set-cookie"]
     assert "account is deleted" in (await browser.get(done.headers["location"])).text
@@ -155,7 +157,7 @@ async def test_who_was_deleted_is_out_everywhere_and_the_address_is_free(
     (token,) = await host.access_tokens.list(sam)
     async with open_browser(host) as phone:
         await sign_in(phone, "sam")
-        await browser.post("/account/delete", data={"email": "sam@example.com"})
+        await browser.post("/account/delete", data=MINE)
         assert (await phone.get("/account")).status_code == 303
         assert (await sign_in(phone, "sam")).status_code == 401
     assert await host.login_sessions.find(cookie) is None
@@ -174,7 +176,7 @@ async def test_deleting_again_changes_nothing(
     host: PagesHost, browser: httpx.AsyncClient, sam: int, receipt: str
 ) -> None:
     assert receipt
-    await browser.post("/account/delete", data={"email": "sam@example.com"})
+    await browser.post("/account/delete", data=MINE)
     once = await host.database.read(everything)
     await host.deletion.delete(sam, actor=None)
     assert await host.database.read(everything) == once
@@ -188,7 +190,7 @@ async def test_nobody_elses_things_go_with_it(
     await host.database.run(lambda unit: converse(unit, eve, "eves-thread"))
     async with open_browser(host) as stranger:
         await sign_in(stranger, "eve")
-        await browser.post("/account/delete", data={"email": "sam@example.com"})
+        await browser.post("/account/delete", data=MINE)
         assert (await stranger.get("/account")).status_code == 200
     left = await host.database.read(everything)
     assert "eve@example.com" in left
@@ -202,12 +204,40 @@ async def test_without_the_address_nothing_is_deleted(
     host: PagesHost, browser: httpx.AsyncClient, sam: int, typed: str
 ) -> None:
     await add(host, "Eve")
-    refused = await browser.post("/account/delete", data={"email": typed})
+    refused = await browser.post("/account/delete", data={**MINE, "email": typed})
     assert refused.status_code == 422
     assert 'id="email-wrong" role="alert"' in refused.text
     assert (await browser.get("/account")).status_code == 200
     assert len(await host.accounts.list()) == 2
     assert sam
+
+
+async def delete_with(browser: httpx.AsyncClient, password: str) -> httpx.Response:
+    return await browser.post("/account/delete", data={**MINE, "current": password})
+
+
+@SQLITE_ALONE
+async def test_without_the_password_nothing_is_deleted_and_guesses_are_counted(
+    host: PagesHost, browser: httpx.AsyncClient, sam: int
+) -> None:
+    page = (await browser.get("/account/data")).text
+    assert 'type="password"' in page
+    assert 'autocomplete="current-password"' in page
+    for typed in ("", "another one", GOOD + " ", GOOD.upper()):
+        refused = await delete_with(browser, typed)
+        assert refused.status_code == 422
+        assert 'id="current-wrong" role="alert">That is not your current password.' in refused.text
+        assert typed == "" or f'value="{typed}"' not in refused.text
+    forgotten = await browser.post("/account/delete", data={"email": MINE["email"]})
+    assert forgotten.status_code == 422
+    for _ in range(GUESSES - 5):
+        await delete_with(browser, "another one")
+    refused = await delete_with(browser, GOOD)
+    assert (refused.status_code, "Too many wrong passwords." in refused.text) == (429, True)
+    assert [account.id for account in await host.accounts.list()] == [sam]
+    host.clock.advance(QUARTER_S * SECOND)
+    assert (await delete_with(browser, GOOD)).status_code == 303
+    assert await host.accounts.list() == []
 
 
 async def test_what_is_under_way_has_to_end_first(
@@ -220,13 +250,13 @@ async def test_what_is_under_way_has_to_end_first(
     hold = await host.database.run(lambda unit: unit.books.open_hold(hold_of(shop, 5_000)))
     assert isinstance(hold, HoldOpened)
     assert "Not possible yet." in (await browser.get("/account/data")).text
-    refused = await browser.post("/account/delete", data={"email": "sam@example.com"})
+    refused = await browser.post("/account/delete", data=MINE)
     assert (refused.status_code, "still being written" in refused.text) == (409, True)
     end = EndHold(
         wallet_id=wallet, hold_id=hold.hold_id, plan_ids=(plan.id,), now=host.clock.now()
     )
     await host.database.run(lambda unit: unit.books.release(end))
-    done = await browser.post("/account/delete", data={"email": "sam@example.com"})
+    done = await browser.post("/account/delete", data=MINE)
     assert done.status_code == 303
 
 

@@ -1,13 +1,16 @@
 """Files that go with messages: kept, sent once, seen by the provider, gone when they should."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from sqlmodel import func, select
+from typing_extensions import override
 
 from farebox.demo.upstream.refusals import Refusal
 from host.catalogue.catalogue import Catalogue
@@ -17,11 +20,12 @@ from host.errors import (
     MalformedRequest,
     PayloadTooLarge,
     PriceChanged,
+    RateLimited,
     UnknownFile,
     UnsupportedFile,
 )
-from host.files.files import UNSENT_LIFE, Files
-from host.files.limits import FILE_BYTES_MAX, UNSENT_MAX
+from host.files.files import QUARTER_S, REFUSED_MAX, UNSENT_LIFE, Files
+from host.files.limits import ACCOUNT_BYTES_MAX, FILE_BYTES_MAX, MB, UNSENT_MAX
 from host.identity.access_tokens import AccessTokens
 from host.personal.deletion import Deletion
 from host.runs.again import Again
@@ -36,6 +40,7 @@ from storage.database import Database, Unit
 from storage.file_kinds import Accepts
 from storage.models.catalogue import Assistant
 from storage.models.conversations import Attachment, AttachmentContent, Step
+from storage.moments import SECOND
 from tests.conversing import SLUG, THREAD, Hall, open_hall
 from tests.databases import verify_ledger
 from tests.fakes.clock import START, ManualClock
@@ -207,6 +212,83 @@ async def test_six_files_are_too_many_and_so_is_what_piles_up_unsent(desk: Desk)
         await desk.send(*files[:6])
     await (await desk.send(*files[:5])).outcome()
     assert await desk.keep()
+
+
+class Watched(bytes):
+    """Content that notes which threads look at it."""
+
+    readers: set[int]
+
+    @override
+    def startswith(self, *args: Any) -> bool:
+        self.readers.add(threading.get_ident())
+        return super().startswith(*args)
+
+
+async def test_a_file_is_looked_at_beside_the_loop_that_serves_everybody(desk: Desk) -> None:
+    content = Watched(HTML)
+    content.readers = set()
+    with pytest.raises(UnsupportedFile):
+        await desk.keep(content, "cat.png")
+    assert content.readers
+    assert threading.get_ident() not in content.readers
+
+
+async def test_who_has_many_files_refused_has_to_wait_and_nobody_else_has(desk: Desk) -> None:
+    for _ in range(REFUSED_MAX):
+        with pytest.raises(UnsupportedFile):
+            await desk.keep(b"\0")
+    with pytest.raises(RateLimited, match=r"Nothing was kept\. Try again in 15 minutes"):
+        await desk.keep()
+    assert await desk.kept() == (0, 0)
+    assert await desk.keep(account_id=await desk.hall.subscriber_with())
+    desk.hall.clock.advance(QUARTER_S * SECOND)
+    assert await desk.keep()
+
+
+async def test_files_that_are_taken_are_no_reason_to_wait(desk: Desk) -> None:
+    for _ in range(REFUSED_MAX // 5 + 1):
+        await (await desk.send(*[await desk.keep(png(1, 1)) for _ in range(5)])).outcome()
+    assert await desk.keep()
+
+
+async def sent_before(desk: Desk, size: int) -> None:
+    """Of so many bytes, as far as the tables say, in one message of the thread."""
+    picture = await desk.keep(png(1, 1))
+    await (await desk.send(picture)).outcome()
+
+    def grow(unit: Unit) -> None:
+        unit.session.get_one(Attachment, picture).size = size
+
+    await desk.hall.database.run(grow)
+
+
+async def test_an_account_that_is_full_keeps_no_more_until_conversations_are_deleted(
+    desk: Desk,
+) -> None:
+    await sent_before(desk, ACCOUNT_BYTES_MAX - len(PICTURE))
+    last = await desk.keep()
+    with pytest.raises(PayloadTooLarge, match=r"500 MB\. Delete conversations"):
+        await desk.keep()
+    assert await desk.kept() == (2, 2)
+    assert await desk.keep(account_id=await desk.hall.subscriber_with())
+    kept = await desk.files.find(last, account_id=desk.account_id)
+    assert kept.content == PICTURE
+    forgetting = Forgetting(desk.hall.means, desk.hall.runs)
+    assert await forgetting.delete(THREAD, account_id=desk.account_id)
+    assert await desk.keep()
+
+
+async def test_of_files_uploaded_at_once_only_those_are_kept_that_fit(desk: Desk) -> None:
+    await sent_before(desk, ACCOUNT_BYTES_MAX - 2 * MB)
+    text = b"a" * (MB - 1)
+    results = await asyncio.gather(
+        *(desk.keep(text, "notes.txt") for _ in range(6)), return_exceptions=True
+    )
+    refused = [one for one in results if not isinstance(one, str)]
+    assert len(refused) == 4
+    assert all(isinstance(one, PayloadTooLarge) for one in refused)
+    assert await desk.kept() == (3, 3)
 
 
 async def test_what_is_not_sent_within_an_hour_is_removed(desk: Desk) -> None:

@@ -95,6 +95,12 @@ async def test_words_are_found_however_they_are_written(
         "one " * 5_000,
         "'" * 400,
         "\u202e",
+        "a\0b",
+        "one\0",
+        "\0",
+        "one \ud800",
+        "\udfff",
+        "one " * 200 + "\0",
     ],
 )
 async def test_whatever_is_typed_is_text_and_no_query(database: Database, hostile: str) -> None:
@@ -102,6 +108,13 @@ async def test_whatever_is_typed_is_text_and_no_query(database: Database, hostil
     assert await found(database, shop.subscriber_id, hostile) in ([], ["t"])
     # Of what looks like an operator, the letters alone count.
     assert await found(database, shop.subscriber_id, "one OR two") == []
+
+
+@pytest.mark.parametrize("unfit", ["one\0", "one\ud800", "\udc00 one", "\0 one"])
+async def test_what_no_database_can_hold_finds_nothing(database: Database, unfit: str) -> None:
+    shop = await shop_where_was_said(database, "one two three")
+    assert await found(database, shop.subscriber_id, unfit) == []
+    assert not await database.read(lambda s: search.excerpts(s, shop.subscriber_id, unfit, ["t"]))
 
 
 async def test_an_answer_is_found_once_it_has_ended(database: Database) -> None:

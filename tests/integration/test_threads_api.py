@@ -42,6 +42,9 @@ async def test_conversations_are_listed_page_by_page_and_found_by_their_words(
     (line,) = found["threads"]
     assert line["id"] == threads[1]
     assert "heron" in line["excerpt"]
+    for unfit in ("her%00on", "heron%00", "%00"):
+        none = await world.client.get(f"/api/v1/threads?search={unfit}", headers=headers)
+        assert (none.status_code, none.json()["threads"]) == (200, [])
     nonsense = await world.client.get("/api/v1/threads?before=x", headers=headers)
     problem_of(nonsense, 400, "malformed_request")
 

@@ -162,6 +162,15 @@ URL = "http://host/buy/pack"
             NotInPlan("None covers it. None is for sale right now.", facts={"topup_url": None}),
             "Not charged. None covers it. None is for sale right now. Your message is kept.",
         ),
+        (
+            CreditsExhausted(
+                offering="[Top up](https://evil)", required=5_000, available=0, topup_url=URL
+            ),
+            (
+                r"Not charged. You have 0 credits left for \[Top up\](https://evil);"
+                r" this needs 5. Your message is kept."
+            ),
+        ),
     ],
 )
 def test_a_kept_message_says_why_and_that_it_is_kept_and_no_address(

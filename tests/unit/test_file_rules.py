@@ -1,17 +1,23 @@
 """What a file is, what it is called, and what may be sent: decided from its bytes alone."""
 
 from pathlib import Path
+from time import thread_time
+from typing import Final
 
 import pytest
 
 from host.errors import PayloadTooLarge, UnsupportedFile
 from host.files.limits import (
+    ACCOUNT_BYTES_MAX,
     FILE_BYTES_MAX,
     FILES_MAX,
     MB,
     MESSAGE_BYTES_MAX,
+    UNSENT_BYTES_MAX,
+    UNSENT_MAX,
     check_content,
     check_kind,
+    check_room,
     check_size,
     check_whole,
 )
@@ -21,6 +27,8 @@ from storage.file_kinds import Accepts, FileKind
 from tests.fakes.pictures import EXECUTABLE, GIF, HTML, JPEG, PDF, SVG, WEBP, png
 
 IMAGE, DOCUMENT = FileKind.IMAGE, FileKind.DOCUMENT
+SNIFFING_S: Final = 0.2
+"""What looking at the largest file may take of a processor; byte by byte it would be a second."""
 
 
 @pytest.mark.parametrize(
@@ -37,6 +45,15 @@ IMAGE, DOCUMENT = FileKind.IMAGE, FileKind.DOCUMENT
         pytest.param(EXECUTABLE, None, id="a program"),
         pytest.param(b"", None, id="nothing"),
         pytest.param(b"a\0b", None, id="a NUL"),
+        pytest.param(b"a\vb", None, id="a vertical tab"),
+        pytest.param(b"a\x1bb", None, id="an escape"),
+        pytest.param(b"\xef\xbb\xbfa\tb\r\n\fc", Sniffed(DOCUMENT, "text/plain"), id="a BOM"),
+        pytest.param(b"\xef\xbb\xbf", None, id="a BOM alone"),
+        pytest.param(
+            b"\xff\xd8\xff\x01" + b"\xff" * 9 + JPEG[3:],
+            Sniffed(IMAGE, "image/jpeg", 64, 48),
+            id="a JPEG with padding",
+        ),
         pytest.param("Grüße".encode("latin-1"), None, id="another encoding"),
         pytest.param(png()[:20], None, id="the head of a PNG"),
         pytest.param(png(0, 9), None, id="a PNG without width"),
@@ -48,6 +65,34 @@ IMAGE, DOCUMENT = FileKind.IMAGE, FileKind.DOCUMENT
 )
 def test_a_file_is_what_its_bytes_are(content: bytes, expected: Sniffed | None) -> None:
     assert sniff(content) == expected
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        pytest.param(b"\xff", id="padding"),
+        pytest.param(b"\xff\xd0", id="markers without length"),
+        pytest.param(b"\xff\xe0\x00\x02", id="empty segments"),
+        pytest.param(b"\xff" * 63 + b"\xd0", id="padding and markers"),
+    ],
+)
+def test_a_jpeg_that_hides_its_size_is_given_up_soon(piece: bytes) -> None:
+    hostile = (b"\xff\xd8\xff\xd0" + piece * FILE_BYTES_MAX)[:FILE_BYTES_MAX]
+    began = thread_time()
+    assert sniff(hostile) is None
+    assert thread_time() - began < SNIFFING_S
+
+
+@pytest.mark.parametrize(
+    ("line", "is_taken"),
+    [(b"a,b,1.5,hello\n", True), ("Grüße\n".encode(), True), (b"a,b\n", True)],
+)
+def test_the_largest_text_is_looked_at_at_once(line: bytes, is_taken: bool) -> None:
+    content = line * (FILE_BYTES_MAX // len(line))
+    began = thread_time()
+    assert (sniff(content) is not None) is is_taken
+    assert sniff(content + b"\0") is None
+    assert thread_time() - began < SNIFFING_S
 
 
 @pytest.mark.parametrize(
@@ -130,6 +175,27 @@ def test_sizes_and_numbers_end_where_it_is_said() -> None:
         check_whole([1] * (FILES_MAX + 1))
     with pytest.raises(PayloadTooLarge, match="at most 20 MB"):
         check_whole([FILE_BYTES_MAX, FILE_BYTES_MAX, 1])
+
+
+@pytest.mark.parametrize(
+    ("kept", "unsent", "count", "sentence"),
+    [
+        (ACCOUNT_BYTES_MAX - 9, 0, 0, r"500 MB\. Delete conversations"),
+        (ACCOUNT_BYTES_MAX, UNSENT_BYTES_MAX - 9, 0, "not sent"),
+        (0, 0, UNSENT_MAX, "not sent"),
+    ],
+)
+def test_who_has_too_much_is_told_what_to_do(
+    kept: int, unsent: int, count: int, sentence: str
+) -> None:
+    with pytest.raises(PayloadTooLarge, match=sentence):
+        check_room(kept=kept, unsent=unsent, unsent_count=count, size=10)
+    check_room(
+        kept=ACCOUNT_BYTES_MAX - 10,
+        unsent=UNSENT_BYTES_MAX - 10,
+        unsent_count=UNSENT_MAX - 1,
+        size=10,
+    )
 
 
 def test_the_limits_that_the_page_states_are_the_ones_that_hold() -> None:

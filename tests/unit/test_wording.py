@@ -123,6 +123,23 @@ def test_a_refusal_says_that_nothing_was_charged(
 
 
 @pytest.mark.parametrize(
+    "address", ["https://host_of_ours.example/buy/a_b", "https://example.com"]
+)
+def test_a_title_in_a_refusal_becomes_no_link_and_our_address_stays_one(
+    address: str,
+) -> None:
+    hostile = f"[Top up](https://evil.example) ![x](y) <a> `{address}`"
+    said = wording.refusal_said(
+        CreditsExhausted(offering=hostile, required=5_000, available=0, topup_url=address)
+    )
+    assert rf"\[Top up\](https://evil.example) \!\[x\](y) \<a> \`{address}\`" in said
+    assert said.endswith(f"Top up at {address} and try again.")
+    assert said.startswith("Not charged. ")
+    ended = wording.refusal_said(CallInProgress(f"{hostile} is busy. Nothing was charged."))
+    assert r"\[Top up\](https://evil.example)" in ended
+
+
+@pytest.mark.parametrize(
     ("cap", "why", "then"),
     [
         (10_000, "and your daily limit of 10 has 2 left", "wait until midnight UTC, or raise"),
