@@ -51,10 +51,7 @@ async def measure_paced(sizes: Sizes, directory: Path) -> list[Line]:
         _throughput(
             f"words/s of {sizes.words}, 1 chat", sizes, ours, theirs, ratio, THROUGHPUT_LEAST
         ),
-        Line(
-            name="server CPU per 1,000 words",
-            ours=f"{cpu_s / (sizes.rounds * sizes.words) * 1_000_000:.0f} ms",
-        ),
+        _cpu_line(cpu_s, sizes.rounds * sizes.words),
     ]
 
 
@@ -74,7 +71,9 @@ async def measure_crowd(sizes: Sizes, directory: Path) -> list[Line]:
             await stack.enter_async_context(through_farebox(place)) for _ in range(sizes.chats)
         ]
         alone = [await direct.ask(LONG, 1) for _ in range(5)]
+        before = _cpu_s(place.process)
         timings, beside = await _crowd(talkers, direct, sizes)
+        cpu_s = _cpu_s(place.process) - before
     base = median(t.first_s for t in [*alone, *beside])
     added = sorted((timing.first_s - base) * 1000 for timing in timings)
     lasting = [timing.last_s - timing.first_s for timing in timings]
@@ -92,6 +91,7 @@ async def measure_crowd(sizes: Sizes, directory: Path) -> list[Line]:
             name="words shown per second beside words sent",
             ours=f"{median(due / one for one in lasting):.2f}",
         ),
+        _cpu_line(cpu_s, sizes.chats * _crowd_words(sizes)),
     ]
 
 
@@ -159,6 +159,10 @@ def _throughput(
         target="" if at_least is None else f"ratio >= {at_least:g}",
         is_met=None if at_least is None else ratio >= at_least,
     )
+
+
+def _cpu_line(cpu_s: float, words: int) -> Line:
+    return Line(name="server CPU per 1,000 words", ours=f"{cpu_s / words * 1_000_000:.0f} ms")
 
 
 def _cpu_s(process: int) -> float:
