@@ -157,7 +157,6 @@ async def drawn_page(
             yield page
         finally:
             await client.disconnect()
-    await asyncio.sleep(0)  # a connection that the server closed lets go of its socket only now
 
 
 def signed_in(address: str, email: str, password: str) -> httpx.Cookies:

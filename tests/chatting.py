@@ -177,7 +177,6 @@ async def page(
             yield chat
         finally:
             await client.disconnect()
-    await asyncio.sleep(0)  # a connection that the server closed lets go of its socket only now
 
 
 def logged_in(server: ServerProcess, email: str) -> httpx.Cookies:

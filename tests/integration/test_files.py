@@ -25,7 +25,7 @@ from host.errors import (
     UnsupportedFile,
 )
 from host.files.files import QUARTER_S, REFUSED_MAX, UNSENT_LIFE, Files
-from host.files.limits import ACCOUNT_BYTES_MAX, FILE_BYTES_MAX, MB, UNSENT_MAX
+from host.files.limits import ACCOUNT_BYTES_MAX, FILE_BYTES_MAX, UNSENT_MAX
 from host.identity.access_tokens import AccessTokens
 from host.personal.deletion import Deletion
 from host.runs.again import Again
@@ -41,6 +41,7 @@ from storage.file_kinds import Accepts
 from storage.models.catalogue import Assistant
 from storage.models.conversations import Attachment, AttachmentContent, Step
 from storage.moments import SECOND
+from storage.subscriptions import lock_wallet
 from tests.conversing import SLUG, THREAD, Hall, open_hall
 from tests.databases import verify_ledger
 from tests.fakes.clock import START, ManualClock
@@ -279,16 +280,28 @@ async def test_an_account_that_is_full_keeps_no_more_until_conversations_are_del
     assert await desk.keep()
 
 
-async def test_of_files_uploaded_at_once_only_those_are_kept_that_fit(desk: Desk) -> None:
-    await sent_before(desk, ACCOUNT_BYTES_MAX - 2 * MB)
-    text = b"a" * (MB - 1)
-    results = await asyncio.gather(
-        *(desk.keep(text, "notes.txt") for _ in range(6)), return_exceptions=True
-    )
-    refused = [one for one in results if not isinstance(one, str)]
-    assert len(refused) == 4
-    assert all(isinstance(one, PayloadTooLarge) for one in refused)
-    assert await desk.kept() == (3, 3)
+async def test_of_two_files_uploaded_at_once_the_second_sees_the_first(desk: Desk) -> None:
+    picture = await desk.keep(png(1, 1))
+    await (await desk.send(picture)).outcome()
+    has_filled, may_end = threading.Event(), threading.Event()
+
+    def fill(unit: Unit) -> None:
+        """As another upload does that is not committed yet."""
+        lock_wallet(unit.session, unit.books.open_wallet(desk.account_id))
+        unit.session.get_one(Attachment, picture).size = ACCOUNT_BYTES_MAX
+        unit.session.flush()
+        has_filled.set()
+        assert may_end.wait(20)
+
+    first = asyncio.create_task(desk.hall.database.run(fill))
+    assert await asyncio.to_thread(has_filled.wait, 20)
+    second = asyncio.create_task(desk.keep())
+    await asyncio.wait({second}, timeout=1)  # time enough to go past the first, if it could
+    may_end.set()
+    await first
+    with pytest.raises(PayloadTooLarge, match="Delete conversations"):
+        await second
+    assert await desk.kept() == (1, 1)
 
 
 async def test_what_is_not_sent_within_an_hour_is_removed(desk: Desk) -> None:

@@ -189,7 +189,8 @@ async def sign_out_from_elsewhere(tab: Tab) -> None:
 async def set_a_new_password(tab: Tab) -> None:
     link = await operate(tab.folder, "reset_link", email=tab.eve.email)
     form = {"key": link.partition("key=")[2], "password": "an even better one"}
-    assert (await httpx.AsyncClient().post(f"{tab.server.address}/reset", data=form)).is_redirect
+    async with httpx.AsyncClient() as http:
+        assert (await http.post(f"{tab.server.address}/reset", data=form)).is_redirect
 
 
 LEAVING = [
