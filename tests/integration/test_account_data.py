@@ -24,7 +24,7 @@ from tests.fakes.clock import START, ManualClock
 from tests.fakes.pictures import png
 from tests.integration.test_account_deletion import converse
 from tests.integration.test_buy_page import account_of, press, stock
-from tests.integration.test_pages import BASE, PagesHost, add, open_browser, sign_in
+from tests.integration.test_pages import BASE, GOOD, PagesHost, add, open_browser, sign_in
 
 PICTURE = png(640, 480)
 LARGE = png(800, 600) + bytes(range(256)) * 2_000
@@ -46,7 +46,8 @@ async def browser(host: PagesHost) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def delete(browser: httpx.AsyncClient) -> httpx.Response:
-    return await browser.post("/account/delete", data={"email": "sam@example.com"})
+    mine = {"email": "sam@example.com", "current": GOOD}
+    return await browser.post("/account/delete", data=mine)
 
 
 async def order(browser: httpx.AsyncClient) -> str:
