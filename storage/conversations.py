@@ -303,20 +303,26 @@ def set_provider_run(session: Session, run_id: str, provider_run: str) -> None:
 
 def save_text(session: Session, run_id: str, *, answer_id: str, text: str, now: Micros) -> bool:
     """Keep what the answer says so far. False when the run has ended meanwhile."""
-    is_going_on = exists().where(col(Run.id) == run_id, col(Run.ended_at).is_(None))
+    if not is_unfinished(session, run_id):  # a subquery would still see it unfinished
+        return False
     saved = session.exec(
-        update(Message)
-        .where(col(Message.id) == answer_id, is_going_on)
-        .values(text=text, updated_at=now)
+        update(Message).where(col(Message.id) == answer_id).values(text=text, updated_at=now)
     )
     return saved.rowcount > 0
 
 
 def note_first_text(session: Session, run_id: str, now: Micros) -> None:
-    """Remember when the answer became visible: from then on, stopping it costs its price."""
+    """Remember when the answer became visible: from then on, stopping it costs its price.
+
+    A run that somebody else has ended meanwhile stays as it ended.
+    """
     session.exec(
         update(Run)
-        .where(col(Run.id) == run_id, col(Run.first_text_at).is_(None))
+        .where(
+            col(Run.id) == run_id,
+            col(Run.first_text_at).is_(None),
+            col(Run.ended_at).is_(None),
+        )
         .values(state=RunState.IN_PROGRESS.value, first_text_at=now)
     )
 

@@ -4,12 +4,15 @@ A death is played by rows: what the dead process had committed, and nothing else
 """
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from time import monotonic
 from typing import TypeVar
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 from sqlmodel import select
 from typing_extensions import override
 
@@ -38,6 +41,7 @@ T = TypeVar("T")
 
 DEAD = "a dead process"
 PARTIAL = "Forty"
+PATIENCE_S = 10.0
 
 
 @pytest.fixture
@@ -104,6 +108,14 @@ async def left_behind(
 
     await hall.database.run(work)
     return run_id
+
+
+def until_somebody_waits_for(unit: Unit) -> None:
+    """Go on once another transaction waits for a row of this one."""
+    waiting = text("SELECT 1 FROM pg_locks WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))")
+    deadline = monotonic() + PATIENCE_S
+    while not unit.session.connection().execute(waiting).first():
+        assert monotonic() < deadline, "nobody came"
 
 
 async def alive(hall: Hall, owner: str, *, until: int) -> None:
@@ -301,6 +313,65 @@ async def test_a_process_taken_for_dead_that_finishes_after_all_charges_nothing(
     assert (run.state, run.outcome, run.charged) == (RunState.FAILED, Reason.INTERRUPTED, 0)
     assert await hall.charges() == []
     assert await hall.available() == BOUGHT
+
+
+async def test_what_is_noted_late_of_a_run_changes_nothing_once_it_has_ended(hall: Hall) -> None:
+    run_id = await left_behind(hall)
+    assert (await hall.reborn().recover()).released == 1
+    ended = await hall.run(run_id)
+
+    def note(unit: Unit) -> bool:
+        saved.set_provider_run(unit.session, run_id, "resp_late")
+        saved.note_first_text(unit.session, run_id, hall.clock.now())
+        return saved.save_text(
+            unit.session, run_id, answer_id=ended.answer_id, text="late", now=hall.clock.now()
+        )
+
+    assert not await hall.database.run(note)
+    assert await hall.run(run_id) == ended
+    assert (await hall.said())[-1].message.text == PARTIAL
+
+
+# On one kind of database only: an SQLite file has one writer, and nobody waits inside a unit.
+@pytest.mark.parametrize("database_kind", ["postgresql"], indirect=True)
+async def test_text_that_waits_for_the_end_of_its_run_is_not_written_over_it(
+    hall: Hall, database_kind: str
+) -> None:
+    run_id = await left_behind(hall)
+    answer_id = (await hall.run(run_id)).answer_id
+    has_ended = threading.Event()
+
+    def end(unit: Unit) -> bool:
+        now = hall.clock.now()
+        ended = saved.end_run(
+            unit.session,
+            saved.RunEnd(
+                run_id=run_id,
+                answer_id=answer_id,
+                state=RunState.FAILED,
+                text="whole",
+                charged=MilliCredits(0),
+                balance_after=None,
+                outcome=None,
+                usage=None,
+                now=now,
+            ),
+        )
+        has_ended.set()
+        until_somebody_waits_for(unit)
+        return ended
+
+    def save(unit: Unit) -> bool:
+        assert has_ended.is_set()
+        return saved.save_text(
+            unit.session, run_id, answer_id=answer_id, text="late", now=hall.clock.now()
+        )
+
+    ending = asyncio.create_task(hall.database.run(end))
+    assert await asyncio.to_thread(has_ended.wait, PATIENCE_S)
+    is_saved = await hall.database.run(save)
+    assert (await ending, is_saved) == (True, False)
+    assert (await hall.said())[-1].message.text == "whole"
 
 
 async def test_a_run_of_this_process_that_begins_while_others_are_looked_for_is_left_alone(
