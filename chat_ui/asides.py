@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 from chat_ui.wording import DOT, day, plain, price_tag
 from host.providers.base import Tool
 from host.runs.outcomes import Outcome
+from host.writing import credits_written
 from storage.cards import PurchasedOffering
-from storage.credits import MilliCredits, credits_written, format_credits
+from storage.credits import MilliCredits, format_credits
 from storage.models.catalogue import OfferingState
 from storage.notices import AgainTerms, Beside, Crossing, Ending
 

@@ -12,8 +12,9 @@ import structlog
 from chainlit.context import context, init_ws_context
 from chainlit.session import WebsocketSession
 
-from chat_ui.pages import page_of
+from chat_ui.pages import language_of, page_of
 from chat_ui.shown import Following, Pen
+from host.language import speaking
 from host.runs.answers import LiveAnswer
 
 log = structlog.get_logger()
@@ -40,8 +41,9 @@ def _pen(session: WebsocketSession, show: Show) -> Pen:
     async def draw(live: LiveAnswer) -> None:
         init_ws_context(session)
         try:
-            await context.emitter.task_start()
-            await show(live)
+            with speaking(language_of(session)):  # whoever asked may speak another
+                await context.emitter.task_start()
+                await show(live)
         except Exception:
             log.exception("chat.show_failed", run_id=live.run_id)
 

@@ -6,7 +6,9 @@ its lifespan is never run, because it ends in `os._exit`. `farebox.chat_root` mu
 Chainlit's directory before this module is imported.
 """
 
+import json
 import re
+from functools import cache
 from typing import Final
 
 from chainlit import server
@@ -23,12 +25,18 @@ from chat_ui.door import Door
 from chat_ui.wiring import wiring
 from host.app import Host
 from host.errors import FareboxError
+from host.language import Language, page_words, spoken
 from host.pages.refusals import Refusals
 
 FOREIGN_LINK: Final = re.compile(r'\s*<link\b[^>]*\bhref="https?://[^>]*>')
 """Google's fonts and the styles of formulas, neither of which is used here."""
-SHOP: Final = '<script src="/public/shop.js" defer></script>'
-"""What the catalogue, plan and top-up cards of the page share."""
+OURS: Final = """\
+<script type="application/json" id="farebox-words">{words}</script>
+<script src="/public/words.js"></script>
+<script src="/public/shop.js" defer></script>
+"""
+"""The words of the page's language, and what its scripts and cards share."""
+HTML_LANGUAGE: Final = re.compile(r'<html lang="[^"]*"')
 
 
 def mount_chat(app: FastAPI, host: Host) -> None:
@@ -60,16 +68,24 @@ def _refused_by(refusals: Refusals) -> ExceptionHandler:
 
 
 def _patch_page() -> None:
-    """Drop from Chainlit's page what it links to on other hosts, and add what our cards share.
+    """Drop from Chainlit's page what it links to on other hosts, and add what our scripts need.
 
     Our policy forbids the former anyway; of scripts Chainlit's settings can name one alone.
     """
     template = server.get_html_template
 
     def our_page(root_path: str) -> str:
-        return FOREIGN_LINK.sub("", template(root_path)).replace("</head>", f"{SHOP}</head>", 1)
+        page = FOREIGN_LINK.sub("", template(root_path))
+        page = HTML_LANGUAGE.sub(f'<html lang="{spoken()}"', page, count=1)
+        return page.replace("</head>", f"{_our_scripts(spoken())}</head>", 1)
 
     server.get_html_template = our_page
+
+
+@cache
+def _our_scripts(language: Language) -> str:
+    words = json.dumps(page_words(language), ensure_ascii=False, separators=(",", ":"))
+    return OURS.format(words=words.replace("<", r"\u003c"))
 
 
 def _patch_sessions() -> None:

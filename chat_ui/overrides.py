@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from chainlit import server
 from chainlit.auth import get_configuration, get_current_user
+from chainlit.config import config
 from chainlit.session import WebsocketSession
 from chainlit.types import (
     CallActionRequest,
@@ -30,11 +31,15 @@ from chat_ui.wiring import wiring
 from host.catalogue.offering_fields import shown
 from host.catalogue.showing import shown_to
 from host.errors import UnknownOffering
+from host.language import Language, spoken
 from storage import chat_history
 
 NOT_KEPT: Final = {"success": False}
 """Of elements that are drawn and not stored, as in a reopened draft: the page's own copy is all
 there is. No error, because the page would show it in a box of its own."""
+
+CHAINLITS_NAMES: Final = {Language.ENGLISH: "en-US", Language.SPANISH: "es"}
+"""What Chainlit calls the languages; its files are in `.chainlit/translations`."""
 
 router = APIRouter()
 Member = Annotated[PersistedUser, Depends(get_current_user)]
@@ -52,6 +57,13 @@ async def auth_config() -> dict[str, Any]:
 async def set_session_cookie() -> dict[str, str]:
     """Nothing is set: replicas are chosen by the login cookie."""
     return {"message": "ok"}
+
+
+@router.get("/project/translations")
+async def translations() -> dict[str, Any]:
+    """What Chainlit's own parts say, in the language that the rest of the page is in."""
+    name = CHAINLITS_NAMES[spoken()]
+    return {"translation": config.load_translation(name)}
 
 
 @router.get("/a/{slug}")

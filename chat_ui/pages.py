@@ -14,6 +14,7 @@ from chainlit.session import WebsocketSession, ws_sessions_id
 
 from chat_ui.ownership import account_of
 from chat_ui.shown import Shown
+from host.language import Language, of_browser
 
 DRAWS: Final = frozenset(
     {
@@ -67,3 +68,9 @@ def watch(session: WebsocketSession) -> None:
             await emit(event, data)  # type: ignore[misc]  # Chainlit does not say that it is awaited
 
     session.emit = noted  # type: ignore[assignment]
+
+
+def language_of(session: WebsocketSession) -> Language:
+    """The language that a page was opened in."""
+    asked = session.environ or {}
+    return of_browser(asked.get("HTTP_COOKIE", ""), asked.get("HTTP_ACCEPT_LANGUAGE", ""))

@@ -13,7 +13,8 @@ from host.errors import FareboxError
 from host.runs.lifecycle import Reason
 from host.runs.opening import TEXT_MAX
 from host.runs.outcomes import Outcome, refunds_written
-from storage.credits import MilliCredits, credits_written, format_credits
+from host.writing import credits_written
+from storage.credits import MilliCredits, format_credits
 from storage.ledger import RefundLine
 from storage.moments import Micros, to_datetime
 

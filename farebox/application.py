@@ -1,7 +1,8 @@
 """The whole ASGI application on one port: host routes first, the chat mounted last.
 
 The gateway answers below `/s/` before any framework; everything else passes the outer wrapper
-(origin, headers) and reaches pages, API and, at the end, Chainlit. A process that serves the proxy
+(origin, headers) and the one that knows in which language to speak, and reaches pages, API and, at
+the end, Chainlit. A process that serves the proxy
 alone never loads the chat.
 """
 
@@ -19,6 +20,7 @@ from host.api.routes import add_api
 from host.app import Host
 from host.pages.outer import Outer
 from host.pages.router import pages_router
+from host.pages.speaking import Speaking
 
 PROXIED: Final = "/s/"
 BODY_MAX: Final = 20_000_000
@@ -36,7 +38,7 @@ async def compose(host: Host, *, role: ServerRole) -> AsyncGenerator[ASGIApp, No
     if role is not ServerRole.PROXY:
         web.include_router(pages_router(host))
         _add_chat(web, host)
-    application = Outer(web, host.settings)
+    application = Outer(Speaking(web), host.settings)
     await host.start()
     await _announce_setup(host)
     async with control.listen(host):

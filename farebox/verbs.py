@@ -17,8 +17,9 @@ from host.catalogue.subscribing import SubscribeRequest
 from host.errors import InvalidInput
 from host.metering.corrections import RefundRequest, credits_entered
 from host.metering.revoking import PlanRevoked, RevokeRequest
+from host.writing import credits_written
 from storage.cards import OfferingCard, PlanView
-from storage.credits import MilliCredits, credits_written, format_credits
+from storage.credits import MilliCredits, format_credits
 from storage.ledger import DailyCap, balances, daily_cap
 from storage.models.accounts import Role
 from storage.models.catalogue import OfferingKind, PlanKind

@@ -8,7 +8,8 @@ from host.catalogue.offering_fields import refusal, shown
 from host.pages.plan_words import span
 from host.purchase.refunding import OrderRefunded
 from host.purchase.vouchers import VoucherBatch
-from storage.credits import MilliCredits, credits_written
+from host.writing import credits_written
+from storage.credits import MilliCredits
 from storage.erasing import nobody
 from storage.models.catalogue import PlanKind
 from storage.moments import NEVER, Micros, to_datetime

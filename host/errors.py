@@ -38,7 +38,8 @@ for `ChargeUndecided`: there it is not known yet.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from storage.credits import credits_written, format_credits
+from host.writing import credits_written
+from storage.credits import format_credits
 from storage.errors import StorageError, UnfitValue
 
 

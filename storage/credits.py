@@ -46,11 +46,6 @@ def format_credits(amount: int) -> str:
     return f"{sign}{whole}" if not part else f"{sign}{whole}.{part:03d}".rstrip("0")
 
 
-def credits_written(amount: int) -> str:
-    """An amount with its unit: `5 credits`, `1 credit`."""
-    return f"{format_credits(amount)} credit{'' if amount == PER_CREDIT else 's'}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendableGrant:
     """What draw-down needs to know of a grant."""

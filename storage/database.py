@@ -5,12 +5,16 @@ touches the database and nothing else, so no provider and no network is ever wai
 is locked. On SQLite units queue for the one writer (`storage.writer`), which commits many at once;
 on PostgreSQL each is a transaction on a pooled connection. Reading goes past the queue, on
 connections that cannot write, and sees every write that has been answered.
+
+Either way the work is done in a thread, with its caller's context variables: what it refuses, it
+refuses in the caller's language.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol, TypeAlias, TypeVar
@@ -27,6 +31,7 @@ from storage.teller import Teller, UnitTeller
 from storage.writer import Writer
 
 T = TypeVar("T")
+G = TypeVar("G")
 Snapshot: TypeAlias = Session
 """What a read is given: the tables as they were at one moment."""
 
@@ -126,7 +131,7 @@ class Database:
 
         For what shows that this process is alive: it must not wait until it is taken for dead.
         """
-        return await self._door.run_apart(work)
+        return await self._door.run_apart(_here(work))
 
     async def run(self, work: Callable[[Unit], T], *, must_land: bool = False) -> T:
         """Run `work` as one unit: all of it lands, or none.
@@ -139,7 +144,7 @@ class Database:
             LedgerBroken: nor will it be by this process.
             UnfitValue: a value is none that the database can hold.
         """
-        return await self._door.run(work, must_land=must_land)
+        return await self._door.run(_here(work), must_land=must_land)
 
     async def read(self, work: Callable[[Session], T]) -> T:
         """Run `work` on one snapshot that cannot be written to.
@@ -150,7 +155,7 @@ class Database:
             UnfitValue: what is looked for is nothing that the database could hold.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(self._read, work))
+        return await loop.run_in_executor(self._threads, partial(self._read, _here(work)))
 
     async def close(self) -> None:
         """Let what is under way finish, then close every connection.
@@ -170,6 +175,12 @@ class Database:
                 return result
         except DBAPIError as error:
             raise in_our_words(error) from None
+
+
+def _here(work: Callable[[G], T]) -> Callable[[G], T]:
+    """`work`, to be done elsewhere in the context of here."""
+    context = copy_context()
+    return lambda given: context.run(work, given)
 
 
 class SqliteDoor:

@@ -9,8 +9,9 @@ from typing import Final
 from chat_ui.wording import plain
 from host.catalogue.showing import day_words, left_words
 from host.errors import FareboxError
+from host.writing import credits_written
 from storage.cards import SubscriptionView
-from storage.credits import MilliCredits, credits_written
+from storage.credits import MilliCredits
 from storage.ledger import PlanBalance
 from storage.models.catalogue import PlanKind
 from storage.moments import NEVER, Micros, to_datetime

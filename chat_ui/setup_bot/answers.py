@@ -16,7 +16,8 @@ from host.catalogue import offering_fields
 from host.catalogue.currencies import format_money
 from host.drafts.state import FIELDS, Answers, DraftState, KeyNote, NewPlan, Question
 from host.errors import InvalidInput
-from storage.credits import PER_CREDIT, credits_written, format_credits
+from host.writing import credits_written
+from storage.credits import PER_CREDIT, format_credits
 from storage.moments import DAY, HOUR, SECOND, to_datetime
 
 LINE_MAX: Final = 160

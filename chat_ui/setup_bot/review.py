@@ -13,8 +13,8 @@ from host.config import Settings
 from host.drafts.drafts import Offer
 from host.drafts.state import FIELDS, DraftState, KeyCheckResult, NewPlan, Question
 from host.runs.runner import Rehearsal
+from host.writing import credits_written
 from storage.cards import PlanView
-from storage.credits import credits_written
 
 LONG: Final = frozenset({Question.DESCRIPTION, Question.INSTRUCTIONS})
 LONG_MAX: Final = 2000

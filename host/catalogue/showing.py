@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from host.writing import credits_written
 from storage.cards import PlanView, Standing
-from storage.credits import PER_CREDIT, MilliCredits, credits_written, format_credits
+from storage.credits import PER_CREDIT, MilliCredits, format_credits
 from storage.models.catalogue import OfferingKind
 from storage.moments import NEVER, Micros, to_datetime
 from storage.shelf import Possessions, Shelf, ShelfItem

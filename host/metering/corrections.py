@@ -15,12 +15,13 @@ from host.clock import Clock
 from host.errors import IdempotencyConflict, InvalidInput, UnknownReceipt
 from host.metering.operators import require_operator
 from host.metering.revoking import PlanRevoked, RevokeRequest, revoke
+from host.writing import credits_written
 from storage import correctable
 from storage import subscriptions as got
 from storage.books import RefundCharge, Refunded
 from storage.concerns import note_refunded
 from storage.correctable import Charge, LostPlan
-from storage.credits import HoldState, MilliCredits, credits_written, format_credits, parse_credits
+from storage.credits import HoldState, MilliCredits, format_credits, parse_credits
 from storage.database import Database, Unit
 from storage.ledger import DailyCap, daily_cap
 

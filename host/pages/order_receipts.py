@@ -5,7 +5,8 @@ from typing import Final
 
 from host.catalogue.currencies import format_price
 from host.pages.plan_words import gives, span
-from storage.credits import MilliCredits, credits_written
+from host.writing import credits_written
+from storage.credits import MilliCredits
 from storage.models.catalogue import PlanKind
 from storage.order_states import OrderState, ProviderName
 from storage.orders import OrderView

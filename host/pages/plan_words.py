@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from host.writing import credits_written
 from storage.cards import OfferingCard, PlanView
-from storage.credits import MilliCredits, credits_written, format_credits
+from storage.credits import MilliCredits, format_credits
 from storage.models.catalogue import OfferingKind, PlanKind
 
 SPANS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))

@@ -20,8 +20,9 @@ from host.pages.requests import read_form
 from host.personal.concerns import TEXT_MAX, refundable
 from host.purchase.orders import GIVEN
 from host.runs.outcomes import refunds_written
+from host.writing import credits_written
 from storage.charges import including_plans
-from storage.credits import HoldState, credits_written
+from storage.credits import HoldState
 from storage.ledger import Receipt, receipt
 from storage.models.money import Operation
 from storage.models.people import ConcernKind

@@ -3,20 +3,32 @@
 import functools
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import urlencode
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from host.errors import FareboxError, NotSignedIn, broken, from_storage
 from host.identity.login_sessions import Visitor
+from host.language import Language, _, _n, spoken
 from host.pages.browsers import browser_name
 from host.pages.requests import check_same_origin, local_path
-from storage.credits import credits_written, format_credits
+from host.writing import (
+    NBSP,
+    amount,
+    credits_written,
+    day,
+    long_day,
+    short_day,
+    time_of_day,
+)
 from storage.errors import StorageError
 from storage.models.accounts import Role
 from storage.moments import DAY, NEVER, Micros, to_datetime
@@ -38,7 +50,8 @@ HEADERS: Final = {
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
 
-NBSP: Final = "\N{NO-BREAK SPACE}"
+_shown: ContextVar[str | None] = ContextVar("shown", default=None)
+"""The address of the page that is made, under which it can be asked for again."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,13 +68,13 @@ class Renderer:
             lstrip_blocks=True,
         )
         self._templates.filters.update(
-            credits=format_credits,
+            credits=amount,
             written=credits_written,
             moment=moment,
             date=date,
-            day=day,
+            day=long_day,
             iso=iso,
-            short_day=short_day,
+            short_day=day_of_month,
             browser=browser_name,
         )
         styles = (STATIC / "pages.css").read_bytes()
@@ -69,6 +82,11 @@ class Renderer:
             styles_version=hashlib.sha256(styles).hexdigest()[:12],
             never=NEVER,
             operator=Role.OPERATOR,
+            _=_said,
+            _n=_counted,
+            link=_link,
+            spoken=spoken,
+            other_languages=_other_languages,
         )
 
     def page(
@@ -105,6 +123,7 @@ class Renderer:
 
         @functools.wraps(endpoint)
         async def answer(request: Request) -> Response:
+            _shown.set(_address(request))
             try:
                 if request.method == "POST":
                     check_same_origin(request, public_url)
@@ -120,6 +139,49 @@ class Renderer:
                 return self.page("refused.html", error=broken())
 
         return answer
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLanguage:
+    """A language that the same page can be had in."""
+
+    code: str
+    name: str
+    href: str
+
+
+def _other_languages() -> list[OtherLanguage]:
+    """None where the page answers a form, and cannot be asked for."""
+    address = _shown.get()
+    if address is None:
+        return []
+    mark = "&" if "?" in address else "?"
+    return [
+        OtherLanguage(one.value, one.name_in_it, f"{address}{mark}language={one}")
+        for one in Language
+        if one is not spoken()
+    ]
+
+
+def _address(request: Request) -> str | None:
+    query = request.url.query
+    if request.method != "GET":
+        return None
+    return f"{request.scope['path']}?{query}" if query else request.scope["path"]
+
+
+def _said(sentence: str, /, **facts: object) -> Markup:
+    """A sentence of a template; facts are escaped, unless they are markup themselves."""
+    return Markup("{}").format(_(sentence)).format(**facts)
+
+
+def _counted(one: str, many: str, number: int, /, **facts: object) -> Markup:
+    return Markup("{}").format(_n(one, many, number)).format(**facts)
+
+
+def _link(href: str, text: str) -> Markup:
+    """A link in the middle of a sentence."""
+    return Markup('<a href="{}">{}</a>').format(href, text)
 
 
 def go(path: str, *cookies: str) -> Response:
@@ -140,26 +202,17 @@ def to_login(request: Request) -> Response:
 
 def moment(at: int) -> str:
     """A moment as people read it: `18 Nov 2026, 11:06 UTC`, broken after the comma if at all."""
-    when = to_datetime(Micros(at))
-    return f"{date(at)}, {when:%H:%M}{NBSP}UTC"
+    return f"{date(at)}, {time_of_day(at)}"
 
 
 def date(at: int) -> str:
     """A day as it stands in a row, in one piece: `18 Nov 2026`."""
-    when = to_datetime(Micros(at))
-    return f"{when.day}{NBSP}{when:%b}{NBSP}{when:%Y}"
+    return day(at).replace(" ", NBSP)
 
 
-def day(at: int) -> str:
-    """A day as people read it: `18 November 2026`."""
-    when = to_datetime(Micros(at))
-    return f"{when.day} {when:%B %Y}"
-
-
-def short_day(number: int) -> str:
+def day_of_month(number: int) -> str:
     """A day of the last month, by its number since 1970: `18 Nov`."""
-    when = to_datetime(Micros(number * DAY))
-    return f"{when.day}{NBSP}{when:%b}"
+    return short_day(number * DAY).replace(" ", NBSP)
 
 
 def iso(at: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from host.pages.rendering import short_day
+from host.pages.rendering import day_of_month
 from storage.credits import PER_CREDIT, format_credits
 from storage.usage_days import UsageDay
 
@@ -168,7 +168,7 @@ def _bars(
                 width=round(slot * 0.72, 2),
                 height=round(height, 2),
                 series=names.index(key[1]),
-                label=f"{short_day(day)}: {key[1]}, {format_credits(stacked[key])}",
+                label=f"{day_of_month(day)}: {key[1]}, {format_credits(stacked[key])}",
             )
 
 
@@ -183,6 +183,6 @@ def _values(top: int, size: Size) -> tuple[Tick, ...]:
 def _days(first_day: int, days: int, size: Size) -> tuple[Tick, ...]:
     slot = (size.width - size.left - size.right) / days
     return tuple(
-        Tick(round(size.left + (number + 0.5) * slot, 2), short_day(first_day + number))
+        Tick(round(size.left + (number + 0.5) * slot, 2), day_of_month(first_day + number))
         for number in range(days - 1, -1, -size.day_every)
     )

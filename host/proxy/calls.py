@@ -41,8 +41,9 @@ from host.proxy.raw_path import RawPath
 from host.proxy.upload import Upload
 from host.vault.envelope import SecretUnreadable
 from host.vault.vault import Vault
+from host.writing import credits_written
 from storage.cards import EndpointCard, OfferingCard, ServiceConfig
-from storage.credits import HoldState, credits_written
+from storage.credits import HoldState
 from storage.ids import new_id
 from storage.models.catalogue import OfferingState
 from storage.models.money import Operation

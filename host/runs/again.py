@@ -14,9 +14,10 @@ from sqlmodel import Session
 
 from host.errors import AnswerNotLast, PriceChanged, UnknownThread, credits_number
 from host.metering.tabs import Tab
+from host.writing import credits_written
 from storage import attachments
 from storage.conversations import Answered, find_answered
-from storage.credits import MilliCredits, credits_written
+from storage.credits import MilliCredits
 from storage.models.conversations import Attachment
 from storage.notices import last_run
 

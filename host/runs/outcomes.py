@@ -10,7 +10,8 @@ from typing import Final
 
 from host.errors import ChargeUndecided, FareboxError, UpstreamFailed, UpstreamTimeout
 from host.runs.lifecycle import Reason
-from storage.credits import MilliCredits, credits_written, format_credits
+from host.writing import credits_written
+from storage.credits import MilliCredits, format_credits
 from storage.ledger import RefundLine
 from storage.models.conversations import Run
 from storage.moments import SECOND, Micros, to_datetime

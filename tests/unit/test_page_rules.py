@@ -5,8 +5,9 @@ import pytest
 from host.pages.account import plan_lines
 from host.pages.browsers import browser_name
 from host.pages.receipts import verdict
-from host.pages.rendering import day, moment
+from host.pages.rendering import moment
 from host.pages.requests import local_path
+from host.writing import long_day
 from storage.cards import SubscriptionView
 from storage.credits import HoldState, MilliCredits
 from storage.ledger import PlanBalance, Receipt, RefundLine
@@ -62,7 +63,7 @@ def test_moments_are_written_for_people() -> None:
         moment(START)
         == "18\N{NO-BREAK SPACE}Nov\N{NO-BREAK SPACE}2026, 11:06\N{NO-BREAK SPACE}UTC"
     )
-    assert day(START) == "18 November 2026"
+    assert long_day(START) == "18 November 2026"
 
 
 def receipt_of(
