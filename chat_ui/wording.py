@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from host.errors import FareboxError
+from host.language import _
 from host.runs.lifecycle import Reason
 from host.runs.opening import TEXT_MAX
 from host.runs.outcomes import Outcome, refunds_written
@@ -105,8 +106,7 @@ def _with_rest(text: str, available: MilliCredits | None) -> str:
 
 def refusal_sentence(error: FareboxError) -> str:
     """Why a message was not taken, and what to do, as text. A refusal says that it is free."""
-    detail = error.detail
-    return detail if "charged" in detail.lower() else f"Not charged. {detail}"
+    return error.detail if error.says_charge else _("Not charged. {why}", why=error.detail)
 
 
 def refusal_said(error: FareboxError) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from chat_ui.wording import plain
 from host.catalogue.showing import day_words, left_words
 from host.errors import FareboxError
+from host.language import N_, _
 from host.writing import credits_written
 from storage.cards import SubscriptionView
 from storage.credits import MilliCredits
@@ -26,7 +27,7 @@ WELCOME: Final = (
 NOTHING_HAD: Final = "You have no plan yet. Pick something to try, or to buy:"
 QUOTED_MAX: Final = 60
 """Characters of what was typed that an answer repeats."""
-KEPT: Final = "Your message is kept."
+KEPT: Final = N_("Your message is kept.")
 SENT: Final = "This message was sent. Its answer is below."
 GONE: Final = "This message is no longer kept, so nothing was sent and nothing charged."
 PREVIEW_MAX: Final = 240
@@ -79,14 +80,7 @@ def kept(refused: FareboxError) -> str:
 
     That it is kept takes the place of the advice where to buy.
     """
-    address = refused.facts.get("topup_url")
-    reason = refused.detail
-    for advice in (
-        f" Top up at {address} and try again.",
-        f" Get a plan at {address} and try again.",
-    ):
-        reason = reason.removesuffix(advice)
-    return f"Not charged. {plain(reason)} {KEPT}"
+    return _("Not charged. {why}", why=plain(refused.reason)) + f" {_(KEPT)}"
 
 
 def preview(text: str) -> str:
