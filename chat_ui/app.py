@@ -9,7 +9,7 @@ sentence, the log gets the rest.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, Final, ParamSpec
+from typing import Any, Final, ParamSpec, TypeVar
 
 import chainlit as cl
 import structlog
@@ -29,9 +29,11 @@ from chat_ui.setup_bot import builder
 from chat_ui.wiring import wiring
 from host.errors import FareboxError, NotAllowed, NotSignedIn, PriceChanged
 from host.identity.login_sessions import Visitor
+from host.language import Language, _, speaking
 from storage.models.accounts import Role
 
 P = ParamSpec("P")
+T = TypeVar("T")
 log: Final = structlog.get_logger()
 
 
@@ -43,12 +45,12 @@ def in_words(callback: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any
         try:
             return await callback(*args, **kwargs)
         except asyncio.CancelledError:  # Stop was pressed, and nothing had begun
-            await subscriber.say(wording.STOPPED)
+            await subscriber.say(_(wording.STOPPED))
         except FareboxError as refused:
             await subscriber.say(wording.refusal_said(refused))
         except Exception:
             log.exception("chat.callback_failed", callback=callback.__name__)
-            await subscriber.say(wording.WENT_WRONG)
+            await subscriber.say(_(wording.WENT_WRONG))
 
     return guarded
 
@@ -63,7 +65,7 @@ async def visitor() -> Visitor:
     cookie = (session.environ or {}).get("HTTP_COOKIE", "")
     found = await _visitor_of(cookie)
     if found is None or session.user is None or session.user.identifier != str(found.account_id):
-        raise NotSignedIn(wording.SIGNED_OUT, says_charge=True)
+        raise NotSignedIn(_(wording.SIGNED_OUT), says_charge=True)
     return found
 
 
@@ -75,7 +77,7 @@ async def builder_here() -> Visitor:
     """
     found = await visitor()
     if Role.BUILDER not in found.roles:
-        raise NotAllowed(wording.BUILDERS_ONLY)
+        raise NotAllowed(_(wording.BUILDERS_ONLY))
     return found
 
 
@@ -111,7 +113,7 @@ async def on_chat_start() -> None:
     """An empty conversation: assistants wait to be asked, the setup bot and Browse begin."""
     match _profile():
         case profile if profile == SETUP_BOT:
-            await builder.start(wiring.host, await builder_here())
+            await _in_english(builder.start(wiring.host, await builder_here()))
         case profile if profile in {None, HOME}:
             await home.start(wiring.host, await visitor())
 
@@ -122,7 +124,7 @@ async def on_message(message: cl.Message) -> None:
     await subscriber.tell_address()
     match _profile():
         case profile if profile == SETUP_BOT:
-            await builder.hear(wiring.host, await builder_here(), message)
+            await _in_english(builder.hear(wiring.host, await builder_here(), message))
         case profile if profile in {None, HOME}:
             await home.hear(wiring.host, await visitor(), message.content)
         case _:
@@ -135,7 +137,7 @@ async def on_message(message: cl.Message) -> None:
 async def on_chat_resume(thread: ThreadDict) -> None:
     """A stored conversation is opened; an answer still being written is joined afterwards."""
     if _profile() == SETUP_BOT:
-        await builder.resume(wiring.host, await builder_here(), thread)
+        await _in_english(builder.resume(wiring.host, await builder_here(), thread))
 
 
 @in_words
@@ -143,7 +145,7 @@ async def on_draft_action(action: cl.Action) -> Any:
     """A button of the setup bot."""
     if not action.name.startswith(builder.ACTION_PREFIX):
         return None
-    return await builder.act(wiring.host, await builder_here(), action)
+    return await _in_english(builder.act(wiring.host, await builder_here(), action))
 
 
 async def on_kept_action(action: cl.Action) -> Any:
@@ -155,7 +157,7 @@ async def on_ask_again(action: cl.Action) -> dict[str, Any]:
     """The button under the last answer; what became of it is said beside the button."""
     again = asides.pressed(action.payload)
     if again is None:
-        return {"said": wording.NO_SUCH_THREAD}
+        return {"said": _(wording.NO_SUCH_THREAD)}
     try:
         return {"said": await subscriber.ask_again(await visitor(), *again)}
     except PriceChanged as refused:
@@ -164,7 +166,13 @@ async def on_ask_again(action: cl.Action) -> dict[str, Any]:
         return {"said": wording.refusal_sentence(refused)}
     except Exception:
         log.exception("chat.callback_failed", callback="on_ask_again")
-        return {"said": wording.WENT_WRONG}
+        return {"said": _(wording.WENT_WRONG)}
+
+
+async def _in_english(said: Awaitable[T]) -> T:
+    """What the setup bot says, who speaks no other language yet."""
+    with speaking(Language.ENGLISH):
+        return await said
 
 
 def _profile() -> str | None:

@@ -26,6 +26,7 @@ from chat_ui.ownership import account_of, is_theirs
 from chat_ui.pages import page_of
 from chat_ui.wiring import wiring
 from chat_ui.wording import NO_SUCH_THREAD
+from host.language import _
 from host.runs.answers import LiveAnswer
 
 DRAWN_MOST: Final = 5
@@ -54,7 +55,7 @@ async def _draw_whole(session: WebsocketSession) -> None:
     is_drawn = await _begin(session)
     if not session.has_first_interaction or not await is_theirs(session):
         return
-    for _ in range(DRAWN_MOST):
+    for _time in range(DRAWN_MOST):
         if is_drawn and page.drawn == before:
             return
         following.pause(session)
@@ -77,7 +78,7 @@ async def _begin(session: WebsocketSession) -> bool:
             await emitter.emit("first_interaction", known)
             await _draw(thread)
             return True
-        await emitter.send_resume_thread_error(NO_SUCH_THREAD)
+        await emitter.send_resume_thread_error(_(NO_SUCH_THREAD))
     if session.has_first_interaction:
         return False
     if config.code.on_chat_start and not session.chat_started:

@@ -20,6 +20,7 @@ from chainlit.config import public_dir
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from chat_ui import cards
+from host.language import _
 
 FOREVER: Final = "public, max-age=31536000, immutable"
 A_DAY: Final = "public, max-age=86400"
@@ -85,7 +86,7 @@ async def avatar(name: str, request: Request) -> Response:
 async def _serve(folder: Path, name: str, request: Request, keeping: str) -> Response:
     path = _inside(folder, name)
     if path is None:
-        raise HTTPException(404, "There is nothing here.")
+        raise HTTPException(404, _("There is nothing here."))
     kept = _known(path)
     if kept is None:
         kept = _kept[path] = await asyncio.to_thread(_read, path)

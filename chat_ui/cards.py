@@ -20,6 +20,7 @@ from chainlit.types import ChatProfile, Starter
 
 from chat_ui import asides, wording
 from host.files.limits import EXTENSIONS, FILE_BYTES_MAX, FILES_MAX, MB, kinds_of
+from host.language import _
 from host.runs.outcomes import Outcome
 from storage.cards import AssistantConfig, PurchasedOffering
 from storage.ledger import RefundLine
@@ -122,8 +123,8 @@ def home_profile(*, is_default: bool) -> ChatProfile:
     """Where people look around, and where they land who have not chosen."""
     return ChatProfile(
         name=HOME,
-        display_name="Browse",
-        markdown_description=wording.HOME,
+        display_name=_("Browse"),
+        markdown_description=_(wording.HOME),
         icon=HOME_ICON,
         default=is_default,
     )
@@ -133,8 +134,8 @@ def setup_profile(*, is_default: bool) -> ChatProfile:
     """The setup bot, for builders."""
     return ChatProfile(
         name=SETUP_BOT,
-        display_name="Setup bot",
-        markdown_description=wording.SETUP,
+        display_name=_("Setup bot"),
+        markdown_description=_(wording.SETUP),
         icon="/avatars/setup_bot",
         default=is_default,
     )
@@ -155,7 +156,7 @@ def speaker(title: str) -> str:
 
     Chainlit's page asks for the picture of whoever speaks by that name, and does not escape it.
     """
-    return " ".join(title.translate(NOT_IN_ADDRESSES).split()) or "Assistant"
+    return " ".join(title.translate(NOT_IN_ADDRESSES).split()) or _("Assistant")
 
 
 def tile_address(title: str) -> str:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Response
 from chat_ui import asides
 from chat_ui.profiles import assistants_of
 from chat_ui.wiring import wiring
+from host.language import _
 from storage.cards import OfferingCard
 from storage.notices import undisclosed
 
@@ -35,6 +36,7 @@ async def composer(
                 "slug": one.offering.slug,
                 "title": one.offering.title,
                 "line": asides.composer_line(one),
+                "left": asides.left_for(one),
                 "disclosure": _disclosure(one.offering) if one.offering.id in untold else None,
             }
             for one in here
@@ -47,6 +49,6 @@ def _disclosure(offering: OfferingCard) -> dict[str, str]:
     host = asides.host_name(offering.assistant.base_url)
     return {
         "text": asides.disclosure_text(offering.title, host),
-        "link": asides.TERMS,
+        "link": _(asides.TERMS),
         "href": asides.TERMS_HREF,
     }

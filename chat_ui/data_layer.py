@@ -42,6 +42,7 @@ from chat_ui.secret_text import without_secrets
 from chat_ui.stamps import iso, moment_of
 from chat_ui.telling import tell
 from host.app import Host
+from host.language import _
 from host.redaction import redact
 from host.runs.opening import is_text
 from storage import chat_history, search
@@ -382,7 +383,7 @@ def _redacted(value: Any) -> Any:
 
 def _named(title: str | None, excerpt: str | None) -> str | None:
     """A line of the page's search: the title, and where it was found. It shows nothing else."""
-    return title if excerpt is None else f"{title or wording.NAMELESS} — {excerpt}"
+    return title if excerpt is None else f"{title or _(wording.NAMELESS)} — {excerpt}"
 
 
 def _cursor(text: str | None) -> Cursor | None:

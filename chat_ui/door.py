@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from host.errors import FareboxError, NotSignedIn, UnknownAddress
 from host.identity.login_sessions import LoginSessions, Visitor
+from host.language import _
 from host.pages.refusals import Refusals
 
 PUBLIC: Final = re.compile(
@@ -63,7 +64,7 @@ class Door:
         path = scope["path"]
         is_public = PUBLIC.fullmatch(path) is not None
         if not is_public and MEMBERS_ONLY.fullmatch(path) is None:
-            await self._refuse(scope, receive, send, UnknownAddress("There is nothing here."))
+            await self._refuse(scope, receive, send, UnknownAddress(_("There is nothing here.")))
             return
         cookie = self._login_sessions.read_cookie(scope["headers"])
         visitor = None if is_public else await self._login_sessions.find(cookie)
@@ -83,7 +84,7 @@ class Door:
             there = f"/login?next={quote(scope['path'])}"
             await RedirectResponse(there, 303)(scope, receive, send)
             return
-        await self._refuse(scope, receive, send, NotSignedIn("Please sign in."))
+        await self._refuse(scope, receive, send, NotSignedIn(_("Please sign in.")))
 
     async def _refuse(
         self, scope: Scope, receive: Receive, send: Send, error: FareboxError

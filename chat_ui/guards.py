@@ -31,6 +31,8 @@ from chat_ui.pages import page_of, watch
 from chat_ui.subscriber import FILES
 from chat_ui.wiring import wiring
 from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, TOO_LONG
+from host.language import _
+from host.runs.opening import TEXT_MAX
 from storage import chat_history
 
 Handler: TypeAlias = Callable[..., Awaitable[Any]]
@@ -109,7 +111,7 @@ def _guarded_message(inner: Handler) -> Handler:
 async def _tell_pages(session: WebsocketSession, message: Heard, step: StepDict) -> None:
     """Say on this page that a key was removed, and show the message on the others."""
     if message.is_redacted:
-        removed = {"message": KEY_REMOVED, "type": "warning"}
+        removed = {"message": _(KEY_REMOVED), "type": "warning"}
         await sio.emit("toast", removed, to=session.socket_id)
     await subscriber.show_question(session, step)
 
@@ -123,7 +125,8 @@ async def _too_large(sid: str, *_: object) -> None:
 
 async def _refuse(session: WebsocketSession, sentence: str) -> None:
     """Say why a message was not taken; the page stops waiting for its answer."""
-    await sio.emit("toast", {"message": sentence, "type": "error"}, to=session.socket_id)
+    said = _(sentence, most=TEXT_MAX)  # the number that one of them has a place for
+    await sio.emit("toast", {"message": said, "type": "error"}, to=session.socket_id)
     await session.emit("task_end", {})  # type: ignore[misc]  # Chainlit does not say that it is awaited
 
 
@@ -155,7 +158,7 @@ async def _connected(sid: str) -> None:
     await arrive(session, subscriber.show)
     if session in _astray:
         _astray.discard(session)
-        await sio.emit("resume_thread_error", NO_SUCH_THREAD, to=sid)
+        await sio.emit("resume_thread_error", _(NO_SUCH_THREAD), to=sid)
     await subscriber.tell_profile(session)
 
 

@@ -83,7 +83,7 @@ def _files(references: object) -> tuple[str, ...] | None:
 
 
 def why_not_heard(raw: object) -> str:
-    """What to tell who sent something that is no message."""
+    """What to tell who sent something that is no message, as it is marked in `chat_ui.wording`."""
     text = raw.get("output") if isinstance(raw, dict) else None
     if not isinstance(text, str):
         return wording.NOT_HEARD

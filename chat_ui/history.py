@@ -17,6 +17,7 @@ from chainlit.types import FeedbackDict, ThreadDict
 from chat_ui import asides, cards, wording
 from chat_ui.pictures import without_pictures
 from chat_ui.stamps import iso
+from host.language import _
 from host.providers.base import Tool
 from host.runs.answers import LiveAnswer
 from host.runs.outcomes import outcome_of
@@ -216,7 +217,7 @@ def tool_dict(thread_id: str, run_id: str, step: ToolStep) -> StepDict:
         type="tool",
         name=asides.tool_line(step.tool, step.seconds, is_failed=step.is_failed),
         input="",
-        output=asides.TOOL_EXPLAINED,
+        output=_(asides.TOOL_EXPLAINED),
         isError=False,
         createdAt=iso(step.began_at),
         start=iso(step.began_at),

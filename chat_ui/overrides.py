@@ -31,7 +31,7 @@ from chat_ui.wiring import wiring
 from host.catalogue.offering_fields import shown
 from host.catalogue.showing import shown_to
 from host.errors import UnknownOffering
-from host.language import Language, spoken
+from host.language import Language, _, spoken
 from storage import chat_history
 
 NOT_KEPT: Final = {"success": False}
@@ -78,8 +78,12 @@ async def open_offering(slug: str, user: Member) -> RedirectResponse:
     )
     if all(one.item.slug != slug for one in offered):
         raise UnknownOffering(
-            f"There is nothing called “{shown(slug)}” here that you can have. It may have been"
-            " withdrawn, or the link has a mistake in it; in the chat, Browse shows all there is."
+            _(
+                "There is nothing called “{name}” here that you can have. It may have been"
+                " withdrawn, or the link has a mistake in it; in the chat, Browse shows all there"
+                " is.",
+                name=shown(slug),
+            )
         )
     prefer(account_id, cards.HOME)
     return RedirectResponse(f"/?open={slug}", 303)
@@ -206,7 +210,7 @@ async def require_own_session(session_id: str, user: PersistedUser) -> Websocket
 
 
 def _nothing() -> HTTPException:
-    return HTTPException(404, "There is nothing here.")
+    return HTTPException(404, _("There is nothing here."))
 
 
 def _no_request() -> Any:

@@ -9,6 +9,8 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
+from host.language import _
+
 _CODE: Final = re.compile(r"(```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`)", re.DOTALL)
 _PICTURE: Final = re.compile(
     r"!\[([^\]\n]{0,500})\]\(\s*<?(https?://[^\s)>]{1,2000})>?[^)\n]{0,300}\)"
@@ -62,5 +64,9 @@ class Painter:
 
 def _as_link(found: re.Match[str]) -> str:
     words, url = found.groups()
-    host = urlsplit(url).hostname or url
-    return f"[Picture: {words.strip() or 'without a name'} ({host})]({url})"
+    name, host = words.strip(), urlsplit(url).hostname or url
+    if name:
+        said = _("Picture: {name} ({host})", name=name, host=host)
+    else:
+        said = _("Picture: without a name ({host})", host=host)
+    return f"[{said}]({url})"

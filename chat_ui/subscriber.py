@@ -22,6 +22,7 @@ from chat_ui.pictures import Painter, without_pictures
 from chat_ui.stamps import iso
 from chat_ui.wiring import wiring
 from host.identity.login_sessions import Visitor
+from host.language import _
 from host.runs.again import Again
 from host.runs.answers import LiveAnswer
 from host.runs.lifecycle import Reason
@@ -80,12 +81,12 @@ async def ask_again(visitor: Visitor, answer_id: str, price: MilliCredits) -> st
     Raises:
         FareboxError: it was refused; nothing was charged.
     """
-    _, is_new = await wiring.host.runs.ask_again(
+    _live, is_new = await wiring.host.runs.ask_again(
         account_id=visitor.account_id,
         thread_id=_page().thread_id,
         again=Again(answer_id, price),
     )
-    return "" if is_new else asides.ASKED_ALREADY
+    return "" if is_new else _(asides.ASKED_ALREADY)
 
 
 async def again_button() -> dict[str, Any] | None:

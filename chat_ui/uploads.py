@@ -25,13 +25,14 @@ from host.errors import (
     from_storage,
 )
 from host.files.limits import FILE_BYTES_MAX, MB, check_kind
+from host.language import N_, _
 from storage.cards import OfferingCard
 from storage.errors import StorageError
 from storage.file_kinds import Accepts, FileKind
 
 ENVELOPE_MAX: Final = 64 * 1024
 """What a form may add to its file."""
-NOT_HERE: Final = "Files can be sent to an assistant that takes them. Nothing was kept."
+NOT_HERE: Final = N_("Files can be sent to an assistant that takes them. Nothing was kept.")
 
 router = APIRouter()
 Member = Annotated[PersistedUser, Depends(get_current_user)]
@@ -62,7 +63,7 @@ async def _assistant(slug: str | None, account_id: int) -> OfferingCard:
             if assistant.accepts is Accepts.NONE:
                 check_kind(FileKind.IMAGE, Accepts.NONE, title=one.offering.title)
             return one.offering
-    raise UnsupportedFile(NOT_HERE)
+    raise UnsupportedFile(_(NOT_HERE))
 
 
 async def _read(request: Request) -> tuple[str, bytes]:
@@ -70,16 +71,17 @@ async def _read(request: Request) -> tuple[str, bytes]:
     length = request.headers.get("content-length", "")
     if not length.isdecimal() or int(length) > FILE_BYTES_MAX + ENVELOPE_MAX:
         raise PayloadTooLarge(
-            f"A file may have at most {FILE_BYTES_MAX // MB} MB. Nothing was kept."
+            _("A file may have at most {most} MB. Nothing was kept.", most=FILE_BYTES_MAX // MB)
         )
     try:
         async with request.form(max_files=1, max_fields=1) as form:
             file = form.get("file")
             if not isinstance(file, UploadFile):
-                raise MalformedRequest("There is no file in this request.")
+                raise MalformedRequest(_("There is no file in this request."))
             return file.filename or "", await file.read(FILE_BYTES_MAX + 1)
     except HTTPException:  # what Starlette makes of a broken form
-        raise MalformedRequest("There is not exactly one file in this request.") from None
+        not_one = _("There is not exactly one file in this request.")
+        raise MalformedRequest(not_one) from None
 
 
 def _refused(error: FareboxError) -> JSONResponse:

@@ -1,5 +1,7 @@
 """Every sentence a subscriber reads in the chat, decided from facts without looking anything up.
 
+Those that need no facts are constants, marked here and said by `_` where they are used.
+
 Money is said in one way everywhere: `−5 credits · 95 left · 1.2 s`. What costs nothing says so
 first: "Not charged: …", then what to do. How a run ended is worded by `host.runs.outcomes`, where
 programs get the same words; the setup bot's questions are `chat_ui.setup_bot.interview`'s, and
@@ -10,14 +12,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from host.errors import FareboxError
-from host.language import _
+from host.language import N_, _, _n
 from host.runs.lifecycle import Reason
-from host.runs.opening import TEXT_MAX
 from host.runs.outcomes import Outcome, refunds_written
-from host.writing import credits_written
-from storage.credits import MilliCredits, format_credits
+from host.writing import amount, credits_written, short_day
+from storage.credits import PER_CREDIT, MilliCredits
 from storage.ledger import RefundLine
-from storage.moments import Micros, to_datetime
+from storage.moments import Micros
 
 DOT: Final = " · "
 SAYS_WHAT_TO_DO: Final = frozenset(
@@ -31,38 +32,34 @@ SAYS_WHAT_TO_DO: Final = frozenset(
 )
 """How a run ended where the sentence needs no advice, or has it already."""
 
-KEY_REMOVED: Final = (
+KEY_REMOVED: Final = N_(
     "A key in your message was removed before anything was stored or sent on."
     " If it was a real one, replace it where you got it."
 )
-NAMELESS: Final = "Conversation"
-NO_SUCH_THREAD: Final = "There is no such conversation."
-NOT_DELETED_UPSTREAM: Final = (
+NAMELESS: Final = N_("Conversation")
+NO_SUCH_THREAD: Final = N_("There is no such conversation.")
+NOT_DELETED_UPSTREAM: Final = N_(
     "The conversation is deleted here. The assistant's provider could not be told yet; that is"
     " tried again for two days."
 )
-NOT_HEARD: Final = "This message could not be read. Nothing was charged; please try again."
-EMPTY: Final = "This message is empty. Nothing was charged; write something first."
-TOO_LONG: Final = (
+NOT_HEARD: Final = N_("This message could not be read. Nothing was charged; please try again.")
+EMPTY: Final = N_("This message is empty. Nothing was charged; write something first.")
+TOO_LONG: Final = N_(
     "This message is far too long and was not taken. Nothing was charged; send it in parts of at"
-    f" most {TEXT_MAX} characters."
+    " most {most} characters."
 )
-NO_TEXT: Final = (
+NO_TEXT: Final = N_(
     "This message has characters that are no text and was not taken. Nothing was charged; copy it"
     " from another program, or leave them out."
 )
-BUILDERS_ONLY: Final = "Only builders can register assistants. Ask the operator for that role."
-STOPPED: Final = "Stopped, not charged"
-SIGNED_OUT: Final = "You have been signed out. Nothing was charged; please sign in again."
-WENT_WRONG: Final = "Something went wrong on our side. Nothing was charged; please try again."
-HOME: Final = "**Everything on offer here.**\n\nSearch, try for free, buy, and see what you have."
-SETUP: Final = "**Put an assistant on sale.**\n\nAnswer a few questions, test it, publish it."
-
-
-def day(moment: Micros) -> str:
-    """A day as people say it: `27 Nov`."""
-    date = to_datetime(moment)
-    return f"{date.day} {date:%b}"
+BUILDERS_ONLY: Final = N_("Only builders can register assistants. Ask the operator for that role.")
+STOPPED: Final = N_("Stopped, not charged")
+SIGNED_OUT: Final = N_("You have been signed out. Nothing was charged; please sign in again.")
+WENT_WRONG: Final = N_("Something went wrong on our side. Nothing was charged; please try again.")
+HOME: Final = N_(
+    "**Everything on offer here.**\n\nSearch, try for free, buy, and see what you have."
+)
+SETUP: Final = N_("**Put an assistant on sale.**\n\nAnswer a few questions, test it, publish it.")
 
 
 def answer_or_sentence(outcome: Outcome) -> str:
@@ -83,7 +80,7 @@ def _charge_line(outcome: Outcome) -> str:
     if outcome.reason is Reason.UNDECIDED:
         return outcome.sentence
     if not _has_answer(outcome):  # the bubble has said why
-        return _with_rest("0 credits", left)
+        return _with_rest(credits_written(0), left)
     if outcome.reason is Reason.STOPPED:
         return _with_rest(outcome.sentence, left)
     return outcome.sentence
@@ -97,11 +94,12 @@ def _with_advice(outcome: Outcome) -> str:
     sentence = outcome.sentence
     if outcome.reason in SAYS_WHAT_TO_DO:
         return sentence
-    return f"{sentence.rstrip('.')}. Please try again."
+    advice = _("Please try again.")
+    return f"{sentence.rstrip('.')}. {advice}"
 
 
 def _with_rest(text: str, available: MilliCredits | None) -> str:
-    return text if available is None else f"{text}{DOT}{format_credits(available)} left"
+    return text if available is None else f"{text}{DOT}{left_tag(available)}"
 
 
 def refusal_sentence(error: FareboxError) -> str:
@@ -120,8 +118,14 @@ def refusal_said(error: FareboxError) -> str:
 def price_tag(price: MilliCredits, *, included_until: Micros | None) -> str:
     """What a message costs, as it stands beside an assistant's name."""
     if included_until is not None:
-        return f"Included until {day(included_until)}"
-    return f"{credits_written(price)} per message" if price else "Free"
+        return _("Included until {day}", day=short_day(included_until))
+    return _("{credits} per message", credits=credits_written(price)) if price else _("Free")
+
+
+def left_tag(available: MilliCredits) -> str:
+    """What can still be spent, where it is plain that credits are meant: `95 left`."""
+    number = 1 if available == PER_CREDIT else 2
+    return _n("{amount} left", "{amount} left", number, amount=amount(available))
 
 
 def profile_text(
@@ -135,7 +139,7 @@ def profile_text(
     """An assistant's card: what it does, what it costs, what is left. In Markdown."""
     tags = [price_tag(price, included_until=included_until)]
     if included_until is None and price:
-        tags.append(f"{format_credits(available)} left")
+        tags.append(left_tag(available))
     pills = " ".join(f"`{tag}`" for tag in tags)
     return f"**{plain(title)}**\n\n{plain(description)}\n\n{pills}"
 

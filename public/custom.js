@@ -1,5 +1,5 @@
-// The balance in the header and the number on an assistant's card, from /api/v1/balance; the price
-// at the composer and who gets to read a first message, from /composer. Both are asked again when a
+// The balance in the header, from /api/v1/balance; the price at the composer, what is left on an
+// assistant's card and who gets to read a first message, from /composer. Both are asked again when a
 // receipt appears, something was bought, the page is looked at again, and before something is written.
 // Also the names and roles that the page's own parts lack for those who do not see them, and which
 // button asks the last question again.
@@ -126,6 +126,13 @@
     }
   }
 
+  // On an assistant's card the price is the first tag, and what is left the second.
+  function drawLeft(assistant) {
+    const tag = document.querySelectorAll('#welcome-screen code')[1];
+    const text = assistant && assistant.left;
+    if (tag && text && tag.textContent !== text) tag.textContent = text;
+  }
+
   // Only the last answer can be asked for again, and not while something is being answered.
   function drawAgain() {
     const buttons = document.querySelectorAll('.farebox-again');
@@ -144,6 +151,7 @@
     const assistant = among(assistants, (one) => one.slug);
     drawPrice(assistant);
     drawDisclosure(assistant);
+    drawLeft(assistant);
     drawAgain();
     drawBalance();
   }
@@ -169,13 +177,6 @@
       const isCounted = long !== 'Account';
       badge.setAttribute('aria-label', isCounted ? `Balance: ${long}. Open your account.` : 'Your account');
       badge.title = isCounted ? 'Your balance and account' : 'Your account';
-    }
-    const offering = spokenTo();
-    for (const tag of document.querySelectorAll('#welcome-screen code')) {
-      if (offering && !offering.included_until && / left$/.test(tag.textContent)) {
-        const fresh = `${credits(offering.balance)} left`;
-        if (tag.textContent !== fresh) tag.textContent = fresh;
-      }
     }
   }
 

@@ -19,6 +19,7 @@ from chat_ui.browse.searching import is_about_balance, matches
 from host.app import Host
 from host.catalogue.showing import Shown, shown_to
 from host.identity.login_sessions import Visitor
+from host.language import _
 
 CATALOGUE: Final = "Catalogue"
 """`public/elements/Catalogue.jsx`"""
@@ -76,7 +77,7 @@ async def _tell_account(host: Host, account_id: int) -> None:
     if told:
         await cl.Message(told, author=sentences.AUTHOR).send()
     else:
-        await _message(sentences.NOTHING_HAD).send()
+        await _message(_(sentences.NOTHING_HAD)).send()
 
 
 def _message(text: str, found: Sequence[Shown] | None = None) -> cl.Message:

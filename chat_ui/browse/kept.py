@@ -22,6 +22,7 @@ from chat_ui.hearing import is_id
 from chat_ui.wiring import wiring
 from host.errors import CreditsExhausted, FareboxError, NotInPlan, PlanEnded
 from host.identity.login_sessions import Visitor
+from host.language import _
 from storage import attachments, chat_history
 from storage.database import Unit
 from storage.kept_messages import KeptMessage, find_kept, note_of
@@ -54,7 +55,7 @@ async def act(visitor: Visitor, action: cl.Action) -> dict[str, Any]:
     refusal_id = action.payload.get("refusal")
     kept = await _find(session.thread_id, refusal_id, visitor.account_id)
     if kept is None:
-        raise HTTPException(404, "There is nothing here.")
+        raise HTTPException(404, _("There is nothing here."))
     if action.name == SEND:
         return await _send(session, visitor, kept)
     return await _look(visitor, kept)
@@ -99,9 +100,9 @@ async def _find(thread_id: str, refusal_id: object, account_id: int) -> KeptMess
 async def _look(visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
     """What the card may say now."""
     if kept.is_sent or kept.sent_as in _sending:
-        return {"state": "sent", "sentence": sentences.SENT}
+        return {"state": "sent", "sentence": _(sentences.SENT)}
     if kept.text is None:
-        return {"state": "gone", "sentence": sentences.GONE}
+        return {"state": "gone", "sentence": _(sentences.GONE)}
     catalogue = wiring.host.catalogue
     card = await catalogue.find_offering(kept.offering_slug)
     standing = await catalogue.standing(visitor.account_id, card.id)
@@ -120,9 +121,9 @@ async def _look(visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
 async def _send(session: WebsocketSession, visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
     """Ask what was kept, as a new message that is paid for like any other."""
     if kept.is_sent or kept.sent_as in _sending:
-        return {"sentence": sentences.SENT}
+        return {"sentence": _(sentences.SENT)}
     if kept.text is None:
-        return {"sentence": sentences.GONE}
+        return {"sentence": _(sentences.GONE)}
     _sending.add(kept.sent_as)
     try:
         live = await wiring.host.runs.begin(

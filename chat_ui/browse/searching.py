@@ -1,10 +1,12 @@
 """What somebody may mean who types a few words into Browse. Pure.
 
 No language model reads this, so little is understood, and in the same way each time: a question
-about one's balance, or words to look for in what is on offer.
+about one's balance, or words to look for in what is on offer. English and Spanish are understood
+alike, whichever is spoken, and words are compared without their accents.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -20,14 +22,22 @@ BALANCE: Final = re.compile(
     r"(?:balance|credits?|account|plans?|subscriptions?|(?:credits?|balance)\s+(?:left|remaining))"
     r"\s*(?:please)?\s*[?.!]*\s*"
     r"|\s*how\s+many\s+credits\s+(?:do\s+i\s+have|have\s+i|are)(?:\s+(?:left|got))?\s*[?.!]*\s*"
-    r"|\s*what\s+do\s+i\s+have(?:\s+left)?\s*[?.!]*\s*",
+    r"|\s*what\s+do\s+i\s+have(?:\s+left)?\s*[?.!]*\s*"
+    r"|[\s¿¡]*/?(?:por\s+favor,?\s+)?(?:(?:muestrame|dime|ver|cual\s+es|cuales\s+son)\s+)?"
+    r"(?:mis?|el|los|las?)?\s*(?:saldo|creditos?|cuenta|planes|suscripcion(?:es)?)"
+    r"(?:\s+(?:restantes?|disponibles?))?\s*(?:,?\s*por\s+favor)?\s*[?.!]*\s*"
+    r"|[\s¿¡]*(?:cuantos\s+creditos|cuanto(?:\s+saldo)?|que)\s+(?:tengo|(?:me\s+)?quedan?)\s*[?.!]*\s*",
     re.IGNORECASE,
 )
+"""In words without accents."""
 SAID_BY_THE_WAY: Final = frozenset(
     WORD.findall(
         "a an and any are assistant assistants can do find for from get give have help i in is it"
         " like looking me my need of on please service services show some something that the there"
         " to try use want what which with you"
+        " al alguien algo alguna algun asistente asistentes ayuda ayudame busco como con cual de"
+        " del el en es esta este la las los mi mis necesito para por puede puedes puedo que quiero"
+        " servicio servicios sobre su un una unas unos usar y"
     )
 )
 """Words that tell nothing about what is looked for."""
@@ -65,8 +75,14 @@ def _is_same(one: str, other: str) -> bool:
 
 def _heard(text: str) -> str:
     """The beginning, each gap one space: patterns must not wander through the longest message."""
-    return " ".join(text[: 4 * HEARD_MAX].split())[:HEARD_MAX]
+    return _unaccented(" ".join(text[: 4 * HEARD_MAX].split())[:HEARD_MAX])
 
 
 def _words(text: str) -> list[str]:
-    return [word.casefold() for word in WORD.findall(text)]
+    return [word.casefold() for word in WORD.findall(_unaccented(text))]
+
+
+def _unaccented(text: str) -> str:
+    """The text as somebody types it who is in a hurry: `matematicas`."""
+    letters = unicodedata.normalize("NFD", text)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))

@@ -7,48 +7,53 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from chat_ui.wording import plain
-from host.catalogue.showing import day_words, left_words
+from host.catalogue.showing import left_words
 from host.errors import FareboxError
-from host.language import N_, _
-from host.writing import credits_written
+from host.language import N_, _, _n
+from host.writing import credits_written, day, long_day
 from storage.cards import SubscriptionView
 from storage.credits import MilliCredits
 from storage.ledger import PlanBalance
 from storage.models.catalogue import PlanKind
-from storage.moments import NEVER, Micros, to_datetime
+from storage.moments import NEVER, Micros
 
 AUTHOR: Final = "Browse"
-"""Under which name, and picture, Browse speaks."""
-LOOK_AROUND: Final = "**What would you like to use?** Open what is yours, or try something new."
-WELCOME: Final = (
+"""Under which name Browse speaks, in every language: its picture is served by that name."""
+LOOK_AROUND: Final = N_(
+    "**What would you like to use?** Open what is yours, or try something new."
+)
+WELCOME: Final = N_(
     "**Welcome.** Pick something to try. You pay only for answers you get, and see the price"
     " before you ask."
 )
-NOTHING_HAD: Final = "You have no plan yet. Pick something to try, or to buy:"
+NOTHING_HAD: Final = N_("You have no plan yet. Pick something to try, or to buy:")
 QUOTED_MAX: Final = 60
 """Characters of what was typed that an answer repeats."""
 KEPT: Final = N_("Your message is kept.")
-SENT: Final = "This message was sent. Its answer is below."
-GONE: Final = "This message is no longer kept, so nothing was sent and nothing charged."
+SENT: Final = N_("This message was sent. Its answer is below.")
+GONE: Final = N_("This message is no longer kept, so nothing was sent and nothing charged.")
 PREVIEW_MAX: Final = 240
 
 
 def greeting(*, has_some: bool, taken_back: SubscriptionView | None) -> str:
     """What stands above the catalogue. In Markdown."""
     if has_some:
-        return LOOK_AROUND
-    return WELCOME if taken_back is None else f"{_taken_back(taken_back)}\n\n{WELCOME}"
+        return _(LOOK_AROUND)
+    welcome = _(WELCOME)
+    return welcome if taken_back is None else f"{_taken_back(taken_back)}\n\n{welcome}"
 
 
 def found(text: str, number: int, *, shown: int) -> str:
     """What stands above the cards that some words brought."""
-    counted = f"{number} {'match' if number == 1 else 'matches'} for “{_quoted(text)}”"
-    return f"{counted}:" if shown == number else f"{counted}, the best {shown}:"
+    said = _quoted(text)
+    if shown < number:
+        return _("{n} matches for “{text}”, the best {shown}:", n=number, text=said, shown=shown)
+    return _n("{n} match for “{text}”:", "{n} matches for “{text}”:", number, n=number, text=said)
 
 
 def found_nothing(text: str) -> str:
     """What stands above all cards, when words brought none."""
-    return f"Nothing here matches “{_quoted(text)}”. This is everything there is:"
+    return _("Nothing here matches “{text}”. This is everything there is:", text=_quoted(text))
 
 
 def account(
@@ -68,11 +73,9 @@ def account(
     if not lines:
         return ""
     total = MilliCredits(sum(line.available for line in balances))
-    return (
-        f"You have **{credits_written(total)}** to spend.\n\n"
-        + "\n".join(lines)
-        + "\n\nPurchases, receipts and access tokens are on [your account](/account)."
-    )
+    spendable = _("You have **{credits}** to spend.", credits=credits_written(total))
+    more = _("Purchases, receipts and access tokens are on [your account](/account).")
+    return "\n\n".join([spendable, "\n".join(lines), more])
 
 
 def kept(refused: FareboxError) -> str:
@@ -92,28 +95,33 @@ def preview(text: str) -> str:
 def price_to_send(price: MilliCredits, *, included_until: Micros | None) -> str:
     """What sending a kept message costs."""
     if included_until is not None:
-        return f"Included until {day_words(included_until)}"
-    return f"Costs {credits_written(price)}, once it is answered" if price else "Free"
+        return _("Included until {day}", day=day(included_until))
+    if not price:
+        return _("Free")
+    return _("Costs {credits}, once it is answered", credits=credits_written(price))
 
 
 def _has(one: SubscriptionView, left: PlanBalance | None, until: Micros | None) -> str:
     if one.is_cancelled:
-        return f"taken back by the operator on {day_words(one.ends_at)}"
+        return _("taken back by the operator on {day}", day=day(one.ends_at))
     if one.kind is PlanKind.TIME:
-        return (
-            f"ended on {day_words(one.ends_at)}" if until is None else f"until {day_words(until)}"
-        )
+        if until is None:
+            return _("ended on {day}", day=day(one.ends_at))
+        return _("until {day}", day=day(until))
     if left is None:
         return left_words(MilliCredits(0))
-    expiry = (
-        "" if left.expires_at >= NEVER else f", the first expire on {day_words(left.expires_at)}"
-    )
-    return f"{left_words(left.available)}{expiry}"
+    has = left_words(left.available)
+    if left.expires_at >= NEVER:
+        return has
+    return _("{left}, the first expire on {day}", left=has, day=day(left.expires_at))
 
 
 def _taken_back(lost: SubscriptionView) -> str:
-    when = to_datetime(lost.ends_at)
-    return f"{plain(lost.plan_title)} was taken back by the operator on {when.day} {when:%B %Y}."
+    return _(
+        "{plan} was taken back by the operator on {day}.",
+        plan=plain(lost.plan_title),
+        day=long_day(lost.ends_at),
+    )
 
 
 def _quoted(text: str) -> str:
