@@ -1,7 +1,9 @@
 """Takes the pictures that README and docs show: `python -m tests.acceptance.pictures [DIRECTORY]`.
 
 From a demo of its own, in the browser that the tests use, so that they can be taken again whenever
-the pages change. Look at them before they are committed.
+the pages change. Look at them before they are committed. With `--all DIRECTORY [es]` it takes one
+of every scene (`tests.acceptance.scenes`) in light and dark, on a desk and on a phone, to be
+looked at after a change of how things look.
 """
 
 import sys
@@ -14,9 +16,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.acceptance.browser import Person, chromium
 from tests.acceptance.conftest import DESKTOP, PHONE
+from tests.acceptance.scenes import OLGA, SAM, SCENES, furnish
 from tests.acceptance.servers import ServerProcess
-
-SAM, OLGA = "sam@example.com", "olga@example.com"
 
 
 def take(browser: Browser, address: str, into: Path) -> None:
@@ -44,19 +45,51 @@ def take(browser: Browser, address: str, into: Path) -> None:
 
 @contextmanager
 def somebody(
-    browser: Browser, address: str, *, size: dict[str, int] = DESKTOP, theme: str = "light"
+    browser: Browser,
+    address: str,
+    *,
+    size: dict[str, int] = DESKTOP,
+    theme: str = "light",
+    locale: str = "en-US",
 ) -> Iterator[Person]:
     """A page in a browser profile of its own."""
     context = browser.new_context(
         viewport=size,  # type: ignore[arg-type]
         color_scheme=theme,  # type: ignore[arg-type]
-        locale="en-US",
+        locale=locale,
+        reduced_motion="reduce",
     )
     yield Person(context.new_page(), address)
     context.close()
 
 
-def main(into: Path) -> None:
+def take_all(
+    browser: Browser, demo: ServerProcess, data: Path, into: Path, locale: str = "en-US"
+) -> None:
+    """Every scene, in each of four ways."""
+
+    def visit() -> Person:
+        return Person(browser.new_context(locale="en-US").new_page(), demo.address)
+
+    furnish(data, visit)
+    for theme in ("light", "dark"):
+        for email, scenes in SCENES.items():
+            with somebody(browser, demo.address, theme=theme, locale=locale) as person:
+                if email:
+                    person.sign_in(email)
+                for number, scene in enumerate(scenes):
+                    person.page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+                    if scene.address:
+                        person.page.goto(f"{person.address}{scene.address}")
+                    scene.prepare(person)
+                    for size in (DESKTOP, PHONE):
+                        person.page.set_viewport_size(size)  # type: ignore[arg-type]
+                        who = email.partition("@")[0] or "nobody"
+                        named = f"{who}-{number:02} {scene.name}"
+                        person.picture(f"{named} {theme} {size['width']}", into)
+
+
+def main(arguments: list[str]) -> None:
     """Start a demo, take the pictures, stop it."""
     with TemporaryDirectory() as folder:
         data, log = Path(folder, "data"), Path(folder, "log")
@@ -64,10 +97,13 @@ def main(into: Path) -> None:
         demo = ServerProcess(command, log=log).start()
         try:
             with chromium() as browser:
-                take(browser, demo.address, into)
+                if arguments[:1] == ["--all"]:
+                    take_all(browser, demo, data, Path(arguments[1]), *arguments[2:])
+                else:
+                    take(browser, demo.address, Path(*arguments or ["docs/pictures"]))
         finally:
             demo.stop()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/pictures"))
+    main(sys.argv[1:])

@@ -1,12 +1,9 @@
 """Every page and the chat, looked at by axe-core in the real Chromium: WCAG 2.1, A and AA.
 
-`SCENES` is the table: where to go, as whom, and what to do there first. A new page is one line. It
-is looked at in light and dark and at both sizes. There are no exceptions: what Chainlit's own
-parts lack is mended in `public/custom.js`.
+What it looks at is a table of its own (`tests.acceptance.scenes`), in light and dark and at both
+sizes. There are no exceptions: what Chainlit's own parts lack is mended in `public/custom.js`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,72 +11,21 @@ import axe_playwright_python  # type: ignore[import-untyped]  # it has no types
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.acceptance.browser import PASSWORD, Person
+from tests.acceptance.browser import Person
 from tests.acceptance.conftest import DESKTOP, PHONE
-from tests.acceptance.servers import ServerProcess, farebox
+from tests.acceptance.scenes import SAM, SCENES, furnish
+from tests.acceptance.servers import ServerProcess
 
 AXE: Final = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 THEMES: Final = ("light", "dark")
 NEXT_DRAWN: Final = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-SAM, RAE = "sam@example.com", "rae@example.com"
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """Something that people see."""
-
-    name: str
-    address: str = ""
-    """Where it is; empty for where the person is already, after signing in at the chat."""
-    prepare: Callable[[Person], object] = lambda person: None
-    """What has to happen before it can be looked at."""
-
-
-def read_the_receipt(person: Person) -> None:
-    """From the answer on the page to its receipt."""
-    address = person.receipts.last.locator("a").first.get_attribute("href")
-    person.page.goto(f"{person.address}{address}")
-
-
-SCENES: Final[dict[str, tuple[Scene, ...]]] = {
-    "": (
-        Scene("sign in", "/login"),
-        Scene("signed out", "/login?notice=out"),
-        Scene("sign up", "/signup"),
-        Scene("set up", "/setup"),
-        Scene("reset", "/reset"),
-    ),
-    SAM: (
-        Scene("an empty conversation"),
-        Scene("an answer and its receipt", "", lambda sam: sam.ask("What is 6 * 7?")),
-        Scene("something that failed", "", lambda sam: sam.ask("/error-mid")),
-        Scene("a receipt", "", read_the_receipt),
-        Scene("somebody else's receipt", "/receipts/x"),
-        Scene("the account", "/account"),
-        Scene("a plan", "/buy/pack-100"),
-        Scene("a trial", "/buy/trial-20"),
-        Scene("nothing", "/nothing/here"),
-        Scene("sign out", "/logout"),
-    ),
-    RAE: (Scene("the setup bot with its form for a key"),),
-}
 
 
 @pytest.fixture(scope="module")
 def seats(browser: Browser, demo: ServerProcess, demo_dir: Path) -> ServerProcess:
-    """The demo, in which Rae has described an assistant up to its key."""
-    made = farebox(
-        "account", "create", RAE, "--role", "builder", "--password-stdin",
-        data_dir=demo_dir, stdin=f"{PASSWORD}\n",
-    )  # fmt: skip
-    assert made.returncode == 0, made.stderr
-    rae = Person(browser.new_page(), demo.address)
-    rae.sign_in(RAE)
-    for answer in ("Rhyme Helper", "Finds rhymes.", "gpt-6-luna", "You find rhymes."):
-        rae.ask(answer)
-    expect(rae.answers.last).to_contain_text("Step 5 of 9")
-    rae.page.context.close()
+    """The demo, in which everybody has what their scenes need."""
+    furnish(demo_dir, lambda: Person(browser.new_page(), demo.address))
     return demo
 
 
