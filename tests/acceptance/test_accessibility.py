@@ -61,6 +61,7 @@ SCENES: Final[dict[str, tuple[Scene, ...]]] = {
         Scene("a trial", "/buy/trial-20"),
         Scene("nothing", "/nothing/here"),
         Scene("sign out", "/logout"),
+        Scene("the account in Spanish", "/account?language=es"),
     ),
     RAE: (Scene("the setup bot with its form for a key"),),
 }
