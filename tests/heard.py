@@ -19,10 +19,6 @@ SPOKEN: Final = ("alt", "aria-label", "placeholder", "title")
 UNSEEN: Final = frozenset({"script", "style"})
 WORDS_LEAST: Final = 3
 """A sentence is known anywhere by so many words of its own; with fewer it has to stand alone."""
-OF_PAGES: Final = ("host/pages/templates/", "host/pages/rendering.py", "host/writing.py")
-"""Where sentences are said that are looked for."""
-IN_PYTHON: Final = frozenset({"Free", "Included", "What it covers", "{title} is on your account."})
-"""What templates and, in English alone, other modules say."""
 
 
 def heard(html: str) -> set[str]:
@@ -46,16 +42,8 @@ def english_in(html: str, language: Language) -> list[str]:
 @cache
 def _differing(language: Language) -> Mapping[str, re.Pattern[str]]:
     return dict(
-        found
-        for message in known(SERVER, language)
-        if message.id and _is_looked_at(message)
-        for found in _patterns(message)
+        found for message in known(SERVER, language) if message.id for found in _patterns(message)
     )
-
-
-def _is_looked_at(message: Message) -> bool:
-    files = [file for file, _line in message.locations]
-    return message.id not in IN_PYTHON and any(file.startswith(OF_PAGES) for file in files)
 
 
 def _patterns(message: Message) -> Iterator[tuple[str, re.Pattern[str]]]:

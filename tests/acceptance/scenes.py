@@ -152,6 +152,7 @@ SCENES: Final[dict[str, tuple[Scene, ...]]] = {
         Scene("a voucher", "/redeem"),
         Scene("nothing", "/nothing/here"),
         Scene("sign out", "/logout"),
+        Scene("the account in Spanish", "/account?language=es"),
     ),
     IVO: (
         Scene("a message kept", "/a/math-tutor", be_refused),
