@@ -25,6 +25,7 @@ from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
 from host.catalogue.subscribing import SubscribeRequest
 from host.config import Settings
+from host.pages.speaking import Speaking
 from storage.credits import MilliCredits
 from storage.models.accounts import Role
 from storage.models.money import GrantSource
@@ -142,10 +143,11 @@ def problem_of(answer: httpx.Response, status: int, code: str) -> dict[str, Any]
 def _application(host: Host) -> ASGIApp:
     web = FastAPI(openapi_url=None)
     add_api(web, host)
+    application = Speaking(web)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         is_call = scope["type"] == "http" and scope["path"].startswith("/s/")
-        await (host.gateway if is_call else web)(scope, receive, send)
+        await (host.gateway if is_call else application)(scope, receive, send)
 
     return front
 

@@ -157,6 +157,15 @@ async def test_a_body_for_pages_or_api_that_does_not_come_in_time_is_given_up(
     assert json.loads(body)["code"] == "request_timeout"
 
 
+async def test_who_sends_too_slowly_is_told_in_their_language() -> None:
+    head = HEAD + b"Accept-Language: es\r\nContent-Length: 9\r\n\r\n"
+    async with serving(Outer(echo, Settings(public_url=URL), body_s=0.05)) as port:
+        _status, body = await answered(port, head)
+    told = json.loads(body)
+    assert (told["code"], told["title"]) == ("request_timeout", "La solicitud tardó demasiado")
+    assert told["detail"] == "El cuerpo de la solicitud llegó demasiado despacio."
+
+
 async def test_an_answer_that_takes_long_after_the_body_is_not_given_up() -> None:
     read, go_on = asyncio.Event(), asyncio.Event()
 

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from host.language import Language, speaking
 from host.providers.base import Cited, RunCompleted, RunEvent, RunStarted, TextDelta
 from host.runs.footnotes import SOURCES_MAX, listed, noted, safe_url
 from host.runs.lifecycle import Reason
@@ -27,6 +28,14 @@ def test_a_source_is_numbered_where_it_is_cited_and_listed_at_the_end() -> None:
         "\n\n**Sources**\n\n1. [The metre](https://example.org/metre) · example.org\n2. notes.pdf"
     )
     assert done.is_payable
+
+
+def test_what_stands_above_the_sources_is_in_the_language_of_who_asked() -> None:
+    with speaking(Language.SPANISH):
+        assert folded(TextDelta("Uno."), FILE, RunCompleted()).text == (
+            "Uno.\\[1\\]\n\n**Fuentes**\n\n1. notes.pdf"
+        )
+        assert listed((Cited("", None),)).endswith("1. un archivo")
 
 
 def test_the_text_only_grows() -> None:
