@@ -65,7 +65,7 @@ async def visitor() -> Visitor:
     cookie = (session.environ or {}).get("HTTP_COOKIE", "")
     found = await _visitor_of(cookie)
     if found is None or session.user is None or session.user.identifier != str(found.account_id):
-        raise NotSignedIn(_(wording.SIGNED_OUT))
+        raise NotSignedIn(_(wording.SIGNED_OUT), says_charge=True)
     return found
 
 

@@ -104,8 +104,7 @@ def _with_rest(text: str, available: MilliCredits | None) -> str:
 
 def refusal_sentence(error: FareboxError) -> str:
     """Why a message was not taken, and what to do, as text. A refusal says that it is free."""
-    detail = error.detail
-    return detail if "charged" in detail.lower() else f"Not charged. {detail}"
+    return error.detail if error.says_charge else _("Not charged. {why}", why=error.detail)
 
 
 def refusal_said(error: FareboxError) -> str:

@@ -15,6 +15,7 @@ from storage.credits import PER_CREDIT, format_credits
 from storage.moments import Micros, to_datetime
 
 NBSP: Final = "\N{NO-BREAK SPACE}"
+_MB: Final = 1_000_000
 
 
 def amount(credits_: int) -> str:
@@ -23,16 +24,35 @@ def amount(credits_: int) -> str:
     return plain.replace(".", get_decimal_symbol(spoken().culture))
 
 
+def plain_amount(written: str) -> str:
+    """What somebody wrote as an amount, with the decimal point that programs write."""
+    return written.replace(get_decimal_symbol(spoken().culture), ".")
+
+
 def credits_written(credits_: int) -> str:
     """An amount of credits with its unit: `1 credit`, `2.5 credits`."""
-    number = 1 if credits_ == PER_CREDIT else 2
-    return _n("{amount} credit", "{amount} credits", number, amount=amount(credits_))
+    return _n("{amount} credit", "{amount} credits", counted(credits_), amount=amount(credits_))
+
+
+def left_written(credits_: int) -> str:
+    """What is left of credits, where it is clear of what: `95 left`."""
+    return _n("{amount} left", "{amount} left", counted(credits_), amount=amount(credits_))
+
+
+def counted(credits_: int) -> int:
+    """The number that words about so many credits go with: one, or any other."""
+    return 1 if credits_ == PER_CREDIT else 2
 
 
 def seconds(number: float, *, decimals: int = 1) -> str:
     """A short time: `1.2 s`."""
     digits = "0." + "0" * decimals if decimals else "0"
-    return f"{format_decimal(number, digits, locale=spoken().culture)} s"
+    return f"{format_decimal(round(number, decimals), digits, locale=spoken().culture)} s"
+
+
+def megabytes(size: int) -> str:
+    """How much a file has, of bytes: `10 MB`, `0.5 MB`."""
+    return f"{format_decimal(round(size / _MB, 1), '0.#', locale=spoken().culture)} MB"
 
 
 def short_day(moment: int) -> str:
@@ -48,6 +68,11 @@ def day(moment: int) -> str:
 def long_day(moment: int) -> str:
     """A day in a sentence: `18 November 2026`."""
     return format_date(to_datetime(Micros(moment)), "long", locale=spoken().culture)
+
+
+def long_moment(moment: int) -> str:
+    """A moment in a sentence: `18 November 2026, 11:06 UTC`."""
+    return f"{long_day(moment)}, {time_of_day(moment).replace(NBSP, ' ')}"
 
 
 def time_of_day(moment: int) -> str:

@@ -6,20 +6,21 @@
 (() => {
   'use strict';
 
+  const { t, tn, number, day } = window.words;
   const BADGE = 'farebox-balance';
   const NAMES = {
-    '#chat-input': 'Message',
-    '#chat-submit': 'Send message',
-    '#stop-button': 'Stop the answer',
-    '#sidebar-trigger-button': 'Conversations',
-    '#search-chats-button': 'Search conversations',
-    '#new-chat-button': 'New conversation',
-    '#chat-profiles': 'Assistant',
-    '#user-nav-button': 'Your sign-in',
-    'button:has(> .lucide-copy)': 'Copy',
-    'button:has(> .lucide-thumbs-up)': 'Good answer',
-    'button:has(> .lucide-thumbs-down)': 'Bad answer',
-    'button:has(> .lucide-arrow-down)': 'To the newest message',
+    '#chat-input': t('Message'),
+    '#chat-submit': t('Send message'),
+    '#stop-button': t('Stop the answer'),
+    '#sidebar-trigger-button': t('Conversations'),
+    '#search-chats-button': t('Search conversations'),
+    '#new-chat-button': t('New conversation'),
+    '#chat-profiles': t('Assistant'),
+    '#user-nav-button': t('Your sign-in'),
+    'button:has(> .lucide-copy)': t('Copy'),
+    'button:has(> .lucide-thumbs-up)': t('Good answer'),
+    'button:has(> .lucide-thumbs-down)': t('Bad answer'),
+    'button:has(> .lucide-arrow-down)': t('To the newest message'),
   };
   const PRICE = 'farebox-price';
   const SAID = 'farebox-disclosure';
@@ -31,19 +32,13 @@
     '#welcome-screen img:not([alt])': { alt: '' },
     'ul:has(> #thread-history)': { role: 'presentation' },
     'a > button:has(> #thread-options)': { role: 'group', tabindex: '-1', 'aria-label': (part) => part.textContent },
-    '#thread-options': { role: 'button', tabindex: '0', 'aria-label': 'More about this conversation' },
+    '#thread-options': { role: 'button', tabindex: '0', 'aria-label': t('More about this conversation') },
   };
   let known = null;
   let assistants = [];
   let spokenWith = '';
   let askedAt = 0;
   let isAsking = false;
-
-  const credits = (amount) =>
-    Number(amount).toLocaleString('en-US', { maximumFractionDigits: 3, useGrouping: true });
-  const unit = (amount) => (Number(amount) === 1 ? 'credit' : 'credits');
-  const day = (moment) =>
-    new Date(moment).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 
   // The picker shows the title of the assistant that is spoken to, at once when it is switched; of
   // two that are called the same, the server says which it is.
@@ -55,14 +50,20 @@
   }
   const spokenTo = () => among(known.offerings, (offering) => offering.offering);
 
-  function words() {
+  // What the badge says in full, and where there is little room; nothing where nothing is counted.
+  function left() {
     const offering = spokenTo();
     if (offering && offering.included_until) {
-      return { short: `Until ${day(offering.included_until)}`, long: `Included until ${day(offering.included_until)}` };
+      const facts = { day: day(offering.included_until) };
+      return { short: t('Until {day}', facts), long: t('Included until {day}', facts) };
     }
-    if (!known.offerings.length && !known.available) return { short: 'Account', long: 'Account' };
-    const amount = offering ? offering.balance : known.available;
-    return { short: `${credits(amount)} cr`, long: `${credits(amount)} ${unit(amount)} left` };
+    if (!known.offerings.length && !known.available) return null;
+    const credits = Number(offering ? offering.balance : known.available);
+    const facts = { amount: number(credits) };
+    return {
+      short: t('{amount} cr', facts),
+      long: tn('{amount} credit left', '{amount} credits left', credits, facts),
+    };
   }
 
   function name() {
@@ -169,14 +170,17 @@
       badge.append(document.createElement('span'), document.createElement('span'));
       place.prepend(badge);
     }
-    const { short, long } = words();
+    const counted = left();
+    const { short, long } = counted || { short: t('Account'), long: t('Account') };
     const [wide, narrow] = badge.children;
     if (wide.textContent !== long) {
       wide.textContent = long;
       narrow.textContent = short;
-      const isCounted = long !== 'Account';
-      badge.setAttribute('aria-label', isCounted ? `Balance: ${long}. Open your account.` : 'Your account');
-      badge.title = isCounted ? 'Your balance and account' : 'Your account';
+      badge.setAttribute(
+        'aria-label',
+        counted ? t('Balance: {left}. Open your account.', { left: long }) : t('Your account')
+      );
+      badge.title = counted ? t('Your balance and account') : t('Your account');
     }
   }
 
@@ -242,6 +246,7 @@
 (() => {
   'use strict';
 
+  const { t } = window.words;
   const EXPORT = 'farebox-export';
   const LIMITS = 'farebox-limits';
   const THREAD = /^\/thread\/([0-9a-f-]{36})$/;
@@ -269,11 +274,14 @@
     menu.dataset.thread = thread[1];
     const button = document.createElement('summary');
     button.innerHTML = ICON;
-    button.title = 'Export this conversation';
+    button.title = t('Export this conversation');
     button.setAttribute('aria-label', button.title);
     const choices = document.createElement('div');
     const address = `/api/v1/threads/${thread[1]}/export?format=`;
-    choices.append(link('Export as Markdown', `${address}md`), link('Export as JSON', `${address}json`));
+    choices.append(
+      link(t('Export as Markdown'), `${address}md`),
+      link(t('Export as JSON'), `${address}json`)
+    );
     menu.append(button, choices);
     const badge = document.getElementById('farebox-balance');
     if (badge && badge.parentElement === place) badge.after(menu);
@@ -289,6 +297,11 @@
     if (event.type === 'keydown') menu.querySelector('summary').focus();
   }
 
+  function taken(accepted) {
+    if (!accepted.includes('pdf')) return t('images');
+    return accepted.includes('image/') ? t('images and documents') : t('documents');
+  }
+
   // The page asks what the assistant takes; its file dialog knows. The server looks for itself.
   function drawLimits() {
     const input = document.getElementById('upload-button-input');
@@ -296,17 +309,14 @@
     const drawn = document.getElementById(LIMITS);
     if (drawn && drawn.previousElementSibling !== place) drawn.remove();
     if (!place || document.getElementById(LIMITS)) return;
-    const taken = [];
-    if (input.accept.includes('image/')) taken.push('images');
-    if (input.accept.includes('pdf')) taken.push('documents');
     const note = document.createElement('span');
     note.id = LIMITS;
-    note.append(document.createElement('span'), 'up to 5 files, 10 MB each, 20 MB in all');
-    note.firstChild.textContent = `${taken.join(' and ')}: `;
+    note.append(document.createElement('span'), t('up to 5 files, 10 MB each, 20 MB in all'));
+    note.firstChild.textContent = `${taken(input.accept)}: `;
     place.after(note);
     const button = place.querySelector('button');
     if (button) {
-      button.setAttribute('aria-label', 'Attach files');
+      button.setAttribute('aria-label', t('Attach files'));
       button.setAttribute('aria-describedby', LIMITS);
     }
   }

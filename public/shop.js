@@ -7,21 +7,22 @@
 (() => {
   'use strict';
 
+  const { t } = window.words;
   const ASK_AGAIN_MS = 2000;
   const GIVE_UP_MS = 30 * 60 * 1000;
   const BUSY = new Set(['asking', 'waiting', 'settling']);
   const WORDS = {
-    asking: 'One moment…',
-    waiting: 'Waiting for your payment in the other window.',
-    settling: 'Paid. Adding it to your account…',
-    fulfilled: 'It is yours.',
-    cancelled: 'Declined or cancelled, and nothing was charged. You can try again.',
-    expired: 'The payment page has expired, and nothing was charged. You can start again.',
-    refunded: 'This order was refunded.',
-    unsure: 'The host could not be reached. Try again: the same order is used, so you pay once.',
-    offline: 'The host could not be reached. Please try again.',
-    noCode: 'Enter the code of your voucher.',
-    broken: 'That did not work. Please try again.',
+    asking: t('One moment…'),
+    waiting: t('Waiting for your payment in the other window.'),
+    settling: t('Paid. Adding it to your account…'),
+    fulfilled: t('It is yours.'),
+    cancelled: t('Declined or cancelled, and nothing was charged. You can try again.'),
+    expired: t('The payment page has expired, and nothing was charged. You can start again.'),
+    refunded: t('This order was refunded.'),
+    unsure: t('The host could not be reached. Try again: the same order is used, so you pay once.'),
+    offline: t('The host could not be reached. Please try again.'),
+    noCode: t('Enter the code of your voucher.'),
+    broken: t('That did not work. Please try again.'),
   };
   const PHASES = { created: 'waiting', pending: 'settling', paid: 'settling' };
 
@@ -124,7 +125,7 @@
     }
   }
 
-  const yours = (title) => `Done: ${title} is yours.`;
+  const yours = (title) => t('Done: {title} is yours.', { title });
 
   function announce(title) {
     window.dispatchEvent(new CustomEvent('farebox:receipt')); // the badge asks for the balance

@@ -83,14 +83,7 @@ def kept(refused: FareboxError) -> str:
 
     That it is kept takes the place of the advice where to buy.
     """
-    address = refused.facts.get("topup_url")
-    reason = refused.detail
-    for advice in (
-        f" Top up at {address} and try again.",
-        f" Get a plan at {address} and try again.",
-    ):
-        reason = reason.removesuffix(advice)
-    return f"Not charged. {plain(reason)} {KEPT}"
+    return _("Not charged. {why}", why=plain(refused.reason)) + f" {_(KEPT)}"
 
 
 def preview(text: str) -> str:

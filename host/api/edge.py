@@ -27,10 +27,12 @@ from host.errors import (
     from_storage,
 )
 from host.identity.login_sessions import LoginSessions, Visitor
+from host.language import _
 from host.proxy.answers import refusal
 from storage.errors import StorageError
 
 REQUESTED_WITH: Final = "farebox"
+HEADER: Final = f"X-Requested-With: {REQUESTED_WITH}"
 BODY_BYTES_MAX: Final = 16 * 1024
 
 Signed: TypeAlias = Callable[[Request], Awaitable[Visitor]]
@@ -43,11 +45,11 @@ def signed_in(login_sessions: LoginSessions, *, may_change: bool) -> Signed:
 
     async def visitor(request: Request) -> Visitor:
         if may_change and request.headers.get("x-requested-with") != REQUESTED_WITH:
-            raise NotAllowed(f"Send the header X-Requested-With: {REQUESTED_WITH}.")
+            raise NotAllowed(_("Send the header {header}.", header=HEADER))
         cookie = login_sessions.read_cookie(request.headers.raw)
         found = await login_sessions.find(cookie)
         if found is None:
-            raise NotSignedIn("Sign in first.")
+            raise NotSignedIn(_("Sign in first."))
         return found
 
     return visitor
@@ -90,15 +92,15 @@ def refuse_in_json(app: FastAPI, public_url: str) -> None:
 def _as_ours(error: HTTPException) -> FareboxError:
     match error.status_code:
         case 404:
-            return UnknownAddress("There is nothing under this address.")
+            return UnknownAddress(_("There is nothing under this address."))
         case 405:
             return MethodNotRegistered(
-                "This address does not take that method.", headers=error.headers
+                _("This address does not take that method."), headers=error.headers
             )
         case 413:
             return _too_large()
         case _:
-            return MalformedRequest("The request cannot be read.")
+            return MalformedRequest(_("The request cannot be read."))
 
 
 class Edge:
@@ -136,4 +138,4 @@ def _rendered(error: FareboxError, public_url: str) -> Response:
 
 
 def _too_large() -> PayloadTooLarge:
-    return PayloadTooLarge(f"At most {BODY_BYTES_MAX} bytes can be sent here.")
+    return PayloadTooLarge(_("At most {most} bytes can be sent here.", most=BODY_BYTES_MAX))

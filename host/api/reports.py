@@ -14,6 +14,7 @@ from host.api.report_views import EarningsView, StatementView, earnings_view, st
 from host.catalogue.offering_fields import shown
 from host.errors import MalformedRequest, UnknownPlan
 from host.identity.login_sessions import Visitor
+from host.language import _
 from storage.catalogue import find_plan, find_plans
 from storage.earnings import earnings
 from storage.moments import Micros
@@ -60,8 +61,12 @@ def report_routes(host: ApiHost) -> APIRouter:
             )
         except TooManyLines as error:
             raise MalformedRequest(
-                f"This period has {error.lines} entries, and at most {LINES_MAX} are told at"
-                " once. Ask for a shorter one."
+                _(
+                    "This period has {number} entries, and at most {most} are told at once. Ask"
+                    " for a shorter one.",
+                    number=error.lines,
+                    most=LINES_MAX,
+                )
             ) from None
 
     @router.get("/earnings")
@@ -94,7 +99,7 @@ def statement_of(
     """
     plan = None if plan_slug is None else find_plan(session, plan_slug)
     if plan_slug is not None and plan is None:
-        raise UnknownPlan(f"There is no plan {shown(plan_slug)}.")
+        raise UnknownPlan(_("There is no plan {plan}.", plan=shown(plan_slug)))
     found = statement(
         session,
         account_id,

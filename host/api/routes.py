@@ -27,6 +27,7 @@ from host.catalogue.issuing import (
 )
 from host.errors import UnknownAddress, UnknownReceipt
 from host.identity.login_sessions import Visitor
+from host.language import _
 from storage.ledger import balances, daily_cap, receipt
 from storage.models.catalogue import OfferingState
 from storage.usage import usage_of
@@ -114,7 +115,7 @@ def _history(host: ApiHost) -> APIRouter:
     ) -> account_views.ReceiptView:
         found = await host.database.read(lambda s: receipt(s, receipt_id))
         if found is None or found.account_id != visitor.account_id:
-            raise UnknownReceipt("There is no receipt with this number on your account.")
+            raise UnknownReceipt(_("There is no receipt with this number on your account."))
         return account_views.receipt_view(found)
 
     @router.get("/usage")
@@ -184,7 +185,7 @@ def _tokens(host: ApiHost) -> APIRouter:
     async def revoke(jti: str, visitor: Annotated[Visitor, changing]) -> Response:
         account_id = visitor.account_id
         if not await host.access_tokens.revoke(jti, account_id=account_id, actor=account_id):
-            raise UnknownAddress("You have no live access token with this number.")
+            raise UnknownAddress(_("You have no live access token with this number."))
         return Response(status_code=204)
 
     return router

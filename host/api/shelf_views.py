@@ -9,6 +9,7 @@ from host.api.catalogue_views import proxy_url
 from host.api.views import View
 from host.catalogue.currencies import format_price
 from host.catalogue.showing import Shown, day_words, left_words, shown_to
+from host.language import _
 from host.pages.plan_words import plan_gives, terms
 from storage.cards import PlanView
 from storage.credits import MilliCredits
@@ -153,14 +154,24 @@ def _note(plan: PlanView, mine: Possessions) -> str:
     if until is None or plan.is_free:
         return ""
     if plan.version.kind is PlanKind.TIME:
-        return f"Yours until {day_words(until)}; getting it again adds {plan_gives(plan)}."
+        return _(
+            "Yours until {day}; getting it again adds {gives}.",
+            day=day_words(until),
+            gives=plan_gives(plan),
+        )
     left = next((line.available for line in mine.balances if line.plan_id == plan.id), 0)
     if not left:
         return ""
-    return f"{left_words(MilliCredits(left))}; getting it again adds {plan_gives(plan)}."
+    return _(
+        "{left}; getting it again adds {gives}.",
+        left=left_words(MilliCredits(left)),
+        gives=plan_gives(plan),
+    )
 
 
 def _tags(shown: Sequence[Shown]) -> list[str]:
     """The tags that most offerings have, those first."""
     counted = Counter(tag for one in shown for tag in one.item.tags)
-    return [tag for tag, _ in sorted(counted.items(), key=lambda t: (-t[1], t[0]))[:TAGS_MAX]]
+    return [
+        tag for tag, _number in sorted(counted.items(), key=lambda t: (-t[1], t[0]))[:TAGS_MAX]
+    ]

@@ -1,4 +1,7 @@
-"""A conversation to take away: Markdown for people, JSON for programs, piece by piece. Pure."""
+"""A conversation to take away: Markdown for people, JSON for programs, piece by piece.
+
+What Markdown says is said in the language of who takes it away; a file's name is the same in all.
+"""
 
 import json
 from collections.abc import Iterator
@@ -7,8 +10,15 @@ from typing import Final
 
 from host.api.thread_views import FileView, MessageView, ThreadView
 from host.catalogue.offering_fields import slug_from
+from host.language import N_, _
+from host.writing import credits_written, long_moment
+from storage.credits import PER_CREDIT
+from storage.moments import to_micros
 
-NAMELESS: Final = "Conversation"
+NAMELESS: Final = N_("Conversation")
+RECEIPT: Final = N_("receipt")
+SPEAKERS: Final = {"you": N_("You"), "assistant": N_("assistant")}
+"""What those are called here who have no name in what programs read."""
 _KB: Final = 1000
 
 
@@ -19,12 +29,15 @@ def file_name(thread: ThreadView, ending: str) -> str:
 
 def as_markdown(thread: ThreadView, public_url: str) -> Iterator[str]:
     """The conversation as a document."""
-    yield f"# {_on_one_line(thread.title or NAMELESS)}\n\n"
+    yield f"# {_on_one_line(thread.title or _(NAMELESS))}\n\n"
     speaker = _on_one_line(thread.assistant or "Farebox")
-    yield f"With {speaker}, begun {_moment(thread.created_at)}.\n"
+    begun = _moment(thread.created_at)
+    yield _("With {speaker}, begun {moment}.", speaker=speaker, moment=begun) + "\n"
     for message in thread.messages:
         yield from _message(message, public_url)
-    yield f"\n---\n\n{_credits(thread.credits)} in all, less what was given back.\n"
+    cost = credits_written(round(thread.credits * PER_CREDIT))
+    total = _("{credits} in all, less what was given back.", credits=cost)
+    yield f"\n---\n\n{total}\n"
 
 
 def as_json(thread: ThreadView, public_url: str) -> Iterator[str]:
@@ -38,30 +51,28 @@ def as_json(thread: ThreadView, public_url: str) -> Iterator[str]:
 
 
 def _message(message: MessageView, public_url: str) -> Iterator[str]:
-    speaker = "You" if message.speaker == "you" else _on_one_line(message.speaker)
+    nameless = SPEAKERS.get(message.speaker)
+    speaker = _(nameless) if nameless else _on_one_line(message.speaker)
     yield f"\n## {speaker}, {_moment(message.at)}\n\n"
-    yield f"{message.text.rstrip() or '*(no text)*'}\n"
+    yield (message.text.rstrip() or _("*(no text)*")) + "\n"
     for file in message.files:
         yield f"\n- {_file(file, public_url)}\n"
     if message.charge is not None:
         receipt = message.charge.receipt
-        link = f" · [receipt]({public_url}/receipts/{receipt})" if receipt else ""
+        link = f" · [{_(RECEIPT)}]({public_url}/receipts/{receipt})" if receipt else ""
         yield f"\n> {message.charge.sentence}{link}\n"
 
 
 def _file(file: FileView, public_url: str) -> str:
     name = _on_one_line(file.name).replace("[", "(").replace("]", ")")
     size = f"{max(1, file.bytes // _KB)} KB"
-    return f"File: [{name}]({public_url}{file.address}) ({file.media_type}, {size})"
+    link = f"[{name}]({public_url}{file.address})"
+    return _("File: {link} ({type}, {size})", link=link, type=file.media_type, size=size)
 
 
 def _on_one_line(written: str) -> str:
-    return " ".join(written.split()).lstrip("# ") or NAMELESS
-
-
-def _credits(number: float) -> str:
-    return "1 credit" if number == 1 else f"{number} credits"
+    return " ".join(written.split()).lstrip("# ") or _(NAMELESS)
 
 
 def _moment(at: datetime) -> str:
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
+    return long_moment(to_micros(at))

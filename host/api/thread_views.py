@@ -141,7 +141,7 @@ def thread_view(history: History) -> ThreadView:
         created_at=to_datetime(Micros(thread.created_at)),
         updated_at=to_datetime(Micros(thread.updated_at)),
         credits=credits_number(sum(run.charged for run in history.runs) - refunded),
-        messages=[one for _, one in said],
+        messages=[one for _at, one in said],
     )
 
 

@@ -26,6 +26,7 @@ from host.api.thread_views import (
 from host.errors import MalformedRequest, UnknownThread
 from host.files.names import disposition
 from host.identity.login_sessions import Visitor
+from host.language import _
 from storage import chat_history, deletions, search
 from storage.catalogue import find_cards
 from storage.chat_history import Cursor
@@ -49,7 +50,7 @@ def thread_routes(host: ApiHost) -> APIRouter:
     async def own(thread_id: str, visitor: Visitor) -> ThreadView:
         history = await host.database.read(lambda s: chat_history.read_history(s, thread_id))
         if history is None or history.thread.account_id != visitor.account_id:
-            raise UnknownThread("You have no such conversation.")
+            raise UnknownThread(_("You have no such conversation."))
         return thread_view(history)
 
     @router.get("/threads")
@@ -117,5 +118,5 @@ def _cursor(given: str | None) -> Cursor | None:
         return None
     parts = CURSOR.fullmatch(given)
     if parts is None:
-        raise MalformedRequest("`before` is the `next` of another page.")
+        raise MalformedRequest(_("`before` is the `next` of another page."))
     return Cursor(int(parts[1]), parts[2])

@@ -38,6 +38,7 @@ from host.catalogue.subscribing import Subscribed, SubscribeRequest, subscribe
 from host.clock import Clock
 from host.config import Settings
 from host.errors import NotAllowed, UnknownOffering, UnknownPlan
+from host.language import _
 from storage import catalogue as kept
 from storage import standings
 from storage.cards import (
@@ -229,7 +230,7 @@ class Catalogue:
         """
         plan = await self._database.read(partial(kept.find_plan, slug=slug))
         if plan is None:
-            raise UnknownPlan(f"There is no plan “{shown(slug)}”.")
+            raise UnknownPlan(_("There is no plan “{plan}”.", plan=shown(slug)))
         return plan
 
     async def plans(
@@ -275,7 +276,7 @@ class Catalogue:
 
 
 def _unknown(slug: str) -> UnknownOffering:
-    return UnknownOffering(f"There is no offering “{shown(slug)}”.")
+    return UnknownOffering(_("There is no offering “{offering}”.", offering=shown(slug)))
 
 
 def _owner(actor: int | None, owner_id: int | None) -> int:

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from host.language import _
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -71,7 +73,7 @@ def format_money(minor: int, currency: str) -> str:
 def format_price(minor: int, currency: str) -> str:
     """An amount as it stands on a price tag: `$5.00`, `700 JPY`, `Free`."""
     if not minor:
-        return "Free"
+        return _("Free")
     written = format_money(minor, currency)
     sign = next((sign for sign, code in _SIGNS.items() if code == currency), None)
     return written if sign is None else f"{sign}{written.removesuffix(currency).rstrip()}"

@@ -10,6 +10,7 @@ from typing import Final
 from host.catalogue.catalogue import Catalogue
 from host.errors import InvalidInput, NotInPlan
 from host.identity.access_tokens import DAYS_MAX, AccessTokens
+from host.language import _
 from storage.cards import OfferingCard
 
 NAME_MAX: Final = 60
@@ -47,13 +48,14 @@ async def issue_access_token(
     name = _checked_name(wanted.name)
     if not 1 <= wanted.days <= DAYS_MAX:
         raise InvalidInput(
-            f"An access token may last 1 to {DAYS_MAX} days, such as 30.", facts={"field": "days"}
+            _("An access token may last 1 to {most} days, such as 30.", most=DAYS_MAX),
+            facts={"field": "days"},
         )
     card = await catalogue.find_visible(wanted.slug, wanted.account_id)
     standing = await catalogue.standing(wanted.account_id, card.id)
     if card.owner_id != wanted.account_id and not standing.entitlement.had_plan:
         raise NotInPlan(
-            f"No plan of this account covers {card.title}. Get one first.",
+            _("No plan of this account covers {offering}. Get one first.", offering=card.title),
             facts={"field": "offering"},
         )
     encoded = await access_tokens.issue(
@@ -79,6 +81,7 @@ def _checked_name(written: str) -> str:
     name = " ".join(written.split())
     if len(name) > NAME_MAX or not name.isprintable():
         raise InvalidInput(
-            f"Use at most {NAME_MAX} characters, such as: laptop.", facts={"field": "name"}
+            _("Use at most {most} characters, such as: laptop.", most=NAME_MAX),
+            facts={"field": "name"},
         )
     return name

@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from host.writing import credits_written
+from host.catalogue.prices import at_least, between, price_of_one
+from host.language import N_, _, _n
+from host.writing import counted, credits_written, day
 from storage.cards import PlanView, Standing
-from storage.credits import PER_CREDIT, MilliCredits, format_credits
-from storage.models.catalogue import OfferingKind
-from storage.moments import NEVER, Micros, to_datetime
+from storage.credits import PER_CREDIT, MilliCredits
+from storage.moments import NEVER, Micros
 from storage.shelf import Possessions, Shelf, ShelfItem
 
-EXAMPLE: Final = 100
-"""Credits in `100 credits = 20 messages`: a round number that most packs have."""
-TIME_ALONE: Final = "Included while its plan runs"
+EXAMPLE: Final = MilliCredits(100 * PER_CREDIT)
+"""In `100 credits = 20 messages`: a round number that most packs have."""
+TIME_ALONE: Final = N_("Included while its plan runs")
 """Where a price in credits would say nothing, because no plan for it gives any."""
 
 
@@ -72,44 +73,31 @@ def plans_for(item: ShelfItem, shelf: Shelf, mine: Possessions) -> tuple[PlanVie
 
 def price_words(item: ShelfItem) -> str:
     """What one message or call costs: `5 credits per message`, `1–2 credits per call`."""
-    if not item.most:
-        return "Free"
-    unit = unit_of(item)
-    if item.least == item.most:
-        return f"{credits_written(item.most)} per {unit}"
-    return f"{format_credits(item.least)}–{credits_written(item.most)} per {unit}"
+    return price_of_one(item.kind, item.least, item.most)
 
 
 def buys_words(item: ShelfItem) -> str:
     """`100 credits = 20 messages`."""
     if not item.most:
         return ""
-    most = EXAMPLE * PER_CREDIT // item.least if item.least else None
-    least = EXAMPLE * PER_CREDIT // item.most
-    if most is None:
-        number = f"{least} or more"
+    least = EXAMPLE // item.most
+    if item.least:
+        bought = between(item.kind, least, EXAMPLE // item.least)
     else:
-        number = str(least) if least == most else f"{least}–{most}"
-    unit = unit_of(item)
-    return f"{EXAMPLE} credits = {number} {unit}{'' if number == '1' else 's'}"
-
-
-def unit_of(item: ShelfItem) -> str:
-    """What is paid for one by one."""
-    return "message" if item.kind is OfferingKind.ASSISTANT else "call"
+        bought = at_least(item.kind, least)
+    return f"{credits_written(EXAMPLE)} = {bought}"
 
 
 def left_words(available: MilliCredits) -> str:
     """`95 credits left`."""
-    return f"{credits_written(available)} left"
+    return _n(
+        "{credits} left", "{credits} left", counted(available), credits=credits_written(available)
+    )
 
 
 def day_words(moment: Micros) -> str:
     """`27 Nov 2026`, or that it never comes."""
-    if moment >= NEVER:
-        return "never"
-    date = to_datetime(moment)
-    return f"{date.day} {date:%b %Y}"
+    return _("never") if moment >= NEVER else day(moment)
 
 
 def _shown(item: ShelfItem, shelf: Shelf, mine: Possessions, account_id: int) -> Shown:
@@ -118,7 +106,7 @@ def _shown(item: ShelfItem, shelf: Shelf, mine: Possessions, account_id: int) ->
     takes_credits = _takes_credits(item, plans, standing)
     return Shown(
         item=item,
-        price=price_words(item) if takes_credits else TIME_ALONE,
+        price=price_words(item) if takes_credits else _(TIME_ALONE),
         buys=buys_words(item) if takes_credits else "",
         badge=_badge(item, plans, standing, account_id),
         is_mine=standing is not None and standing.entitlement.is_running,
@@ -136,21 +124,22 @@ def _badge(
     item: ShelfItem, plans: Sequence[PlanView], standing: Standing | None, account_id: int
 ) -> Badge | None:
     if item.is_paused:
-        return Badge(Tone.OVER, "Paused by its builder")
+        return Badge(Tone.OVER, _("Paused by its builder"))
     if standing is not None and standing.entitlement.is_running:
         return Badge(Tone.MINE, _what_is_left(standing))
     if item.owner_id == account_id:
-        return Badge(Tone.MINE, "Made by you")
+        return Badge(Tone.MINE, _("Made by you"))
     if any(plan.is_free for plan in plans):
-        return Badge(Tone.TRY, "Free to try")
-    return None if standing is None else Badge(Tone.OVER, "Your plan has ended")
+        return Badge(Tone.TRY, _("Free to try"))
+    return None if standing is None else Badge(Tone.OVER, _("Your plan has ended"))
 
 
 def _what_is_left(standing: Standing) -> str:
     until = standing.entitlement.included_until
-    return (
-        left_words(standing.available) if until is None else f"Included until {day_words(until)}"
-    )
+    if until is None:
+        left = left_words(standing.available)
+        return left[:1].upper() + left[1:]  # not everywhere does it begin with a number
+    return _("Included until {day}", day=day_words(until))
 
 
 def _free_first(plan: PlanView) -> tuple[bool, int, str]:

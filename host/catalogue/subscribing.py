@@ -12,6 +12,7 @@ from typing import Final
 from host.catalogue.offering_fields import credits_in_range
 from host.catalogue.registering import By, find_plan, note
 from host.errors import IdempotencyConflict, InvalidInput, NotAllowed
+from host.language import _
 from storage import accounts
 from storage import subscriptions as got
 from storage.books import GrantCredits
@@ -74,7 +75,9 @@ def subscribe(unit: Unit, by: By, request: SubscribeRequest) -> Subscribed:
     before = _found(unit, request, plan)
     if before is not None:
         if before.plan_id != plan.id:
-            raise IdempotencyConflict(f"This was already used for {before.plan_title}.")
+            raise IdempotencyConflict(
+                _("This was already used for {plan}.", plan=before.plan_title)
+            )
         return Subscribed(subscription=before, is_new=False)
     _give(unit, request, plan, wallet_id, by.now)
     note(
@@ -142,9 +145,9 @@ def _authorise(unit: Unit, by: By, request: SubscribeRequest) -> None:
 def _check(request: SubscribeRequest, plan: PlanView) -> None:
     version = plan.version
     if request.source is GrantSource.TRIAL and not plan.is_free:
-        raise InvalidInput(f"{plan.title} is not free.")
+        raise InvalidInput(_("{plan} is not free.", plan=plan.title))
     if request.source is GrantSource.TRIAL and not plan.is_sold:
-        raise InvalidInput(f"{plan.title} is no longer offered.")
+        raise InvalidInput(_("{plan} is no longer offered.", plan=plan.title))
     if request.credits is not None:
         if version.kind is PlanKind.TIME:
             raise InvalidInput(f"{plan.title} gives time, not credits.")

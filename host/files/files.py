@@ -15,6 +15,7 @@ from host.files.limits import check_content, check_kind, check_room, check_size
 from host.files.names import safe_name
 from host.files.sniffing import sniff
 from host.identity.throttle import Throttle
+from host.language import N_, _
 from storage import attachments
 from storage.cards import OfferingCard
 from storage.database import Database, Snapshot, Unit
@@ -47,7 +48,7 @@ class Files:
             clock,
             most=REFUSED_MAX,
             window_s=QUARTER_S,
-            sentence="Too many of your files could not be taken. Nothing was kept.",
+            sentence=N_("Too many of your files could not be taken. Nothing was kept."),
         )
 
     async def keep(
@@ -105,7 +106,7 @@ class Files:
 
         kept = await self._database.read(look)
         if kept is None:
-            raise UnknownFile("There is no such file.")
+            raise UnknownFile(_("There is no such file."))
         return kept
 
     async def sweep(self) -> int:

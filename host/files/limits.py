@@ -10,6 +10,8 @@ from typing import Final
 
 from host.errors import PayloadTooLarge, UnsupportedFile
 from host.files.sniffing import Sniffed
+from host.language import N_, _
+from host.writing import megabytes
 from storage.file_kinds import Accepts, FileKind
 
 MB: Final = 1_000_000
@@ -31,9 +33,12 @@ EXTENSIONS: Final = {
     },
 }
 """What a browser's dialog offers. No check: that is by content."""
+_PICTURE: Final = N_("a picture")
+_PDF: Final = N_("a PDF")
+_TEXT: Final = N_("a text")
 _CALLED: Final = {
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp"), "a picture"),
-    ".pdf": "a PDF",
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".webp"), _PICTURE),
+    ".pdf": _PDF,
 }
 _TAKES: Final = {
     Accepts.NONE: frozenset[FileKind](),
@@ -41,10 +46,14 @@ _TAKES: Final = {
     Accepts.DOCUMENTS: frozenset({FileKind.DOCUMENT}),
     Accepts.BOTH: frozenset(FileKind),
 }
-_WORDS: Final = {
-    Accepts.IMAGES: "images (PNG, JPEG, GIF, WebP)",
-    Accepts.DOCUMENTS: "documents (PDF, plain text)",
-    Accepts.BOTH: "images (PNG, JPEG, GIF, WebP) and documents (PDF, plain text)",
+_TAKES_ONLY: Final = {
+    Accepts.NONE: N_("{title} takes no files. Nothing was charged."),
+    Accepts.IMAGES: N_("{title} takes images (PNG, JPEG, GIF, WebP) only. Nothing was charged."),
+    Accepts.DOCUMENTS: N_("{title} takes documents (PDF, plain text) only. Nothing was charged."),
+    Accepts.BOTH: N_(
+        "{title} takes images (PNG, JPEG, GIF, WebP) and documents (PDF, plain text) only. Nothing"
+        " was charged."
+    ),
 }
 
 
@@ -59,11 +68,8 @@ def check_kind(kind: FileKind, accepts: Accepts, *, title: str) -> None:
     Raises:
         UnsupportedFile: it takes none, or none of this kind.
     """
-    if kind in kinds_of(accepts):
-        return
-    if accepts is Accepts.NONE:
-        raise UnsupportedFile(f"{title} takes no files. Nothing was charged.")
-    raise UnsupportedFile(f"{title} takes {_WORDS[accepts]} only. Nothing was charged.")
+    if kind not in kinds_of(accepts):
+        raise UnsupportedFile(_(_TAKES_ONLY[accepts], title=title), says_charge=True)
 
 
 def check_whole(sizes: Sequence[int]) -> None:
@@ -74,12 +80,21 @@ def check_whole(sizes: Sequence[int]) -> None:
     """
     if len(sizes) > FILES_MAX:
         raise PayloadTooLarge(
-            f"At most {FILES_MAX} files can be sent with one message. Nothing was charged."
+            _(
+                "At most {most} files can be sent with one message. Nothing was charged.",
+                most=FILES_MAX,
+            ),
+            says_charge=True,
         )
     if sum(sizes) > MESSAGE_BYTES_MAX:
         raise PayloadTooLarge(
-            f"These files have {_megabytes(sum(sizes))} together; at most"
-            f" {_megabytes(MESSAGE_BYTES_MAX)} can be sent with one message. Nothing was charged."
+            _(
+                "These files have {size} together; at most {most} can be sent with one message."
+                " Nothing was charged.",
+                size=megabytes(sum(sizes)),
+                most=megabytes(MESSAGE_BYTES_MAX),
+            ),
+            says_charge=True,
         )
 
 
@@ -91,11 +106,15 @@ def check_size(size: int, name: str) -> None:
         PayloadTooLarge: it is too large.
     """
     if size == 0:
-        raise UnsupportedFile(f"“{name}” is empty. Nothing was kept.")
+        raise UnsupportedFile(_("“{name}” is empty. Nothing was kept.", name=name))
     if size > FILE_BYTES_MAX:
         raise PayloadTooLarge(
-            f"“{name}” is larger than {_megabytes(FILE_BYTES_MAX)}, which is the most a file may"
-            " have. Nothing was kept."
+            _(
+                "“{name}” is larger than {most}, which is the most a file may have. Nothing was"
+                " kept.",
+                name=name,
+                most=megabytes(FILE_BYTES_MAX),
+            )
         )
 
 
@@ -107,14 +126,20 @@ def check_room(*, kept: int, unsent: int, unsent_count: int, size: int) -> None:
     """
     if unsent_count >= UNSENT_MAX or unsent + size > UNSENT_BYTES_MAX:
         raise PayloadTooLarge(
-            "You have uploaded much that you have not sent. Send it, or wait an hour: what is not"
-            " sent by then is removed. Nothing was kept."
+            _(
+                "You have uploaded much that you have not sent. Send it, or wait an hour: what is"
+                " not sent by then is removed. Nothing was kept."
+            )
         )
     if kept + size > ACCOUNT_BYTES_MAX:
         raise PayloadTooLarge(
-            f"Your conversations have {_megabytes(kept)} of files, and one account may have"
-            f" {_megabytes(ACCOUNT_BYTES_MAX)}. Delete conversations whose files you no longer"
-            " need, then upload this one again. Nothing was kept."
+            _(
+                "Your conversations have {kept} of files, and one account may have {most}. Delete"
+                " conversations whose files you no longer need, then upload this one again."
+                " Nothing was kept.",
+                kept=megabytes(kept),
+                most=megabytes(ACCOUNT_BYTES_MAX),
+            )
         )
 
 
@@ -126,18 +151,22 @@ def check_content(sniffed: Sniffed | None, name: str) -> Sniffed:
     """
     if sniffed is None:
         raise UnsupportedFile(
-            f"“{name}” is no image (PNG, JPEG, GIF, WebP), PDF or plain text in UTF-8, or it is"
-            " damaged. Nothing was kept."
+            _(
+                "“{name}” is no image (PNG, JPEG, GIF, WebP), PDF or plain text in UTF-8, or it is"
+                " damaged. Nothing was kept.",
+                name=name,
+            )
         )
     called = _CALLED.get(PurePosixPath(name).suffix.lower())
-    is_called = {FileKind.IMAGE: "a picture", FileKind.DOCUMENT: "a text"}[sniffed.kind]
-    is_called = "a PDF" if sniffed.media_type == "application/pdf" else is_called
-    if called is not None and called != is_called:
+    found = {FileKind.IMAGE: _PICTURE, FileKind.DOCUMENT: _TEXT}[sniffed.kind]
+    found = _PDF if sniffed.media_type == "application/pdf" else found
+    if called is not None and called != found:
         raise UnsupportedFile(
-            f"“{name}” is called {called}, and is {is_called} by its content. Nothing was kept."
+            _(
+                "“{name}” is called {called}, and is {found} by its content. Nothing was kept.",
+                name=name,
+                called=_(called),
+                found=_(found),
+            )
         )
     return sniffed
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / MB:.1f} MB".replace(".0 ", " ")

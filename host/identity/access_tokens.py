@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from host.clock import Clock
 from host.errors import InvalidInput, InvalidToken, UnknownAddress
 from host.identity.signing import Signing
+from host.language import _
 from host.vault.vault import Vault
 from storage import audit, tokens
 from storage.database import Database, Unit
@@ -117,13 +118,13 @@ class AccessTokens:
         now = self._clock.now()
         old = await self._database.read(lambda s: tokens.find_access_token(s, jti, account_id))
         if old is None or old.ends_at <= now:
-            raise UnknownAddress("You have no live access token with this number.")
+            raise UnknownAddress(_("You have no live access token with this number."))
         made = await self._make(account_id, old.offering_id, days=old.days, name=old.name)
         ends = Micros(now + OVERLAP)
 
         def work(unit: Unit) -> None:
             if not tokens.end_when_replaced(unit.session, jti, account_id=account_id, at=ends):
-                raise InvalidInput("This access token was replaced already. Use the new one.")
+                raise InvalidInput(_("This access token was replaced already. Use the new one."))
             self._save(unit, made, actor)
             self._note(unit, "replaced", jti, actor)
 

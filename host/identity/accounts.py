@@ -14,6 +14,7 @@ from host.errors import InvalidInput, NotAllowed
 from host.identity.links import LinkFor, OneTimeLinks
 from host.identity.passwords import Passwords
 from host.identity.rules import check_new_password, clean_email, clean_name, refused
+from host.language import _
 from storage import accounts as kept
 from storage import audit
 from storage.accounts import AccountRecord, EmailTaken, NewAccount
@@ -245,7 +246,7 @@ def keep_an_operator(unit: Unit, account_id: int) -> None:
     if Role.OPERATOR not in kept.roles_of(unit.session, account_id):
         return
     if kept.count_active_with_role(unit.session, Role.OPERATOR) <= 1:
-        raise NotAllowed("This is the only operator who can come in. Make another one first.")
+        raise NotAllowed(_("This is the only operator who can come in. Make another one first."))
 
 
 def note(
@@ -264,7 +265,7 @@ def note(
 
 def email_taken() -> InvalidInput:
     """The refusal of an address that has an account."""
-    return refused("email", "There is an account with this address already. Sign in instead.")
+    return refused("email", _("There is an account with this address already. Sign in instead."))
 
 
 def _view(record: AccountRecord) -> AccountView:

@@ -21,6 +21,7 @@ from host.identity.login_sessions import LoginSessions
 from host.identity.passwords import Passwords
 from host.identity.rules import PASSWORD_MAX, check_new_password, clean_email, clean_name
 from host.identity.throttle import Throttle
+from host.language import N_, _
 from storage import accounts as kept
 from storage.accounts import AccountRecord, NewAccount
 from storage.database import Database, Unit
@@ -29,8 +30,10 @@ from storage.models.accounts import AccountState, LinkPurpose, OneTimeLink, Role
 
 QUARTER_S: Final = 15 * 60
 HOUR_S: Final = 60 * 60
-WRONG: Final = "That e-mail address and password do not belong together."
-SUSPENDED: Final = "This account is suspended. Its balance is kept; ask the operator of this host."
+WRONG: Final = N_("That e-mail address and password do not belong together.")
+SUSPENDED: Final = N_(
+    "This account is suspended. Its balance is kept; ask the operator of this host."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +70,12 @@ class Entrance:
         self._login_sessions = login_sessions
         self._links = OneTimeLinks(database, clock, settings)
         self.signup: Final = settings.signup
-        much = "Too many attempts to sign in."
+        much = N_("Too many attempts to sign in.")
         self._by_both = Throttle(clock, most=10, window_s=QUARTER_S, sentence=much)
         self._by_address = Throttle(clock, most=40, window_s=QUARTER_S, sentence=much)
         self._by_account = Throttle(clock, most=400, window_s=QUARTER_S, sentence=much)
         self._sign_ups = Throttle(
-            clock, most=20, window_s=HOUR_S, sentence="Too many new accounts from here."
+            clock, most=20, window_s=HOUR_S, sentence=N_("Too many new accounts from here.")
         )
 
     async def sign_in(self, email: str, password: str, visit: Visit) -> str:
@@ -92,7 +95,7 @@ class Entrance:
             password[: PASSWORD_MAX + 1], account.password_hash if account else None
         )
         if account is None or not checked.is_right:
-            raise NotSignedIn(WRONG)
+            raise NotSignedIn(_(WRONG))
         self._by_both.forget(_both(email, near))
         self._by_account.give_back(email)
         self._by_address.give_back(near)
@@ -119,7 +122,7 @@ class Entrance:
         self._check_open()
         link = await self._links.find(LinkPurpose.INVITE, key) if key else None
         if link is None and self.signup != "open":
-            raise NotAllowed("Accounts here are made by invitation. Ask the operator for one.")
+            raise NotAllowed(_("Accounts here are made by invitation. Ask the operator for one."))
         # An invitation is for the address it was made for, whatever the form says.
         email = clean_email(newcomer.email if link is None else link.email or "")
         name = clean_name(newcomer.name)
@@ -160,7 +163,7 @@ class Entrance:
         def work(unit: Unit) -> str:
             self._links.use(unit, link)
             if kept.exists_with_role(unit.session, Role.OPERATOR):
-                raise NotAllowed("This host has an operator already. Sign in instead.")
+                raise NotAllowed(_("This host has an operator already. Sign in instead."))
             account_id = add_account(
                 unit,
                 NewAccount(
@@ -225,7 +228,9 @@ class Entrance:
     def _check_open(self) -> None:
         """An invitation is no way round a door that was closed since."""
         if self.signup == "closed":
-            raise NotAllowed("This host takes no new accounts. Its operator can make one for you.")
+            raise NotAllowed(
+                _("This host takes no new accounts. Its operator can make one for you.")
+            )
 
     async def _account_of_reset(self, key: str) -> tuple[OneTimeLink, AccountRecord]:
         link = await self._links.find(LinkPurpose.RESET, key)
@@ -237,9 +242,9 @@ class Entrance:
         """Nothing was changed while the password was being checked."""
         now = kept.find_account(unit.session, checked.id)
         if now is None or now.password_hash != checked.password_hash:
-            raise NotSignedIn(WRONG)
+            raise NotSignedIn(_(WRONG))
         if now.state is AccountState.SUSPENDED:
-            raise AccountSuspended(SUSPENDED)
+            raise AccountSuspended(_(SUSPENDED))
 
 
 def _both(email: str, near: str) -> str:

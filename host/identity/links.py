@@ -13,6 +13,7 @@ from host.clock import Clock
 from host.config import Settings
 from host.errors import NotAllowed
 from host.identity.opaque import digest, new_secret
+from host.language import N_, _
 from storage import accounts as kept
 from storage.database import Database, Unit
 from storage.models.accounts import LinkPurpose, OneTimeLink, Role
@@ -33,11 +34,11 @@ PATH: Final[Mapping[LinkPurpose, str]] = {
 class LinkSpent(NotAllowed):
     """The link was used, its time is over, or there never was one; the text does not say which."""
 
-    code, title = "link_spent", "This link no longer works"
+    code, title = "link_spent", N_("This link no longer works")
 
     def __init__(self) -> None:
         super().__init__(
-            "It has been used already, or its time is over. Ask the operator for a new one."
+            _("It has been used already, or its time is over. Ask the operator for a new one.")
         )
 
 

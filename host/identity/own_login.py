@@ -14,6 +14,7 @@ from host.identity.login_sessions import Visitor
 from host.identity.passwords import Passwords
 from host.identity.rules import PASSWORD_MAX, check_new_password, refused
 from host.identity.throttle import Throttle
+from host.language import N_, _
 from storage import accounts as kept
 from storage.database import Database, Unit
 from storage.login_sessions import end_login_sessions_of
@@ -30,7 +31,7 @@ class OwnLogin:
         self._clock = clock
         self._passwords = passwords
         self._guesses = Throttle(
-            clock, most=GUESSES, window_s=QUARTER_S, sentence="Too many wrong passwords."
+            clock, most=GUESSES, window_s=QUARTER_S, sentence=N_("Too many wrong passwords.")
         )
 
     async def change_password(self, visitor: Visitor, *, current: str, new: str) -> int:
@@ -47,13 +48,13 @@ class OwnLogin:
         except InvalidInput as error:
             raise refused("new", error.detail) from None
         if new == current:
-            raise refused("new", "That is the password you have. Choose another one.")
+            raise refused("new", _("That is the password you have. Choose another one."))
         hashed = await self._passwords.hash(new)
 
         def work(unit: Unit) -> int:
             now, current_row = self._clock.now(), kept.find_account(unit.session, account.id)
             if current_row is None or current_row.password_hash != account.password_hash:
-                raise NotSignedIn("Your password was just changed elsewhere. Sign in again.")
+                raise NotSignedIn(_("Your password was just changed elsewhere. Sign in again."))
             kept.set_password_hash(unit.session, account.id, hashed)
             kept.void_links_of(unit.session, account.id, account.email, now)
             note(unit, "password.changed", account.email, actor=account.id, at=now)
@@ -92,7 +93,7 @@ class OwnLogin:
         known = account.password_hash if account else None
         checked = await self._passwords.check(current[: PASSWORD_MAX + 1], known)
         if account is None or not checked.is_right:
-            raise refused("current", "That is not your current password.")
+            raise refused("current", _("That is not your current password."))
         self._guesses.forget(key)
         return account
 

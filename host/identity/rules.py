@@ -8,6 +8,7 @@ import re
 from typing import Final
 
 from host.errors import InvalidInput
+from host.language import _
 
 PASSWORD_MIN: Final = 10
 PASSWORD_MAX: Final = 256
@@ -29,7 +30,7 @@ def clean_email(written: str) -> str:
     """
     email = written.strip().lower()
     if len(email) > EMAIL_MAX or _EMAIL.fullmatch(email) is None:
-        raise refused("email", "Enter an e-mail address, such as ada@example.com.")
+        raise refused("email", _("Enter an e-mail address, such as ada@example.com."))
     return email
 
 
@@ -41,7 +42,9 @@ def clean_name(written: str) -> str:
     """
     name = " ".join(written.split())
     if not name or len(name) > NAME_MAX or not name.isprintable():
-        raise refused("name", f"Enter a name of 1 to {NAME_MAX} characters, such as Ada.")
+        raise refused(
+            "name", _("Enter a name of 1 to {most} characters, such as Ada.", most=NAME_MAX)
+        )
     return name
 
 
@@ -53,12 +56,16 @@ def check_new_password(password: str, *, email: str) -> str:
     """
     if len(password) < PASSWORD_MIN:
         raise refused(
-            "password", f"Use at least {PASSWORD_MIN} characters; a few words together are good."
+            "password",
+            _(
+                "Use at least {least} characters; a few words together are good.",
+                least=PASSWORD_MIN,
+            ),
         )
     if len(password) > PASSWORD_MAX:
-        raise refused("password", f"Use at most {PASSWORD_MAX} characters.")
+        raise refused("password", _("Use at most {most} characters.", most=PASSWORD_MAX))
     if password.strip().lower() == email:
-        raise refused("password", "Choose a password that is not your e-mail address.")
+        raise refused("password", _("Choose a password that is not your e-mail address."))
     return password
 
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from host.clock import Clock
 from host.errors import RateLimited
+from host.language import _, _n
 from storage.moments import SECOND, Micros
 
 KEYS_MAX: Final = 10_000
@@ -16,7 +17,10 @@ KEYS_MAX: Final = 10_000
 
 
 class Throttle:
-    """Allows `most` attempts within `window_s` seconds for each key."""
+    """Allows `most` attempts within `window_s` seconds for each key.
+
+    `sentence` says what was too much, in English: it is said by `_` to whom it stops.
+    """
 
     def __init__(self, clock: Clock, *, most: int, window_s: int, sentence: str) -> None:
         self._clock = clock
@@ -41,7 +45,7 @@ class Throttle:
         if len(attempts) >= self._most:
             wait_s = -(-(attempts[0] + self._window - now) // SECOND)
             raise RateLimited(
-                f"{self._sentence} Try again in {_duration(wait_s)}.",
+                f"{_(self._sentence)} {_try_again_in(wait_s)}",
                 headers={"Retry-After": str(wait_s)},
             )
         attempts.append(now)
@@ -57,6 +61,6 @@ class Throttle:
         self._attempts.pop(key, None)
 
 
-def _duration(seconds: int) -> str:
+def _try_again_in(seconds: int) -> str:
     minutes = -(-seconds // 60)
-    return "a minute" if minutes <= 1 else f"{minutes} minutes"
+    return _n("Try again in a minute.", "Try again in {n} minutes.", minutes, n=minutes)

@@ -18,9 +18,11 @@ from host.errors import (
     UnknownOffering,
     credits_number,
 )
+from host.language import _
+from host.writing import long_day
 from storage.credits import MilliCredits
 from storage.entitlement import Entitlement
-from storage.moments import Micros, to_datetime
+from storage.moments import Micros
 
 NOTHING: Final = MilliCredits(0)
 
@@ -94,7 +96,7 @@ def admit(asked: Asked) -> Admission:
 def suspended() -> AccountSuspended:
     """The refusal of a suspended account, also where nothing new is asked for."""
     return AccountSuspended(
-        "Your account is suspended; your balance stays. Please ask the operator of this host."
+        _("Your account is suspended; your balance stays. Please ask the operator of this host.")
     )
 
 
@@ -103,21 +105,30 @@ def _closed(asked: Asked) -> FareboxError | None:
     if asked.is_suspended:
         return suspended()
     if asked.is_retired:
-        return OfferingPaused(f"{asked.title} has been withdrawn. Nothing was charged.")
+        return OfferingPaused(
+            _("{offering} has been withdrawn. Nothing was charged.", offering=asked.title),
+            says_charge=True,
+        )
     if asked.is_owner:
         return None
     if asked.is_draft:
-        return UnknownOffering("There is no published offering of that name.")
+        return UnknownOffering(_("There is no published offering of that name."))
     if asked.is_paused:
         return OfferingPaused(
-            f"{asked.title} is paused by its builder. Nothing was charged; try again later."
+            _(
+                "{offering} is paused by its builder. Nothing was charged; try again later.",
+                offering=asked.title,
+            ),
+            says_charge=True,
         )
     return None
 
 
 def _not_in_plan(asked: Asked) -> NotInPlan:
+    why = _("None of your plans covers {offering}.", offering=asked.title)
     return NotInPlan(
-        f"None of your plans covers {asked.title}. {_where(asked)}",
+        _unless_sold(why, asked),
+        advice=_where(asked),
         headers=_link(asked),
         facts={"topup_url": asked.buy_url},
     )
@@ -126,11 +137,10 @@ def _not_in_plan(asked: Asked) -> NotInPlan:
 def _plan_ended(asked: Asked) -> PlanEnded:
     last = asked.entitlement.ended
     assert last is not None, "a plan that was had and does not run has ended"
-    ended = to_datetime(last.ends_at)
-    plan = asked.ended_plan or f"Your plan for {asked.title}"
-    how = "was taken back by the operator" if last.is_taken_back else "ended"
+    why = _taken_back(asked, last.ends_at) if last.is_taken_back else _ended(asked, last.ends_at)
     return PlanEnded(
-        f"{plan} {how} on {ended.day} {ended:%B %Y}. {_where(asked)}",
+        _unless_sold(why, asked),
+        advice=_where(asked),
         headers=_link(asked),
         facts={
             "balance": credits_number(NOTHING),
@@ -140,10 +150,39 @@ def _plan_ended(asked: Asked) -> PlanEnded:
     )
 
 
+def _ended(asked: Asked, at: Micros) -> str:
+    if asked.ended_plan is None:
+        return _(
+            "Your plan for {offering} ended on {day}.", offering=asked.title, day=long_day(at)
+        )
+    return _("{plan} ended on {day}.", plan=asked.ended_plan, day=long_day(at))
+
+
+def _taken_back(asked: Asked, at: Micros) -> str:
+    if asked.ended_plan is None:
+        return _(
+            "Your plan for {offering} was taken back by the operator on {day}.",
+            offering=asked.title,
+            day=long_day(at),
+        )
+    return _(
+        "{plan} was taken back by the operator on {day}.",
+        plan=asked.ended_plan,
+        day=long_day(at),
+    )
+
+
+def _unless_sold(why: str, asked: Asked) -> str:
+    """Why it may not begin; where no plan can be got, that as well."""
+    if asked.buy_url is not None:
+        return why
+    return f"{why} " + _("No plan that covers it is for sale right now.")
+
+
 def _where(asked: Asked) -> str:
     if asked.buy_url is None:
-        return "No plan that covers it is for sale right now."
-    return f"Get a plan at {asked.buy_url} and try again."
+        return ""
+    return _("Get a plan at {address} and try again.", address=asked.buy_url)
 
 
 def _link(asked: Asked) -> dict[str, str]:

@@ -13,9 +13,10 @@ from host.catalogue.offering_fields import refusal, shown
 from host.catalogue.registering import By, note
 from host.clock import Clock
 from host.errors import IdempotencyConflict, InvalidInput, UnknownReceipt
+from host.language import _
 from host.metering.operators import require_operator
 from host.metering.revoking import PlanRevoked, RevokeRequest, revoke
-from host.writing import credits_written
+from host.writing import credits_written, plain_amount
 from storage import correctable
 from storage import subscriptions as got
 from storage.books import RefundCharge, Refunded
@@ -108,19 +109,21 @@ class Corrections:
 
 
 def credits_entered(written: str) -> MilliCredits:
-    """How many credits somebody wrote.
+    """How many credits somebody wrote, with the decimal sign of their language or a point.
 
     Raises:
         InvalidInput: it is no number, negative, or has more than three decimals.
     """
     try:
-        return parse_credits(written)
+        return parse_credits(plain_amount(written))
     except ValueError:
-        raise refusal(
-            "credits",
-            f"“{shown(written)}” is not a number of credits.",
-            "It is 0 or more, with at most three decimals",
-            "2.5",
+        raise InvalidInput(
+            _(
+                "“{written}” is not a number of credits. It is 0 or more, with at most three"
+                " decimals; for example: 2.5",
+                written=shown(written),
+            ),
+            facts={"field": "credits"},
         ) from None
 
 

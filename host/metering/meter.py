@@ -25,6 +25,7 @@ from host.errors import (
     SpendCapReached,
     UnknownOffering,
 )
+from host.language import _
 from host.metering.admission import Admitted, Asked, Refused, admit
 from host.metering.tabs import (
     MeteredWork,
@@ -193,7 +194,7 @@ class Meter:
         """What to hold; or the tab that needs no hold, or had one before."""
         facts = admission_facts(session, account_id=work.account_id, offering_id=work.offering.id)
         if facts is None:
-            raise UnknownOffering("There is no published offering of that name.")
+            raise UnknownOffering(_("There is no published offering of that name."))
         now = self._clock.now()
         admission = admit(self._asked(work, facts, now))
         if isinstance(admission, Refused):
@@ -336,5 +337,5 @@ def _noted(ended: HoldEnded) -> HoldEnded:
 
 def _used_before() -> IdempotencyConflict:
     return IdempotencyConflict(
-        "This idempotency key was used before for something else; use a new one."
+        _("This idempotency key was used before for something else; use a new one.")
     )

@@ -9,6 +9,7 @@ from host.errors import FareboxError
 from host.identity.login_sessions import Visitor
 from host.identity.rules import refused
 from host.identity.throttle import Throttle
+from host.language import N_, _
 from host.pages.own import OwnPages
 from host.pages.parts import PageHost
 from host.pages.rendering import Renderer, go
@@ -25,7 +26,7 @@ class DataPages(OwnPages):
     def __init__(self, host: PageHost, renderer: Renderer) -> None:
         super().__init__(host, renderer)
         self._copies = Throttle(
-            host.clock, most=COPIES_MOST, window_s=HOUR_S, sentence="You have just had a copy."
+            host.clock, most=COPIES_MOST, window_s=HOUR_S, sentence=N_("You have just had a copy.")
         )
 
     async def show(self, request: Request) -> Response:
@@ -47,7 +48,10 @@ class DataPages(OwnPages):
         visitor, form = await self._visitor(request), await read_form(request)
         try:
             if form.get("email", "").strip().lower() != visitor.email:
-                raise refused("email", f"To delete this account, type {visitor.email} here.")
+                raise refused(
+                    "email",
+                    _("To delete this account, type {email} here.", email=visitor.email),
+                )
             await self._host.own_login.confirm(visitor, current=form.get("current", ""))
             await self._host.deletion.delete(visitor.account_id, actor=visitor.account_id)
         except FareboxError as error:

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from host.language import N_, _
 from host.pages.order_receipts import order_words
 from host.pages.own import OwnPages
 from host.purchase.orders import GIVEN
@@ -20,11 +21,11 @@ from storage.orders import OrderView
 RECEIPTS_SHOWN: Final = 25
 _DIGITS_MAX: Final = 18
 HOW: Final[Mapping[GrantSource, str]] = {
-    GrantSource.ORDER: "Bought",
-    GrantSource.VOUCHER: "Voucher",
-    GrantSource.TRIAL: "Free trial",
-    GrantSource.OPERATOR: "Given by the operator",
-    GrantSource.REFUND: "Refund",
+    GrantSource.ORDER: N_("Bought"),
+    GrantSource.VOUCHER: N_("Voucher"),
+    GrantSource.TRIAL: N_("Free trial"),
+    GrantSource.OPERATOR: N_("Given by the operator"),
+    GrantSource.REFUND: N_("Refund"),
 }
 """Of what was got before there were orders."""
 _TAKEN: Final = frozenset({OrderState.REFUNDED, OrderState.LOST})
@@ -112,7 +113,7 @@ def _of_subscription(got: SubscriptionView) -> PurchaseLine:
     return PurchaseLine(
         title=got.plan_title,
         plan_slug=got.plan_slug,
-        how=HOW[got.source],
+        how=_(HOW[got.source]),
         at=got.starts_at,
         ends_at=_end(got),
         is_taken_back=got.is_cancelled,

@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from host.errors import FareboxError, NotSignedIn, UnknownAddress
 from host.identity.login_sessions import Visitor
+from host.language import _
 from host.pages.own import OwnPages
 from host.pages.rendering import go
 from host.pages.requests import read_form
@@ -63,5 +64,5 @@ class SignInPages(OwnPages):
 def _row_id(written: str) -> int:
     """A row's number as an address names it; no row has more digits than fit 64 bits."""
     if not (written.isascii() and written.isdigit() and len(written) <= _ROW_DIGITS_MAX):
-        raise UnknownAddress("You have no login session of this number.")
+        raise UnknownAddress(_("You have no login session of this number."))
     return int(written)

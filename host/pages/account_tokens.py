@@ -14,6 +14,7 @@ from host.catalogue.issuing import (
 )
 from host.errors import FareboxError, InvalidInput
 from host.identity.login_sessions import Visitor
+from host.language import _
 from host.pages.own import OwnPages
 from host.pages.rendering import go
 from host.pages.requests import read_form
@@ -92,5 +93,7 @@ class TokenPages(OwnPages):
 
 def _days(written: str) -> int:
     if written not in map(str, TOKEN_DAYS):
-        raise InvalidInput("Choose how long the access token may last.", facts={"field": "days"})
+        raise InvalidInput(
+            _("Choose how long the access token may last."), facts={"field": "days"}
+        )
     return int(written)

@@ -5,6 +5,8 @@ A guess from the User-Agent, for reading only; nothing is decided by it.
 
 from typing import Final
 
+from host.language import _
+
 # The order matters: nearly every browser also claims to be the ones further down.
 BROWSERS: Final = (
     ("Edg", "Edge"),
@@ -30,6 +32,8 @@ SYSTEMS: Final = (
 
 def browser_name(user_agent: str) -> str:
     """`Firefox on Linux`, as far as can be told."""
-    browser = next((name for sign, name in BROWSERS if sign in user_agent), "Some browser")
+    browser = next((name for sign, name in BROWSERS if sign in user_agent), _("Some browser"))
     system = next((name for sign, name in SYSTEMS if sign in user_agent), None)
-    return browser if system is None else f"{browser} on {system}"
+    if system is None:
+        return browser
+    return _("{browser} on {system}", browser=browser, system=system)

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from host.catalogue.currencies import format_price
-from host.catalogue.offering_fields import shown
-from host.errors import AlreadyHad, MalformedRequest, NotSignedIn, UnknownPlan
+from host.errors import AlreadyHad, MalformedRequest, NotSignedIn
 from host.identity.login_sessions import Visitor
+from host.language import _
 from host.pages.parts import PageHost
 from host.pages.plan_words import cover_line, first_assistant, plan_gives, terms
 from host.pages.rendering import Renderer, go
 from host.pages.requests import HOME, local_path, read_form
-from host.purchase.ordering import WantedOrder
+from host.purchase.ordering import WantedOrder, no_longer_offered
 from storage.cards import OfferingCard, PlanView, SubscriptionView
 from storage.ids import is_id, new_id
 from storage.models.catalogue import OfferingState, PlanKind
@@ -40,7 +40,7 @@ class BuyPages:
         """The plan, and how to get it."""
         visitor = await self._visitor(request)
         if visitor is None:
-            raise NotSignedIn("Sign in to see this plan.")
+            raise NotSignedIn(_("Sign in to see this plan."))
         plan = await self._plan(request)
         covered = await covered_by(self._host, plan.id)
         got = await self._host.catalogue.subscriptions(visitor.account_id)
@@ -74,7 +74,9 @@ class BuyPages:
             return go(f"/buy/{slug}")  # which asks them to sign in, and brings them back
         form = await read_form(request)
         if not is_id(form.get("key", "")):
-            raise MalformedRequest("This form is not complete. Open the page of the plan again.")
+            raise MalformedRequest(
+                _("This form is not complete. Open the page of the plan again.")
+            )
         return_to = _return_to(form.get("return_to"))
         wanted = WantedOrder(
             account_id=visitor.account_id, plan_slug=slug, key=form["key"], return_to=return_to
@@ -96,7 +98,7 @@ class BuyPages:
         slug: str = request.path_params["slug"]
         plan = await self._host.catalogue.find_plan(slug)
         if not plan.is_sold:
-            raise UnknownPlan(f"The plan “{shown(plan.title)}” is no longer offered.")
+            raise no_longer_offered(plan)
         return plan
 
 

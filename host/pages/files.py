@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from host.errors import NotSignedIn
 from host.files.names import disposition
+from host.language import _
 from host.pages.parts import PageHost
 from storage.file_kinds import FileKind
 
@@ -36,7 +37,7 @@ class FilePages:
         cookie = self._host.login_sessions.read_cookie(request.headers.raw)
         visitor = await self._host.login_sessions.find(cookie)
         if visitor is None:
-            raise NotSignedIn("Sign in to see your files.")
+            raise NotSignedIn(_("Sign in to see your files."))
         file_id: str = request.path_params["file_id"]
         kept = await self._host.files.find(file_id, account_id=visitor.account_id)
         attachment = kept.attachment

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from host.catalogue.currencies import format_price
+from host.language import N_, _
 from host.pages.plan_words import gives, span
 from host.writing import credits_written
 from storage.credits import MilliCredits
@@ -12,44 +13,44 @@ from storage.order_states import OrderState, ProviderName
 from storage.orders import OrderView
 
 _SENTENCES: Final = {
-    OrderState.CREATED: "Not paid yet.",
-    OrderState.PENDING: "The payment is on its way.",
-    OrderState.PAID: "Paid; what it bought is on its way.",
-    OrderState.FULFILLED: "Paid once. What it bought is on your account.",
-    OrderState.PARTIALLY_REFUNDED: "Part of it was refunded.",
-    OrderState.REFUNDED: "All of it was refunded.",
-    OrderState.EXPIRED: "It was not paid in time. Nothing was charged.",
-    OrderState.CANCELLED: "It was cancelled. Nothing was charged.",
-    OrderState.DISPUTED: "The payment is disputed; what is left waits for the decision.",
-    OrderState.WON: "Paid once. What it bought is on your account.",
-    OrderState.LOST: "The payment was taken back by the bank.",
+    OrderState.CREATED: N_("Not paid yet."),
+    OrderState.PENDING: N_("The payment is on its way."),
+    OrderState.PAID: N_("Paid; what it bought is on its way."),
+    OrderState.FULFILLED: N_("Paid once. What it bought is on your account."),
+    OrderState.PARTIALLY_REFUNDED: N_("Part of it was refunded."),
+    OrderState.REFUNDED: N_("All of it was refunded."),
+    OrderState.EXPIRED: N_("It was not paid in time. Nothing was charged."),
+    OrderState.CANCELLED: N_("It was cancelled. Nothing was charged."),
+    OrderState.DISPUTED: N_("The payment is disputed; what is left waits for the decision."),
+    OrderState.WON: N_("Paid once. What it bought is on your account."),
+    OrderState.LOST: N_("The payment was taken back by the bank."),
 }
 _PAID_WITH: Final = {
-    ProviderName.DEMO: "Demonstration: no money moved",
-    ProviderName.VOUCHER: "A voucher",
-    ProviderName.TRIAL: "Free, once for each person",
-    ProviderName.MANUAL: "Given by the operator",
+    ProviderName.DEMO: N_("Demonstration: no money moved"),
+    ProviderName.VOUCHER: N_("A voucher"),
+    ProviderName.TRIAL: N_("Free, once for each person"),
+    ProviderName.MANUAL: N_("Given by the operator"),
 }
 _HOW: Final = {
-    OrderState.CREATED: "Not paid yet",
-    OrderState.PENDING: "The payment is on its way",
-    OrderState.EXPIRED: "Not paid in time",
-    OrderState.CANCELLED: "Cancelled",
+    OrderState.CREATED: N_("Not paid yet"),
+    OrderState.PENDING: N_("The payment is on its way"),
+    OrderState.EXPIRED: N_("Not paid in time"),
+    OrderState.CANCELLED: N_("Cancelled"),
 }
 _HOW_GIVEN: Final = {
-    ProviderName.VOUCHER: "Voucher",
-    ProviderName.TRIAL: "Free trial",
-    ProviderName.MANUAL: "Given by the operator",
+    ProviderName.VOUCHER: N_("Voucher"),
+    ProviderName.TRIAL: N_("Free trial"),
+    ProviderName.MANUAL: N_("Given by the operator"),
 }
 _AND_THEN: Final = {
-    OrderState.REFUNDED: " · refunded",
-    OrderState.DISPUTED: " · disputed",
-    OrderState.LOST: " · taken back by the bank",
+    OrderState.REFUNDED: N_("refunded"),
+    OrderState.DISPUTED: N_("disputed"),
+    OrderState.LOST: N_("taken back by the bank"),
 }
 _GIVEN: Final = {
-    ProviderName.VOUCHER: "A voucher paid for it. What it bought is on your account.",
-    ProviderName.TRIAL: "Free of charge. It is on your account.",
-    ProviderName.MANUAL: "The operator of this site gave it to you.",
+    ProviderName.VOUCHER: N_("A voucher paid for it. What it bought is on your account."),
+    ProviderName.TRIAL: N_("Free of charge. It is on your account."),
+    ProviderName.MANUAL: N_("The operator of this site gave it to you."),
 }
 
 
@@ -80,10 +81,10 @@ def order_words(order: OrderView) -> OrderWords:
     return OrderWords(
         headline=price if order.amount_minor else got,
         price=price,
-        sentence=sentence or _SENTENCES[order.state],
+        sentence=_(sentence or _SENTENCES[order.state]),
         how=_how(order, price, refunded),
         gives=got,
-        paid_with=_PAID_WITH[order.provider],
+        paid_with=_(_PAID_WITH[order.provider]),
         refunded=refunded,
         taken_back=_amount(order, order.taken_back) if order.taken_back else "",
     )
@@ -91,11 +92,13 @@ def order_words(order: OrderView) -> OrderWords:
 
 def _how(order: OrderView, price: str, refunded: str) -> str:
     if order.state in _HOW:
-        return _HOW[order.state]
-    how = _HOW_GIVEN.get(order.provider, f"Bought for {price}")
+        return _(_HOW[order.state])
+    given = _HOW_GIVEN.get(order.provider)
+    how = _("Bought for {price}", price=price) if given is None else _(given)
     if order.state is OrderState.PARTIALLY_REFUNDED:
-        return f"{how} · {refunded} refunded"
-    return how + _AND_THEN.get(order.state, "")
+        return f"{how} · " + _("{sum} refunded", sum=refunded)
+    then = _AND_THEN.get(order.state)
+    return how if then is None else f"{how} · {_(then)}"
 
 
 def _amount(order: OrderView, amount: int) -> str:

@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from host.config import Settings
 from host.errors import RequestTimeout
+from host.language import _, speaking
+from host.pages.speaking import language_of
 from host.proxy.answers import refusal
 
 PROXIED: Final = "/s/"
@@ -98,8 +100,9 @@ class Outer:
         except TimeoutError:
             if is_answered or not limit.expired():
                 raise
-            late = RequestTimeout("The body of the request came too slowly.")
-            answer = refusal(late, public_url=self._public_url)
+            with speaking(language_of(scope)):
+                late = RequestTimeout(_("The body of the request came too slowly."))
+                answer = refusal(late, public_url=self._public_url)
             start = {"type": "http.response.start", "status": answer.status}
             await send({**start, "headers": [*answer.headers, (b"connection", b"close")]})
             await send({"type": "http.response.body", "body": answer.body})
@@ -128,7 +131,7 @@ class Outer:
 
     def _complete(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """The answer's headers with ours; what an answer says itself stays."""
-        present = {name.lower() for name, _ in headers}
+        present = {name.lower() for name, _value in headers}
         if self._is_https:
             headers = [(name, _secure(name, value)) for name, value in headers]
         return headers + [(name, value) for name, value in self._headers if name not in present]
@@ -156,5 +159,6 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "websocket":
         await send({"type": "websocket.close", "code": WRONG_ORIGIN, "reason": "wrong origin"})
         return
-    answer = JSONResponse({"detail": "This request comes from another site."}, status_code=403)
-    await answer(scope, receive, send)
+    with speaking(language_of(scope)):
+        detail = _("This request comes from another site.")
+    await JSONResponse({"detail": detail}, status_code=403)(scope, receive, send)

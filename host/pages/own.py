@@ -4,6 +4,7 @@ from starlette.requests import Request
 
 from host.errors import NotSignedIn
 from host.identity.login_sessions import Visitor
+from host.language import _
 from host.pages.parts import PageHost
 from host.pages.rendering import Renderer
 
@@ -19,5 +20,5 @@ class OwnPages:
         cookie = self._host.login_sessions.read_cookie(request.headers.raw)
         visitor = await self._host.login_sessions.find(cookie)
         if visitor is None:
-            raise NotSignedIn("Sign in to see your account.")
+            raise NotSignedIn(_("Sign in to see your account."))
         return visitor

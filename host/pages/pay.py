@@ -15,6 +15,7 @@ from starlette.responses import Response
 from host.catalogue.currencies import format_price
 from host.errors import NotSignedIn, OrderClosed
 from host.identity.login_sessions import Visitor
+from host.language import _
 from host.pages.buy import covered_by
 from host.pages.parts import PageHost
 from host.pages.plan_words import first_assistant, gives
@@ -83,13 +84,13 @@ class PayPages:
 
     async def close(self, request: Request) -> Response:
         """Go back, and leave the order as it is."""
-        _, order = await self._own(request)
+        _visitor, order = await self._own(request)
         return go(order.return_to or f"/buy/{order.plan_slug}")
 
     async def _own(self, request: Request) -> tuple[Visitor, OrderView]:
         sessions = self._host.login_sessions
         visitor = await sessions.find(sessions.read_cookie(request.headers.raw))
         if visitor is None:
-            raise NotSignedIn("Sign in to see your orders.")
+            raise NotSignedIn(_("Sign in to see your orders."))
         order_id: str = request.path_params["order_id"]
         return visitor, await self._host.purchases.find(visitor.account_id, order_id)

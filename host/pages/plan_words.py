@@ -4,12 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from host.catalogue.prices import price_of_one, so_many
+from host.language import _, _n
 from host.writing import credits_written
 from storage.cards import OfferingCard, PlanView
-from storage.credits import MilliCredits, format_credits
+from storage.credits import MilliCredits
 from storage.models.catalogue import OfferingKind, PlanKind
 
-SPANS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+DAY_S: Final = 86_400
+HOUR_S: Final = 3_600
+MINUTE_S: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,30 +40,31 @@ def plan_gives(plan: PlanView) -> str:
 def terms(plan: PlanView) -> str:
     """How long what it gives may be used, and how often it may be got."""
     version = plan.version
-    once = "Once for each person. " if plan.is_free else ""
     if version.kind is PlanKind.TIME:
-        lasts = "What it covers is included for that time."
+        lasts = _("What it covers is included for that time.")
     elif version.duration_s is None:
-        lasts = "The credits do not expire."
+        lasts = _("The credits do not expire.")
     else:
-        lasts = f"The credits can be used for {span(version.duration_s)}."
-    return f"{once}{lasts}"
+        lasts = _("The credits can be used for {time}.", time=span(version.duration_s))
+    return _("Once for each person.") + f" {lasts}" if plan.is_free else lasts
 
 
 def span(seconds: int) -> str:
     """A length of time in the largest unit that divides it: `7 days`, `36 hours`."""
-    size, unit = next(((size, unit) for size, unit in SPANS if seconds % size == 0), SPANS[-1])
-    return counted(seconds // size, unit)
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 message`, `20 messages`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    if seconds % DAY_S == 0:
+        number = seconds // DAY_S
+        return _n("{n} day", "{n} days", number, n=number)
+    if seconds % HOUR_S == 0:
+        number = seconds // HOUR_S
+        return _n("{n} hour", "{n} hours", number, n=number)
+    if seconds % MINUTE_S == 0:
+        number = seconds // MINUTE_S
+        return _n("{n} minute", "{n} minutes", number, n=number)
+    return _n("{n} second", "{n} seconds", seconds, n=seconds)
 
 
 def cover_line(card: OfferingCard, plan: PlanView) -> CoverLine:
     """An offering and its price, as it stands on the page of this plan."""
-    unit = "message" if card.kind is OfferingKind.ASSISTANT else "call"
     if card.service is None:
         prices = [card.price]
     else:
@@ -68,8 +73,8 @@ def cover_line(card: OfferingCard, plan: PlanView) -> CoverLine:
     return CoverLine(
         title=card.title,
         description=card.description,
-        price="Included" if is_time else _price(prices, unit),
-        buys="" if is_time else _buys(plan.version.credits, prices, unit),
+        price=_("Included") if is_time else _price(card.kind, prices),
+        buys="" if is_time else _buys(card.kind, prices, plan.version.credits),
     )
 
 
@@ -78,18 +83,14 @@ def first_assistant(covered: Iterable[OfferingCard]) -> OfferingCard | None:
     return next((card for card in covered if card.kind is OfferingKind.ASSISTANT), None)
 
 
-def _price(prices: list[MilliCredits], unit: str) -> str:
-    """`5 credits per message`; `1–2 credits per call` where calls differ."""
-    if not prices or not prices[-1]:
-        return "Free"
-    if prices[0] == prices[-1]:
-        return f"{credits_written(prices[0])} per {unit}"
-    return f"{format_credits(prices[0])}–{credits_written(prices[-1])} per {unit}"
+def _price(kind: OfferingKind, prices: list[MilliCredits]) -> str:
+    """From the lowest to the highest; a service of open endpoints alone has none."""
+    return price_of_one(kind, prices[0], prices[-1]) if prices else _("Free")
 
 
-def _buys(credits_: MilliCredits, prices: list[MilliCredits], unit: str) -> str:
+def _buys(kind: OfferingKind, prices: list[MilliCredits], credits_: MilliCredits) -> str:
     """How far the credits go here; at the highest price where calls differ."""
     if not prices or not prices[-1]:
         return ""
-    most = counted(credits_ // prices[-1], unit)
-    return most if prices[0] == prices[-1] else f"at least {most}"
+    fewest = so_many(kind, credits_ // prices[-1])
+    return fewest if prices[0] == prices[-1] else _("at least {so_many}", so_many=fewest)

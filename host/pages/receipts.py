@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from host.errors import FareboxError, UnknownOrder, UnknownReceipt
 from host.identity.login_sessions import Visitor
+from host.language import N_, _
 from host.pages.buy import covered_by
 from host.pages.order_receipts import order_words
 from host.pages.own import OwnPages
@@ -27,8 +28,6 @@ from storage.ledger import Receipt, receipt
 from storage.models.money import Operation
 from storage.models.people import ConcernKind
 
-INCLUDED: Final = "Included"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -36,6 +35,45 @@ class Verdict:
 
     amount: str
     sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sentences:
+    """What is said of a message, or of a call."""
+
+    not_completed: str
+    set_aside: str
+    charged: str
+    charged_and_back: str
+    free: str
+    included: str
+    included_so_far: str
+    included_until: str
+
+
+# Charged not "for its answer": a message stopped after its first words is paid as well.
+_OF: Final = {
+    Operation.MESSAGE: _Sentences(
+        not_completed=N_("Not charged. This message was not completed, so it cost nothing."),
+        set_aside=N_("This message is still being answered; up to this much is set aside for it."),
+        charged=N_("Charged once, for one message."),
+        charged_and_back=N_("Charged once, for one message; {refunds}."),
+        free=N_("This message is free."),
+        included=N_("Your plan includes this message."),
+        included_so_far=N_("This message is still being answered. Your plan includes it."),
+        included_until=N_("Your plan includes every message until {moment}."),
+    ),
+    Operation.CALL: _Sentences(
+        not_completed=N_("Not charged. This call was not completed, so it cost nothing."),
+        set_aside=N_("This call is still being answered; up to this much is set aside for it."),
+        charged=N_("Charged once, for one call."),
+        charged_and_back=N_("Charged once, for one call; {refunds}."),
+        free=N_("This call is free."),
+        included=N_("Your plan includes this call."),
+        included_so_far=N_("This call is still being answered. Your plan includes it."),
+        included_until=N_("Your plan includes every call until {moment}."),
+    ),
+}
 
 
 class ReceiptPages(OwnPages):
@@ -93,7 +131,9 @@ class ReceiptPages(OwnPages):
         try:
             order = await self._host.purchases.find(visitor.account_id, order_id)
         except UnknownOrder:
-            raise UnknownReceipt("There is no receipt with this number on your account.") from None
+            raise UnknownReceipt(
+                _("There is no receipt with this number on your account.")
+            ) from None
         is_given = order.state in GIVEN
         opens = first_assistant(await covered_by(self._host, order.plan_id)) if is_given else None
         return self._renderer.page(
@@ -117,32 +157,33 @@ class _Asked:
 
 def verdict(found: Receipt, *, is_included: bool = False) -> Verdict:
     """What the receipt comes to."""
-    noun = "message" if found.operation is Operation.MESSAGE else "call"
+    of = _OF[found.operation]
     is_included = is_included or found.included_until is not None
     match found.state:
         case HoldState.RELEASED | HoldState.EXPIRED:
-            sentence = f"Not charged. This {noun} was not completed, so it cost nothing."
-            return Verdict(amount=credits_written(0), sentence=sentence)
-        case _ if is_included:
-            return Verdict(amount=INCLUDED, sentence=_inclusion(found, noun))
+            return Verdict(amount=credits_written(0), sentence=_(of.not_completed))
+        case _state if is_included:
+            return Verdict(amount=_("Included"), sentence=_inclusion(found, of))
         case HoldState.OPEN:
-            sentence = f"This {noun} is still being answered; up to this much is set aside for it."
-            return Verdict(amount=credits_written(found.held), sentence=sentence)
+            return Verdict(amount=credits_written(found.held), sentence=_(of.set_aside))
         case HoldState.CAPTURED if found.captured:
-            # Not "for its answer": a message stopped after its first words is paid as well.
-            refunded = f"; {refunds_written(found.refunds)}" if found.refunds else ""
-            sentence = f"Charged once, for one {noun}{refunded}."
             in_the_end = credits_written(found.kept)
             amount = f"−{in_the_end}" if found.kept else in_the_end
-            return Verdict(amount=amount, sentence=sentence)
+            return Verdict(amount=amount, sentence=_charge(found, of))
         case HoldState.CAPTURED:
-            return Verdict(amount=credits_written(0), sentence=f"This {noun} is free.")
+            return Verdict(amount=credits_written(0), sentence=_(of.free))
 
 
-def _inclusion(found: Receipt, noun: str) -> str:
+def _charge(found: Receipt, of: _Sentences) -> str:
+    if not found.refunds:
+        return _(of.charged)
+    return _(of.charged_and_back, refunds=refunds_written(found.refunds))
+
+
+def _inclusion(found: Receipt, of: _Sentences) -> str:
     """How a time plan stands for it; only a message's run wrote down for how long."""
     if found.state is HoldState.OPEN:
-        return f"This {noun} is still being answered. Your plan includes it."
+        return _(of.included_so_far)
     if found.included_until is None:
-        return f"Your plan includes this {noun}."
-    return f"Your plan includes every {noun} until {moment(found.included_until)}."
+        return _(of.included)
+    return _(of.included_until, moment=moment(found.included_until))

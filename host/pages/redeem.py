@@ -6,6 +6,7 @@ from starlette.responses import Response
 from host.errors import FareboxError, InvalidInput, NotSignedIn
 from host.identity.addresses import networks
 from host.identity.login_sessions import Visitor
+from host.language import _
 from host.pages.parts import PageHost
 from host.pages.rendering import Renderer, go
 from host.pages.requests import read_form, visit_of
@@ -29,7 +30,7 @@ class RedeemPages:
         code = (await read_form(request)).get("code", "").strip()
         try:
             if not code:
-                raise InvalidInput("Enter the code of your voucher.", facts={"field": "code"})
+                raise InvalidInput(_("Enter the code of your voucher."), facts={"field": "code"})
             address = visit_of(request, self._trusted).address
             done = await self._host.vouchers.redeem(visitor.account_id, code, address)
         except FareboxError as error:
@@ -40,5 +41,5 @@ class RedeemPages:
         sessions = self._host.login_sessions
         visitor = await sessions.find(sessions.read_cookie(request.headers.raw))
         if visitor is None:
-            raise NotSignedIn("Sign in to redeem a voucher.")
+            raise NotSignedIn(_("Sign in to redeem a voucher."))
         return visitor

@@ -17,15 +17,17 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from host.errors import FareboxError, NotSignedIn, broken, from_storage
 from host.identity.login_sessions import Visitor
-from host.language import Language, _, _n, spoken
+from host.language import N_, Language, _, _n, spoken
 from host.pages.browsers import browser_name
 from host.pages.requests import check_same_origin, local_path
+from host.pages.speaking import CHOICE
 from host.writing import (
     NBSP,
     amount,
     credits_written,
     day,
     long_day,
+    seconds,
     short_day,
     time_of_day,
 )
@@ -50,8 +52,14 @@ HEADERS: Final = {
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
 
-_shown: ContextVar[str | None] = ContextVar("shown", default=None)
-"""The address of the page that is made, under which it can be asked for again."""
+ROLES: Final = {
+    Role.OPERATOR: N_("Operator"),
+    Role.BUILDER: N_("Builder"),
+    Role.SUBSCRIBER: N_("Subscriber"),
+}
+
+_asked: ContextVar[str | None] = ContextVar("asked", default=None)
+"""The query of the page that is made, if it can be asked for again at its address."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,12 +78,13 @@ class Renderer:
         self._templates.filters.update(
             credits=amount,
             written=credits_written,
+            figure=figure,
+            seconds=seconds,
             moment=moment,
             date=date,
-            day=long_day,
-            iso=iso,
             short_day=day_of_month,
             browser=browser_name,
+            role=role_name,
         )
         styles = (STATIC / "pages.css").read_bytes()
         self._templates.globals.update(
@@ -85,6 +94,11 @@ class Renderer:
             _=_said,
             _n=_counted,
             link=_link,
+            strong=functools.partial(_element, "strong"),
+            code=functools.partial(_element, "code"),
+            time=_time,
+            date=date,
+            day=long_day,
             spoken=spoken,
             other_languages=_other_languages,
         )
@@ -123,7 +137,7 @@ class Renderer:
 
         @functools.wraps(endpoint)
         async def answer(request: Request) -> Response:
-            _shown.set(_address(request))
+            _asked.set(request.url.query if request.method == "GET" else None)
             try:
                 if request.method == "POST":
                     check_same_origin(request, public_url)
@@ -148,26 +162,20 @@ class OtherLanguage:
     code: str
     name: str
     href: str
+    """Relative: the query alone, so that the page stays the same."""
 
 
 def _other_languages() -> list[OtherLanguage]:
     """None where the page answers a form, and cannot be asked for."""
-    address = _shown.get()
-    if address is None:
+    query = _asked.get()
+    if query is None:
         return []
-    mark = "&" if "?" in address else "?"
+    kept = f"{query}&" if query else ""
     return [
-        OtherLanguage(one.value, one.name_in_it, f"{address}{mark}language={one}")
+        OtherLanguage(one.value, one.name_in_it, f"?{kept}{CHOICE}={one}")
         for one in Language
         if one is not spoken()
     ]
-
-
-def _address(request: Request) -> str | None:
-    query = request.url.query
-    if request.method != "GET":
-        return None
-    return f"{request.scope['path']}?{query}" if query else request.scope["path"]
 
 
 def _said(sentence: str, /, **facts: object) -> Markup:
@@ -182,6 +190,11 @@ def _counted(one: str, many: str, number: int, /, **facts: object) -> Markup:
 def _link(href: str, text: str) -> Markup:
     """A link in the middle of a sentence."""
     return Markup('<a href="{}">{}</a>').format(href, text)
+
+
+def _element(name: str, text: str) -> Markup:
+    """Text that stands out in a sentence."""
+    return Markup("<{0}>{1}</{0}>").format(name, text)
 
 
 def go(path: str, *cookies: str) -> Response:
@@ -215,6 +228,23 @@ def day_of_month(number: int) -> str:
     return short_day(number * DAY).replace(" ", NBSP)
 
 
-def iso(at: int) -> str:
-    """A moment as machines read it."""
-    return to_datetime(Micros(at)).isoformat(timespec="seconds")
+def _time(at: int, written: Callable[[int], str] = moment) -> Markup:
+    """A moment as people read it, and as machines do."""
+    exactly = to_datetime(Micros(at)).isoformat(timespec="seconds")
+    return Markup('<time datetime="{}">{}</time>').format(exactly, written(at))
+
+
+def figure(credits_: int) -> Markup:
+    """An amount in large letters, and its unit in small ones on whichever side it belongs."""
+    large = amount(credits_)
+    before, _large, after = credits_written(credits_).partition(large)
+    return _small(before) + large + _small(after)
+
+
+def role_name(role: Role) -> str:
+    """What somebody is here."""
+    return _(ROLES[role])
+
+
+def _small(unit: str) -> Markup:
+    return Markup("<span>{}</span>").format(unit) if unit else Markup()

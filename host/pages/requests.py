@@ -12,6 +12,7 @@ from starlette.requests import Request
 from host.errors import MalformedRequest, NotAllowed
 from host.identity.addresses import Networks, client_address
 from host.identity.entrance import Visit
+from host.language import _
 
 FORM_MAX: Final = 16 * 1024
 """Bytes of a form: the longest has three fields and a key."""
@@ -27,16 +28,16 @@ async def read_form(request: Request) -> Mapping[str, str]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
-        raise MalformedRequest("This page expects a form.")
+        raise MalformedRequest(_("This page expects a form."))
     body = b""
     async for chunk in request.stream():
         body += chunk
         if len(body) > FORM_MAX:
-            raise MalformedRequest("This form is too large.")
+            raise MalformedRequest(_("This form is too large."))
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
     except ValueError:  # not UTF-8, or too many fields
-        raise MalformedRequest("This form cannot be read.") from None
+        raise MalformedRequest(_("This form cannot be read.")) from None
 
 
 def check_same_origin(request: Request, public_url: str) -> None:
@@ -56,7 +57,7 @@ def check_same_origin(request: Request, public_url: str) -> None:
         own = {urlsplit(public_url).netloc, request.headers.get("host", "")}
         is_ours = origin is None or urlsplit(origin).netloc in own
     if not is_ours:
-        raise NotAllowed("This form was not sent from a page of this host. Open it here again.")
+        raise NotAllowed(_("This form was not sent from a page of this host. Open it here again."))
 
 
 def local_path(wanted: str | None) -> str:

@@ -34,10 +34,14 @@ class Speaking:
         if chosen is not None:
             await _remember(scope, chosen)(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        language = of_browser(headers.get("cookie", ""), headers.get("accept-language", ""))
-        with speaking(language):
+        with speaking(language_of(scope)):
             await self._app(scope, receive, send)
+
+
+def language_of(scope: Scope) -> Language:
+    """What whoever asks is spoken to in."""
+    headers = Headers(scope=scope)
+    return of_browser(headers.get("cookie", ""), headers.get("accept-language", ""))
 
 
 def _chosen(scope: Scope) -> Language | None:

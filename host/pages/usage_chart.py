@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from host.language import N_, _
 from host.pages.rendering import day_of_month
-from storage.credits import PER_CREDIT, format_credits
+from host.writing import amount
+from storage.credits import PER_CREDIT
 from storage.usage_days import UsageDay
 
 SERIES_MOST: Final = 5
 """Offerings with a colour of their own; more could not be told apart."""
-REST: Final = "Everything else"
-GONE: Final = "Something withdrawn"
+REST: Final = N_("Everything else")
+GONE: Final = N_("Something withdrawn")
 TOPS: Final = (1, 2, 4, 6, 10)
 """What the axis may end at, times a power of ten: whole numbers of credits, and of messages."""
 
@@ -102,18 +104,18 @@ def usage_chart(used: Sequence[UsageDay], *, first_day: int, days: int) -> Usage
 
 
 def _name(line: UsageDay) -> str:
-    return line.offering_title or GONE
+    return line.offering_title or _(GONE)
 
 
 def _series(values: Mapping[tuple[int, str], int]) -> tuple[str, ...]:
     """The offerings by what they came to, the largest first; the smallest under one name."""
     totals: dict[str, int] = {}
-    for (_, name), value in values.items():
+    for (_day, name), value in values.items():
         totals[name] = totals.get(name, 0) + value
     names = sorted((name for name in totals if totals[name]), key=lambda n: (-totals[n], n))
     if len(names) <= SERIES_MOST + 1:
         return tuple(names)
-    return (*names[:SERIES_MOST], REST)
+    return (*names[:SERIES_MOST], _(REST))
 
 
 def _stacked(
@@ -123,14 +125,14 @@ def _stacked(
     stacked: dict[tuple[int, str], int] = {}
     for (day, name), value in values.items():
         if value:
-            key = (day, name if name in names else REST)
+            key = (day, name if name in names else _(REST))
             stacked[key] = stacked.get(key, 0) + value
     return stacked
 
 
 def _by_day(stacked: Mapping[tuple[int, str], int]) -> dict[int, int]:
     totals: dict[int, int] = {}
-    for (day, _), value in stacked.items():
+    for (day, _offering), value in stacked.items():
         totals[day] = totals.get(day, 0) + value
     return totals
 
@@ -168,14 +170,14 @@ def _bars(
                 width=round(slot * 0.72, 2),
                 height=round(height, 2),
                 series=names.index(key[1]),
-                label=f"{day_of_month(day)}: {key[1]}, {format_credits(stacked[key])}",
+                label=f"{day_of_month(day)}: {key[1]}, {amount(stacked[key])}",
             )
 
 
 def _values(top: int, size: Size) -> tuple[Tick, ...]:
     depth = size.height - size.top - size.bottom
     return tuple(
-        Tick(round(size.top + depth * (1 - part), 2), format_credits(int(top * part)))
+        Tick(round(size.top + depth * (1 - part), 2), amount(int(top * part)))
         for part in (0, 0.5, 1)
     )
 

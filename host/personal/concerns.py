@@ -11,6 +11,7 @@ from host.catalogue.offering_fields import shown
 from host.clock import Clock
 from host.errors import InvalidInput, UnknownReceipt
 from host.identity.throttle import Throttle
+from host.language import N_, _
 from host.redaction import redact
 from storage import audit
 from storage import concerns as kept
@@ -32,7 +33,10 @@ class Concerns:
         self._database = database
         self._clock = clock
         self._asked = Throttle(
-            clock, most=ASKED_MOST, window_s=HOUR_S, sentence="That is a lot to ask in an hour."
+            clock,
+            most=ASKED_MOST,
+            window_s=HOUR_S,
+            sentence=N_("That is a lot to ask in an hour."),
         )
 
     async def ask(
@@ -47,13 +51,16 @@ class Concerns:
         """
         found = await self._database.read(lambda s: receipt(s, receipt_id))
         if found is None or found.account_id != account_id:
-            raise UnknownReceipt("There is no receipt with this number on your account.")
+            raise UnknownReceipt(_("There is no receipt with this number on your account."))
         before = await self.about(receipt_id)
         if kind in before:
             return before[kind]
         text = _checked(text, kind)
         if kind is ConcernKind.REFUND and not refundable(found):
-            raise InvalidInput("Nothing is charged under this receipt, so nothing can come back.")
+            raise InvalidInput(
+                _("Nothing is charged under this receipt, so nothing can come back."),
+                says_charge=True,
+            )
         self._asked.spend(str(account_id))
         now = self._clock.now()
 
@@ -120,11 +127,16 @@ def _checked(written: str, kind: ConcernKind) -> str:
     field = {"field": kind.value}
     text = written.replace("\r\n", "\n").strip()
     if not text:
-        raise InvalidInput("Say in a few words what is wrong.", facts=field)
+        raise InvalidInput(_("Say in a few words what is wrong."), facts=field)
     if len(text) > TEXT_MAX:
         raise InvalidInput(
-            f"Use at most {TEXT_MAX} characters; these are {len(text)}.", facts=field
+            _(
+                "Use at most {most} characters; these are {number}.",
+                most=TEXT_MAX,
+                number=len(text),
+            ),
+            facts=field,
         )
     if "\0" in text:
-        raise InvalidInput("There is a character in it that is no text.", facts=field)
+        raise InvalidInput(_("There is a character in it that is no text."), facts=field)
     return redact(text)

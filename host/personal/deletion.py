@@ -7,7 +7,7 @@ answer that is being written, a payment that nobody has decided, offerings that 
 for, the last operator. Orders that nobody paid are cancelled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from host.catalogue.catalogue import Catalogue
 from host.catalogue.registering import By
@@ -15,6 +15,7 @@ from host.clock import Clock
 from host.errors import AccountBusy
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import keep_an_operator
+from host.language import _
 from host.purchase.ordering import cancel
 from storage import accounts as kept
 from storage import audit, erasing
@@ -110,20 +111,24 @@ class Deletion:
 
 def _in_words(found: Hindrances) -> str | None:
     if found.is_answering:
-        return (
+        return _(
             "An answer is still being written for this account, or a call is under way."
             " Wait until it has ended, or stop it, and try again."
         )
     if found.open_orders:
-        titles = ", ".join(f"“{title}”" for title in found.open_orders)
-        return (
-            f"The payment for {titles} is on its way or disputed. Wait until that is decided, and"
-            " try again."
+        return _(
+            "The payment for {titles} is on its way or disputed. Wait until that is decided, and"
+            " try again.",
+            titles=_listed(found.open_orders),
         )
     if found.held_offerings:
-        titles = ", ".join(f"“{title}”" for title in found.held_offerings)
-        return (
-            f"Other people still have {titles} on their plans. Ask the operator to end these"
-            " plans or to give back what is unused, and try again."
+        return _(
+            "Other people still have {titles} on their plans. Ask the operator to end these"
+            " plans or to give back what is unused, and try again.",
+            titles=_listed(found.held_offerings),
         )
     return None
+
+
+def _listed(titles: Iterable[str]) -> str:
+    return ", ".join(f"“{title}”" for title in titles)

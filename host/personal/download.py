@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from host.clock import Clock
 from host.files.names import safe_name
+from host.language import N_, _
 from host.personal.csv_text import csv_line
 from host.personal.records import Table, files_table, iso, tables_of, usage_table
 from storage.accounts import AccountRecord, find_account
@@ -29,7 +30,8 @@ from storage.moments import Micros, to_datetime
 CHUNK: Final = 64 * 1024
 """Characters or bytes of a file written at a time."""
 
-ABOUT: Final = """\
+ABOUT: Final = N_(
+    """\
 This archive holds what {public_url} keeps about the account {email}, as of {now}.
 
 profile.json         name, address, roles, balance by plan, daily limit
@@ -50,6 +52,7 @@ Credits are decimal numbers, money is in the smallest unit of its currency, mome
 Passwords, cookies and keys are not in it: of passwords and cookies only a fingerprint is kept, and
 keys are sealed.
 """
+)
 
 
 class Download:
@@ -112,9 +115,8 @@ class Download:
             yield entry
 
     async def _about(self, account: AccountRecord) -> AsyncIterator[str]:
-        yield ABOUT.format(
-            public_url=self._public_url, email=account.email, now=iso(self._clock.now())
-        )
+        now = iso(self._clock.now())
+        yield _(ABOUT, public_url=self._public_url, email=account.email, now=now)
 
     async def _profile(self, account: AccountRecord) -> AsyncIterator[str]:
         now = self._clock.now()

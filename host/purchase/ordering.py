@@ -20,6 +20,7 @@ from host.errors import (
     UnknownOrder,
     UnknownPlan,
 )
+from host.language import _
 from host.purchase.orders import GIVEN, ORDER_LIVES, OrderClosedError, OrderStep, next_state
 from host.purchase.payments.base import PaymentProvider
 from storage import orders as kept
@@ -92,17 +93,22 @@ def place(
     before = kept.find_by_key(unit.session, account_id=wanted.account_id, request_key=key, now=now)
     if before is not None:
         if before.plan_slug != wanted.plan_slug:
-            raise IdempotencyConflict(f"This key was already used to order {before.plan_title}.")
+            raise IdempotencyConflict(
+                _("This key was already used to order {plan}.", plan=before.plan_title)
+            )
         return Ordered(order=before, is_new=False)
     plan = find_plan(unit, wanted.plan_slug)
     if not plan.is_sold:
-        raise UnknownPlan(f"The plan “{shown(plan.title)}” is no longer offered.")
+        raise no_longer_offered(plan)
     if plan.is_free:
         return Ordered(order=_give_free(unit, now, wanted, plan, free, key), is_new=True)
     if paid is None:
         raise PaymentsOff(
-            f"Payments are not set up on this site. Ask its operator for {plan.title}, or for a"
-            " voucher."
+            _(
+                "Payments are not set up on this site. Ask its operator for {plan}, or for a"
+                " voucher.",
+                plan=plan.title,
+            )
         )
     _check_not_too_many(unit, now, wanted.account_id)
     row = _row(wanted.account_id, plan, paid, key, now)
@@ -124,14 +130,14 @@ def fulfil(unit: Unit, now: Micros, order_id: str, provider_ref: str) -> Ordered
     state, provider = OrderState(row.state), ProviderName(row.provider)
     if state in GIVEN:
         if row.provider_ref != provider_ref:
-            raise IdempotencyConflict("This order has been paid by another payment.")
+            raise IdempotencyConflict(_("This order has been paid by another payment."))
         return Ordered(order=_view(unit, order_id, now), is_new=False)
     if kept.find_by_payment(unit.session, provider=provider, provider_ref=provider_ref, now=now):
-        raise IdempotencyConflict("This payment has paid another order.")
+        raise IdempotencyConflict(_("This payment has paid another order."))
     try:
         row.state = next_state(next_state(state, OrderStep.CONFIRM_PAYMENT), OrderStep.FULFIL)
     except OrderClosedError:
-        raise OrderClosed(f"This order was {state}. Nothing was paid; begin again.") from None
+        raise OrderClosed(_("This order was cancelled. Nothing was paid; begin again.")) from None
     ordered = _view(unit, order_id, now)
     opened = subscribe(
         unit,
@@ -166,8 +172,11 @@ def cancel(unit: Unit, by: By, order_id: str, reason: str) -> OrderView:
     try:
         row.state = next_state(order.state, OrderStep.CANCEL)
     except OrderClosedError:
-        what = "has expired" if order.state is OrderState.EXPIRED else "is paid"
-        raise OrderClosed(f"This order {what}; there is nothing to cancel.") from None
+        if order.state is OrderState.EXPIRED:
+            why = _("This order has expired; there is nothing to cancel.")
+        else:
+            why = _("This order is paid; there is nothing to cancel.")
+        raise OrderClosed(why) from None
     row.reason, row.ended_at = reason[:REASON_MAX], by.now
     note(unit, by, "order.cancelled", f"order:{order_id}", reason=row.reason)
     return _view(unit, order_id, by.now)
@@ -212,6 +221,11 @@ def own_order(order: OrderView | None, account_id: int | None) -> OrderView:
     return order
 
 
+def no_longer_offered(plan: PlanView) -> UnknownPlan:
+    """The refusal of a plan that is not sold any more."""
+    return UnknownPlan(_("The plan “{plan}” is no longer offered.", plan=shown(plan.title)))
+
+
 def _give_free(
     unit: Unit, now: Micros, wanted: WantedOrder, plan: PlanView, free: PaymentProvider, key: str
 ) -> OrderView:
@@ -224,7 +238,9 @@ def _give_free(
     )
     opened = subscribe(unit, By(wanted.account_id, now), request)
     if not opened.is_new:
-        raise AlreadyHad(f"You have already had {plan.title}. It is given once for each person.")
+        raise AlreadyHad(
+            _("You have already had {plan}. It is given once for each person.", plan=plan.title)
+        )
     given = Given(provider=free, request_key=key, return_to=wanted.return_to)
     return add_given(unit, now, plan, given, opened.subscription)
 
@@ -260,7 +276,7 @@ def _check_not_too_many(unit: Unit, now: Micros, account_id: int) -> None:
     if kept.count_unpaid(unit.session, account_id, now) >= UNPAID_MOST:
         wait_s = ORDER_LIVES // SECOND
         raise RateLimited(
-            "You have many orders that are not paid yet. Pay or cancel one of them first.",
+            _("You have many orders that are not paid yet. Pay or cancel one of them first."),
             headers={"Retry-After": str(wait_s)},
         )
 
@@ -272,4 +288,4 @@ def _view(unit: Unit, order_id: str, now: Micros) -> OrderView:
 
 
 def _unknown() -> UnknownOrder:
-    return UnknownOrder("There is no order with this number on your account.")
+    return UnknownOrder(_("There is no order with this number on your account."))

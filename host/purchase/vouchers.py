@@ -15,6 +15,7 @@ from host.clock import Clock
 from host.errors import InvalidInput, UnknownVoucher, VoucherSpent
 from host.identity.addresses import neighbourhood
 from host.identity.throttle import Throttle
+from host.language import N_, _
 from host.metering.operators import require_operator
 from host.purchase.ordering import Given, Ordered, add_given
 from host.purchase.payments.voucher import VoucherPayments
@@ -33,9 +34,9 @@ COUNT_MAX: Final = 1000
 DAYS_MAX: Final = 3650
 QUARTER_S: Final = 15 * 60
 _WHY_SPENT: Final = {
-    VoucherState.REDEEMED: "This voucher has been used.",
-    VoucherState.VOID: "This voucher was withdrawn. Ask whoever gave it to you.",
-    VoucherState.EXPIRED: "This voucher was not used in time. Ask whoever gave it to you.",
+    VoucherState.REDEEMED: N_("This voucher has been used."),
+    VoucherState.VOID: N_("This voucher was withdrawn. Ask whoever gave it to you."),
+    VoucherState.EXPIRED: N_("This voucher was not used in time. Ask whoever gave it to you."),
 }
 
 
@@ -66,7 +67,7 @@ class Vouchers:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        much = "Too many codes were tried."
+        much = N_("Too many codes were tried.")
         self._by_account = Throttle(clock, most=10, window_s=QUARTER_S, sentence=much)
         self._by_address = Throttle(clock, most=40, window_s=QUARTER_S, sentence=much)
 
@@ -122,7 +123,7 @@ def issue(unit: Unit, by: By, batch: VoucherBatch) -> tuple[IssuedVoucher, ...]:
     require_operator(unit, by)
     plan = find_plan(unit, batch.plan_slug)
     issued = []
-    for _ in range(batch.count):
+    for _each in range(batch.count):
         code = batch.code or new_code()
         number = kept.add_voucher(
             unit.session,
@@ -167,7 +168,7 @@ def redeem(unit: Unit, now: Micros, account_id: int, wanted: bytes) -> Ordered:
     row = kept.lock_by_code(unit.session, wanted)
     if row is None:
         raise UnknownVoucher(
-            "No voucher has this code. Check it, or ask whoever gave it to you.",
+            _("No voucher has this code. Check it, or ask whoever gave it to you."),
             facts={"field": "code"},
         )
     if row.order_id is not None:
@@ -176,7 +177,7 @@ def redeem(unit: Unit, now: Micros, account_id: int, wanted: bytes) -> Ordered:
             return Ordered(order=order, is_new=False)
     state = kept.voucher_state(row, now)
     if state is not VoucherState.ISSUED:
-        raise VoucherSpent(_WHY_SPENT[state], facts={"field": "code"})
+        raise VoucherSpent(_(_WHY_SPENT[state]), facts={"field": "code"})
     return Ordered(order=_give(unit, now, account_id, row), is_new=True)
 
 

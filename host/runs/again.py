@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from host.errors import AnswerNotLast, PriceChanged, UnknownThread, credits_number
+from host.language import _
 from host.metering.tabs import Tab
 from host.writing import credits_written
 from storage import attachments
@@ -46,7 +47,10 @@ def find_replaced(session: Session, account_id: int, thread_id: str, answer_id: 
     """
     found = find_answered(session, answer_id)
     if found is None or (found.account_id, found.thread_id) != (account_id, thread_id):
-        raise UnknownThread("There is no such answer in this conversation. Nothing was charged.")
+        raise UnknownThread(
+            _("There is no such answer in this conversation. Nothing was charged."),
+            says_charge=True,
+        )
     return Replaced(asked=found, files=attachments.sent_with(session, found.question_id))
 
 
@@ -59,8 +63,11 @@ def require_last(session: Session, thread_id: str, again: Again) -> None:
     last = last_run(session, thread_id)
     if last is None or last.answer_id != again.answer_id:
         raise AnswerNotLast(
-            "Something was said after this answer, so it cannot be asked for again. Nothing was"
-            " charged; use the button under the last answer, or write."
+            _(
+                "Something was said after this answer, so it cannot be asked for again. Nothing"
+                " was charged; use the button under the last answer, or write."
+            ),
+            says_charge=True,
         )
 
 
@@ -71,9 +78,13 @@ def require_price(again: Again, tab: Tab) -> None:
         PriceChanged: it costs something else now.
     """
     if tab.amount != again.price:
-        now = credits_written(tab.amount) if tab.amount else "nothing"
+        now = credits_written(tab.amount) if tab.amount else _("nothing")
         raise PriceChanged(
-            f"The price has changed: asking again costs {now} now. Nothing was charged; press"
-            " again if that is fine.",
+            _(
+                "The price has changed: asking again costs {price} now. Nothing was charged;"
+                " press again if that is fine.",
+                price=now,
+            ),
+            says_charge=True,
             facts={"price": credits_number(tab.amount)},
         )

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from host.errors import IdempotencyConflict, MalformedRequest, UnknownFile
 from host.files.limits import check_kind, check_whole
+from host.language import _
 from host.providers.base import SentFile
 from host.runs.again import Again, find_replaced
 from host.runs.answers import Question
@@ -34,7 +35,7 @@ def enclosed(unit: Unit, question: Question, card: OfferingCard) -> Sequence[Att
     if not question.files:
         return ()
     if len(set(question.files)) != len(question.files):
-        raise MalformedRequest("A file is there twice. Nothing was charged.")
+        raise MalformedRequest(_("A file is there twice. Nothing was charged."), says_charge=True)
     check_whole([0] * len(question.files))
     files = attachments.find_attachments(unit.session, question.files, is_locked=True)
     theirs = (question.account_id, question.thread_id)
@@ -42,11 +43,13 @@ def enclosed(unit: Unit, question: Question, card: OfferingCard) -> Sequence[Att
         (one.account_id, one.thread_id) != theirs for one in files
     ):
         raise UnknownFile(
-            "A file of this message is no longer here; attach it again. Nothing was charged."
+            _("A file of this message is no longer here; attach it again. Nothing was charged."),
+            says_charge=True,
         )
     if any(one.message_id is not None for one in files):
         raise IdempotencyConflict(
-            "A file of this message was sent before; attach it again. Nothing was charged."
+            _("A file of this message was sent before; attach it again. Nothing was charged."),
+            says_charge=True,
         )
     check_whole([one.size for one in files])
     _check_kinds(files, card)

@@ -7,13 +7,14 @@ from becoming anything but words, and only http and https are linked.
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from host.language import N_, _
 from host.providers.base import Cited
 
 SOURCES_MAX: Final = 40
 """More than anybody checks; what is cited beyond them gets no number."""
 TITLE_MAX: Final = 120
 URL_MAX: Final = 2000
-HEADING: Final = "Sources"
+HEADING: Final = N_("Sources")
 _MARKS: Final = ("\\", "[", "]", "!", "#", "<", "`", "*", "_", "|", "~")
 
 
@@ -32,11 +33,11 @@ def noted(sources: tuple[Cited, ...], cited: Cited) -> tuple[tuple[Cited, ...], 
 
 
 def listed(sources: tuple[Cited, ...]) -> str:
-    """What stands under the answer; nothing when it cites nothing."""
+    """What stands under the answer, for who asked; nothing when it cites nothing."""
     if not sources:
         return ""
     lines = [f"{number}. {_line(source)}" for number, source in enumerate(sources, start=1)]
-    return f"\n\n**{HEADING}**\n\n" + "\n".join(lines)
+    return f"\n\n**{_(HEADING)}**\n\n" + "\n".join(lines)
 
 
 def safe_url(url: str | None) -> str | None:
@@ -57,7 +58,7 @@ def _line(source: Cited) -> str:
     url = safe_url(source.url)
     title = _plain(source.title)
     if url is None:
-        return title or "a file"
+        return title or _("a file")
     host = urlsplit(url).hostname or url
     return f"[{title or _plain(host)}]({url}) · {_plain(host)}"
 

@@ -12,6 +12,7 @@ from typing import Final
 import structlog
 
 from host.errors import UnknownThread
+from host.language import _
 from host.providers.base import Credential, UpstreamError
 from host.runs.drive import Means
 from host.runs.opening import in_progress
@@ -55,7 +56,7 @@ class Forgetting:
         if account_id is None or account_id != await database.read(
             lambda s: chat_history.author_of(s, thread_id)
         ):
-            raise UnknownThread("There is no such conversation.")
+            raise UnknownThread(_("There is no such conversation."))
         live = await self._runs.join(thread_id, account_id=account_id)
         if live is not None:
             await live.stop()

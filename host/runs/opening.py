@@ -16,6 +16,7 @@ from host.errors import (
     UnknownOffering,
     UnknownThread,
 )
+from host.language import _
 from host.metering.admission import suspended
 from host.metering.meter import Meter
 from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
@@ -90,16 +91,20 @@ def checked(question: Question) -> Question:
         *question.files,
     )
     if not all(0 < len(name) <= NAME_MAX and is_text(name) for name in names):
-        raise MalformedRequest("An id of the message or its thread is no id. Nothing was charged.")
+        raise _malformed(_("An id of the message or its thread is no id. Nothing was charged."))
     if not text.strip() and not question.files:
-        raise MalformedRequest("The message is empty. Nothing was charged.")
+        raise _malformed(_("The message is empty. Nothing was charged."))
     if len(text) > TEXT_MAX:
-        raise MalformedRequest(
-            f"The message has {len(text)} characters; at most {TEXT_MAX} can be sent at once."
-            " Nothing was charged."
+        raise _malformed(
+            _(
+                "The message has {number} characters; at most {most} can be sent at once. Nothing"
+                " was charged.",
+                number=len(text),
+                most=TEXT_MAX,
+            )
         )
     if not is_text(text):
-        raise MalformedRequest("The message has characters that are no text. Nothing was charged.")
+        raise _malformed(_("The message has characters that are no text. Nothing was charged."))
     return question
 
 
@@ -120,7 +125,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         return _answered_before(unit, question, before)
     card = find_card(session, question.offering_slug)
     if card is None or card.assistant is None:
-        raise UnknownOffering("There is no published assistant of that name.")
+        raise UnknownOffering(_("There is no published assistant of that name."))
     files = enclosed(unit, question, card) if asking.again is None else ()
     thread = _thread(unit, asking, card, files)
     # Again, now that the thread is ours: a twin in another process may have been answered while
@@ -155,8 +160,11 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
 def in_progress() -> CallInProgress:
     """The refusal of a second question while the first is being answered."""
     return CallInProgress(
-        "The last message of this conversation is still being answered. Nothing was charged;"
-        " wait for the answer, or stop it.",
+        _(
+            "The last message of this conversation is still being answered. Nothing was charged;"
+            " wait for the answer, or stop it."
+        ),
+        says_charge=True,
         headers={"Retry-After": "5"},
     )
 
@@ -164,13 +172,19 @@ def in_progress() -> CallInProgress:
 def used_before() -> IdempotencyConflict:
     """The refusal of a message whose id stands for another one."""
     return IdempotencyConflict(
-        "Another message was sent under this id before. Nothing was charged."
+        _("Another message was sent under this id before. Nothing was charged."),
+        says_charge=True,
     )
 
 
 def unknown_thread() -> UnknownThread:
     """The refusal that does not say whether there is such a conversation."""
-    return UnknownThread("There is no such conversation with this assistant.")
+    return UnknownThread(_("There is no such conversation with this assistant."))
+
+
+def _malformed(detail: str) -> MalformedRequest:
+    """The refusal of a question that says itself that it cost nothing."""
+    return MalformedRequest(detail, says_charge=True)
 
 
 def _answered_before(unit: Unit, question: Question, before: saved.Said) -> AnsweredBefore:

@@ -9,32 +9,45 @@ from dataclasses import dataclass
 from typing import Final
 
 from host.errors import ChargeUndecided, FareboxError, UpstreamFailed, UpstreamTimeout
+from host.language import N_, _, _n
 from host.runs.lifecycle import Reason
-from host.writing import credits_written
-from storage.credits import MilliCredits, format_credits
+from host.writing import (
+    amount,
+    counted,
+    credits_written,
+    left_written,
+    long_day,
+    long_moment,
+    seconds,
+)
+from storage.credits import MilliCredits
 from storage.ledger import RefundLine
 from storage.models.conversations import Run
-from storage.moments import SECOND, Micros, to_datetime
+from storage.moments import SECOND, Micros
 from storage.run_states import RunState
 
 SENTENCES: Final[Mapping[Reason, str]] = {
-    Reason.UPSTREAM_FAILED: "Not charged: the assistant's upstream failed (id {id}).",
-    Reason.UPSTREAM_REFUSES: (
+    Reason.UPSTREAM_FAILED: N_("Not charged: the assistant's upstream failed (id {id})."),
+    Reason.UPSTREAM_REFUSES: N_(
         "Not charged: the assistant's upstream failed (id {id}). The builder has to fix this;"
         " trying again will not help."
     ),
-    Reason.UPSTREAM_BUSY: "Not charged: the assistant is busy right now. Try again in a moment.",
-    Reason.UPSTREAM_TIMEOUT: "Not charged: the assistant's upstream took too long (id {id}).",
-    Reason.UPSTREAM_TRUNCATED: "Not charged: the answer broke off (id {id}).",
-    Reason.CONTEXT_TOO_LONG: (
+    Reason.UPSTREAM_BUSY: N_(
+        "Not charged: the assistant is busy right now. Try again in a moment."
+    ),
+    Reason.UPSTREAM_TIMEOUT: N_("Not charged: the assistant's upstream took too long (id {id})."),
+    Reason.UPSTREAM_TRUNCATED: N_("Not charged: the answer broke off (id {id})."),
+    Reason.CONTEXT_TOO_LONG: N_(
         "Not charged: this conversation has become too long for the assistant. Start a new one."
     ),
-    Reason.INCOMPLETE: "Not charged: the answer was cut short (id {id}).",
-    Reason.EMPTY_ANSWER: "Not charged: the answer was empty.",
-    Reason.STOPPED: "Stopped, not charged",
-    Reason.INTERRUPTED: "Not charged: interrupted",
-    Reason.HOLD_EXPIRED: "Not charged: the answer came too late to be charged.",
-    Reason.UNDECIDED: "Not decided yet: your receipt will say whether it was charged (id {id}).",
+    Reason.INCOMPLETE: N_("Not charged: the answer was cut short (id {id})."),
+    Reason.EMPTY_ANSWER: N_("Not charged: the answer was empty."),
+    Reason.STOPPED: N_("Stopped, not charged"),
+    Reason.INTERRUPTED: N_("Not charged: interrupted"),
+    Reason.HOLD_EXPIRED: N_("Not charged: the answer came too late to be charged."),
+    Reason.UNDECIDED: N_(
+        "Not decided yet: your receipt will say whether it was charged (id {id})."
+    ),
 }
 
 
@@ -62,22 +75,23 @@ class Outcome:
     def sentence(self) -> str:
         """What happened and what it cost, as people read it."""
         if self.reason is None:
-            return f"{self._cost()} · {self.seconds:.1f} s"
+            return f"{self._cost()} · {seconds(self.seconds)}"
         if self.is_given and self.charged:
-            return f"Stopped, {credits_written(self.charged)}"
+            return _("Stopped, {credits}", credits=credits_written(self.charged))
         if self.is_given:
-            return f"Stopped · {self._cost()}"
-        return SENTENCES[self.reason].format(id=self.receipt_id)
+            return _("Stopped · {cost}", cost=self._cost())
+        return _(SENTENCES[self.reason], id=self.receipt_id)
 
     def error(self) -> FareboxError | None:
         """The refusal that a program gets instead of an answer; None when there is an answer."""
         if self.is_given:
             return None
+        told, facts = self.sentence, {"receipt": self.receipt_id}
         if self.reason is Reason.UNDECIDED:
-            return ChargeUndecided(self.sentence, facts={"receipt": self.receipt_id})
+            return ChargeUndecided(told, says_charge=True, facts=facts)
         if self.reason is Reason.UPSTREAM_TIMEOUT:
-            return UpstreamTimeout(self.sentence, facts={"receipt": self.receipt_id})
-        return UpstreamFailed(self.sentence, facts={"receipt": self.receipt_id})
+            return UpstreamTimeout(told, says_charge=True, facts=facts)
+        return UpstreamFailed(told, says_charge=True, facts=facts)
 
     @property
     def is_given(self) -> bool:
@@ -91,11 +105,11 @@ class Outcome:
 
     def _cost(self) -> str:
         if self.included_until is not None:
-            until = to_datetime(self.included_until)
-            return f"Included in your plan until {until.day} {until:%B %Y, %H:%M} UTC"
+            until = long_moment(self.included_until)
+            return _("Included in your plan until {moment}", moment=until)
         if not self.charged:
-            return "Free"
-        left = "" if self.available is None else f" · {format_credits(self.available)} left"
+            return _("Free")
+        left = "" if self.available is None else f" · {left_written(self.available)}"
         return f"−{credits_written(self.charged)}{left}"
 
 
@@ -103,11 +117,18 @@ def refunds_written(refunds: Sequence[RefundLine]) -> str:
     """What was given back and when: `2 refunded on 21 November 2026`, each day named once."""
     by_day: dict[str, int] = {}
     for refund in refunds:
-        when = to_datetime(refund.at)
-        day = f"{when.day} {when:%B %Y}"
+        day = long_day(refund.at)
         by_day[day] = by_day.get(day, 0) + refund.amount
-    return ", ".join(
-        f"{format_credits(amount)} refunded on {day}" for day, amount in by_day.items()
+    return ", ".join(_refunded(back, day) for day, back in by_day.items())
+
+
+def _refunded(credits_: int, day: str) -> str:
+    return _n(
+        "{amount} refunded on {day}",
+        "{amount} refunded on {day}",
+        counted(credits_),
+        amount=amount(credits_),
+        day=day,
     )
 
 

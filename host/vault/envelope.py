@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from typing_extensions import override
 
 from host.errors import FareboxError
+from host.language import N_, _
 
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
@@ -30,11 +31,11 @@ class SecretUnreadable(FareboxError):
     """A sealed secret does not open: another master key, another place, or a changed bit."""
 
     # Nobody who asks can mend it, and trying again does not help: a fault of the installation.
-    status, code, title = 500, "secret_unreadable", "A stored key cannot be opened"
+    status, code, title = 500, "secret_unreadable", N_("A stored key cannot be opened")
 
     def __init__(self) -> None:
         super().__init__(
-            "A stored key cannot be opened on this host. Its operator has to look into it."
+            _("A stored key cannot be opened on this host. Its operator has to look into it.")
         )
 
 

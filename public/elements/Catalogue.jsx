@@ -8,7 +8,8 @@ import { Input } from '@/components/ui/input';
 import { Renderer } from '@/components/renderer';
 import { ArrowLeft, ArrowRight, Check, Copy, Search, Wallet } from 'lucide-react';
 
-const words = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
+const { t, tn } = window.words;
+const wordsOf = (text) => text.toLowerCase().split(/\s+/).filter(Boolean);
 const haystack = (one) => [one.title, one.description, ...one.tags].join(' ').toLowerCase();
 // As chat_ui.cards.speaker names an assistant's picture.
 const tile = (title) =>
@@ -99,15 +100,15 @@ function Waiting({ failed, again }) {
   if (failed) {
     return (
       <p className="farebox-quiet" role="alert">
-        The catalogue could not be loaded.{' '}
+        {t('The catalogue could not be loaded.')}{' '}
         <button type="button" className="farebox-link" onClick={again}>
-          Try again
+          {t('Try again')}
         </button>
       </p>
     );
   }
   return (
-    <div className="farebox-shop" aria-busy="true" role="group" aria-label="Loading the catalogue">
+    <div className="farebox-shop" aria-busy="true" role="group" aria-label={t('Loading the catalogue')}>
       <div className="farebox-card-list" aria-hidden="true">
         {[1, 2, 3, 4].map((number) => (
           <div key={number} className="farebox-card farebox-card-empty" />
@@ -121,7 +122,7 @@ function Shelf({ known, view, show, look, open }) {
   const offered = props.slugs
     ? props.slugs.map((slug) => known.offerings.find((one) => one.slug === slug)).filter(Boolean)
     : known.offerings;
-  const wanted = words(view.text);
+  const wanted = wordsOf(view.text);
   const found = offered.filter(
     (one) =>
       (!view.tag || one.tags.includes(view.tag)) &&
@@ -138,10 +139,12 @@ function Shelf({ known, view, show, look, open }) {
         </ul>
       ) : (
         <div className="farebox-empty">
-          <p>{known.offerings.length ? 'Nothing here matches that.' : 'Nothing is on offer yet.'}</p>
+          <p>
+            {known.offerings.length ? t('Nothing here matches that.') : t('Nothing is on offer yet.')}
+          </p>
           {known.offerings.length ? (
             <Button variant="outline" size="sm" onClick={() => show({ text: '', tag: '' })}>
-              Show everything
+              {t('Show everything')}
             </Button>
           ) : null}
         </div>
@@ -158,18 +161,18 @@ function Find({ known, view, show, number }) {
           <Search className="h-4 w-4" aria-hidden="true" />
           <Input
             type="search"
-            aria-label="Search assistants and services"
-            placeholder="Search"
+            aria-label={t('Search assistants and services')}
+            placeholder={t('Search')}
             value={view.text}
             onChange={(event) => show({ text: event.target.value })}
           />
         </div>
-        <Button variant="outline" onClick={() => sendUserMessage('Show my balance')}>
-          <Wallet className="h-4 w-4" aria-hidden="true" /> My balance
+        <Button variant="outline" onClick={() => sendUserMessage(t('Show my balance'))}>
+          <Wallet className="h-4 w-4" aria-hidden="true" /> {t('My balance')}
         </Button>
       </div>
       {known.tags.length ? (
-        <div className="farebox-tags" role="group" aria-label="Narrow down by tag">
+        <div className="farebox-tags" role="group" aria-label={t('Narrow down by tag')}>
           {known.tags.map((tag) => (
             <button
               key={tag}
@@ -184,7 +187,7 @@ function Find({ known, view, show, number }) {
         </div>
       ) : null}
       <p className="farebox-hidden" role="status">
-        {number === 1 ? '1 match' : `${number} matches`}
+        {tn('{n} match', '{n} matches', number, { n: number })}
       </p>
     </div>
   );
@@ -196,7 +199,9 @@ function Face({ one, isTitle }) {
       <img src={tile(one.title)} alt="" width="44" height="44" />
       <div>
         <h3 {...(isTitle ? { tabIndex: -1, 'data-farebox-title': '' } : {})}>{one.title}</h3>
-        <p className="farebox-kind">{one.kind === 'assistant' ? 'Assistant' : 'Service for programs'}</p>
+        <p className="farebox-kind">
+          {one.kind === 'assistant' ? t('Assistant') : t('Service for programs')}
+        </p>
       </div>
       {one.badge ? (
         <span className="farebox-badge" data-tone={one.badge.tone}>
@@ -210,7 +215,9 @@ function Face({ one, isTitle }) {
 function Card({ one, look, open }) {
   const known = window.farebox.known();
   const plans = one.plans.map((slug) => known.plans.find((plan) => plan.slug === slug)).filter(Boolean);
+  const titles = plans.map((plan) => plan.title).join(', ');
   const canTry = plans.some((plan) => plan.way === 'try' || plan.way === 'free');
+  const { title } = one;
   return (
     <li className="farebox-card" data-offering={one.slug}>
       <Face one={one} />
@@ -220,22 +227,22 @@ function Card({ one, look, open }) {
         {one.buys ? <span>{one.buys}</span> : null}
       </p>
       <p className="farebox-in">
-        {plans.length ? `In ${plans.map((plan) => plan.title).join(', ')}` : 'No plan is for sale now'}
+        {plans.length ? t('In {plans}', { plans: titles }) : t('No plan is for sale now')}
       </p>
       <div className="farebox-act">
         {one.is_mine && !one.is_paused ? (
           <>
-            <Button size="sm" onClick={() => open(one)} aria-label={`Open ${one.title}`}>
-              Open
+            <Button size="sm" onClick={() => open(one)} aria-label={t('Open {title}', { title })}>
+              {t('Open')}
             </Button>
             <Button
               size="sm"
               variant="ghost"
               data-look={one.slug}
               onClick={() => look(one.slug, one.slug)}
-              aria-label={`Plans for ${one.title}`}
+              aria-label={t('Plans for {title}', { title })}
             >
-              Plans
+              {t('Plans')}
             </Button>
           </>
         ) : (
@@ -244,9 +251,9 @@ function Card({ one, look, open }) {
             variant={canTry ? 'default' : 'outline'}
             data-look={one.slug}
             onClick={() => look(one.slug, one.slug)}
-            aria-label={`${canTry ? 'Try' : 'Buy'} ${one.title}`}
+            aria-label={canTry ? t('Try {title}', { title }) : t('Buy {title}', { title })}
           >
-            {canTry ? 'Try it free' : 'Buy'}
+            {canTry ? t('Try it free') : t('Buy')}
           </Button>
         )}
         <span className="farebox-card-tags">
@@ -271,7 +278,7 @@ function Opened({ one, place, view, back, open }) {
   return (
     <section className="farebox-opened" aria-label={one.title} data-opened={one.slug}>
       <Button variant="ghost" size="sm" onClick={back}>
-        <ArrowLeft className="h-4 w-4" aria-hidden="true" /> All offers
+        <ArrowLeft className="h-4 w-4" aria-hidden="true" /> {t('All offers')}
       </Button>
       <Face one={one} isTitle />
       <p className="farebox-about-whole">{one.description}</p>
@@ -284,11 +291,11 @@ function Opened({ one, place, view, back, open }) {
       </p>
       {canOpen ? (
         <Button ref={opens} onClick={() => open(one)}>
-          Open {one.title} <ArrowRight className="h-4 w-4" aria-hidden="true" />
+          {t('Open {title}', { title: one.title })} <ArrowRight className="h-4 w-4" aria-hidden="true" />
         </Button>
       ) : null}
       {one.proxy_url ? <Calling one={one} /> : null}
-      <h4 className="farebox-part">{one.is_mine ? 'Get more' : 'Choose a plan'}</h4>
+      <h4 className="farebox-part">{one.is_mine ? t('Get more') : t('Choose a plan')}</h4>
       {source ? <Renderer sourceCode={source} props={inner} /> : null}
     </section>
   );
@@ -307,15 +314,15 @@ function Calling({ one }) {
   const Icon = isCopied ? Check : Copy;
   return (
     <div className="farebox-calling">
-      <p>Programs call it at its Proxy URL, with an access token of yours:</p>
+      <p>{t('Programs call it at its Proxy URL, with an access token of yours:')}</p>
       <div className="farebox-proxy">
         <code tabIndex={0}>{one.proxy_url}</code>
         <Button variant="outline" size="sm" onClick={copy}>
-          <Icon className="h-4 w-4" aria-hidden="true" /> {isCopied ? 'Copied' : 'Copy'}
+          <Icon className="h-4 w-4" aria-hidden="true" /> {isCopied ? t('Copied') : t('Copy')}
         </Button>
       </div>
       <a className="farebox-link" href="/account/tokens">
-        Get an access token
+        {t('Get an access token')}
       </a>
     </div>
   );

@@ -5,7 +5,8 @@ import { Button } from '@/components/ui/button';
 import { Input } from '@/components/ui/input';
 import { Check, ExternalLink, Loader2, Ticket } from 'lucide-react';
 
-const LABELS = { try: 'Try it free', free: 'Get it free', had: 'Already used' };
+const { t } = window.words;
+const LABELS = { try: t('Try it free'), free: t('Get it free'), had: t('Already used') };
 
 export default function PlanCards() {
   const shop = window.farebox;
@@ -27,7 +28,7 @@ export default function PlanCards() {
           ))}
         </ul>
       ) : (
-        <p className="farebox-quiet">No plan that covers this is for sale right now.</p>
+        <p className="farebox-quiet">{t('No plan that covers this is for sale right now.')}</p>
       )}
       <Voucher />
     </div>
@@ -40,24 +41,27 @@ function Plan({ plan, titles }) {
   const order = shop.order(plan.slug);
   const isBusy = shop.isBusy(plan.slug);
   const isDone = order && order.phase === 'fulfilled';
-  const label = LABELS[plan.way] || `Buy ${isDone ? 'again ' : ''}for ${plan.price}`;
+  const { price } = plan;
+  const buys = isDone ? t('Buy again for {price}', { price }) : t('Buy for {price}', { price });
   const covers = plan.covers.map((slug) => titles[slug]).filter(Boolean);
 
   return (
     <li className="farebox-plan" data-plan={plan.slug} aria-labelledby={id}>
       <div className="farebox-plan-head">
         <h4 id={id}>{plan.title}</h4>
-        <span className="farebox-plan-price">{plan.price}</span>
+        <span className="farebox-plan-price">{price}</span>
       </div>
       <p className="farebox-plan-gives">{plan.gives}</p>
       <p className="farebox-quiet">{plan.description || plan.terms}</p>
       <p className="farebox-quiet">
-        <span className="farebox-covers">Covers</span> {covers.join(', ')}
+        <span className="farebox-covers">{t('Covers')}</span> {covers.join(', ')}
       </p>
       {plan.note ? <p className="farebox-note">{plan.note}</p> : null}
       <div className="farebox-plan-act">
         {plan.way === 'ask' ? (
-          <p className="farebox-state">Ask the operator of this site to add it to your account.</p>
+          <p className="farebox-state">
+            {t('Ask the operator of this site to add it to your account.')}
+          </p>
         ) : (
           <Button
             variant={isDone ? 'outline' : 'default'}
@@ -66,7 +70,7 @@ function Plan({ plan, titles }) {
             onClick={() => shop.buy(plan)}
           >
             {isBusy ? <Loader2 className="h-4 w-4 animate-spin" aria-hidden="true" /> : null}
-            {label}
+            {LABELS[plan.way] || buys}
           </Button>
         )}
         <div role="status" id={`${id}-state`}>
@@ -80,10 +84,10 @@ function Plan({ plan, titles }) {
           {order && order.phase === 'waiting' && order.payUrl ? (
             <p className="farebox-ways">
               <a className="farebox-link" href={order.payUrl} target="farebox-pay" rel="opener">
-                Open the payment page <ExternalLink className="h-3 w-3" aria-hidden="true" />
+                {t('Open the payment page')} <ExternalLink className="h-3 w-3" aria-hidden="true" />
               </a>
               <button type="button" className="farebox-link" onClick={() => shop.cancel(plan.slug)}>
-                Cancel
+                {t('Cancel')}
               </button>
             </p>
           ) : null}
@@ -104,6 +108,12 @@ function Voucher() {
     shop.tell();
   }
 
+  // Only when it is asked for: a card that is drawn anew must not take what somebody is typing.
+  function open() {
+    show({ isOpen: true });
+    setTimeout(() => field.current && field.current.focus());
+  }
+
   async function redeem(event) {
     event.preventDefault();
     if (view.isBusy) return;
@@ -115,19 +125,18 @@ function Voucher() {
 
   if (!view.isOpen) {
     return (
-      <button type="button" className="farebox-link" onClick={() => show({ isOpen: true })}>
-        <Ticket className="h-4 w-4" aria-hidden="true" /> Redeem a voucher
+      <button type="button" className="farebox-link" onClick={open}>
+        <Ticket className="h-4 w-4" aria-hidden="true" /> {t('Redeem a voucher')}
       </button>
     );
   }
   return (
     <form className="farebox-voucher" onSubmit={redeem}>
-      <label htmlFor={id}>Voucher code</label>
+      <label htmlFor={id}>{t('Voucher code')}</label>
       <div className="farebox-voucher-row">
         <Input
           id={id}
           ref={field}
-          autoFocus
           autoComplete="off"
           spellCheck={false}
           maxLength={64}
@@ -135,7 +144,7 @@ function Voucher() {
         />
         <Button type="submit" variant="outline" disabled={view.isBusy}>
           {view.isBusy ? <Loader2 className="h-4 w-4 animate-spin" aria-hidden="true" /> : null}
-          Redeem
+          {t('Redeem')}
         </Button>
       </div>
       <p role="status" id={`${id}-state`} className={view.isDone ? 'farebox-done' : 'farebox-state'}>

@@ -2,6 +2,8 @@
 // Its words are decided by the server from the run; here they are only drawn, and the button pressed.
 import { useEffect, useState } from 'react';
 
+const { t } = window.words;
+
 export default function Receipt() {
   const [again, setAgain] = useState(props.again);
   const [said, setSaid] = useState('');
@@ -23,7 +25,7 @@ export default function Receipt() {
       if (response.again) setAgain(response.again);
       setSaid(response.said);
     } catch {
-      setSaid('This could not be sent. Nothing was charged; please try again.');
+      setSaid(t('This could not be sent. Nothing was charged; please try again.'));
     } finally {
       setAsking(false);
     }
@@ -40,7 +42,7 @@ export default function Receipt() {
               type="button"
               className="farebox-receipt-more"
               aria-expanded={isOpen}
-              aria-label="What you can do with this receipt"
+              aria-label={t('What you can do with this receipt')}
               onClick={() => setOpen(!isOpen)}
             >
               ⋯

@@ -8,6 +8,8 @@ import { Button } from '@/components/ui/button';
 import { Renderer } from '@/components/renderer';
 import { Check, Loader2, SendHorizontal } from 'lucide-react';
 
+const { t } = window.words;
+
 export default function TopUp() {
   const shop = window.farebox;
   const renewPicker = shop.usePicker(client, recoil);
@@ -67,7 +69,7 @@ export default function TopUp() {
       show({ words: (await press('kept_send')).sentence });
       await look();
     } catch {
-      show({ words: 'The host could not be reached. Try again: it is sent and paid for once.' });
+      show({ words: t('The host could not be reached. Try again: it is sent and paid for once.') });
     } finally {
       show({ isSending: false });
     }
@@ -88,11 +90,13 @@ export default function TopUp() {
     );
   }
   return (
-    <section className="farebox-topup" aria-label="Your message is kept" data-farebox="topup">
+    <section className="farebox-topup" aria-label={t('Your message is kept')} data-farebox="topup">
       <div className="farebox-kept">
-        <p className="farebox-quiet">Kept for you</p>
+        <p className="farebox-quiet">{t('Kept for you')}</p>
         {kept.text ? <blockquote>{kept.text}</blockquote> : null}
-        {kept.files.length ? <p className="farebox-quiet">With {kept.files.join(', ')}</p> : null}
+        {kept.files.length ? (
+          <p className="farebox-quiet">{t('With {files}', { files: kept.files.join(', ') })}</p>
+        ) : null}
       </div>
       {kept.can_send ? (
         <div className="farebox-send">
@@ -102,7 +106,7 @@ export default function TopUp() {
             ) : (
               <SendHorizontal className="h-4 w-4" aria-hidden="true" />
             )}
-            Send my message now
+            {t('Send my message now')}
           </Button>
           <span className="farebox-quiet">{kept.price}</span>
         </div>

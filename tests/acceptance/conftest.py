@@ -2,12 +2,17 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.acceptance.browser import CHROMIUM, NO_CHROMIUM, Person, chromium
+from farebox.control import perform
+from host.config import Settings
+from tests.acceptance.browser import CHROMIUM, NO_CHROMIUM, PASSWORD, Person, chromium
 from tests.acceptance.servers import ServerProcess, farebox
 
 DESKTOP = {"width": 1280, "height": 800}
@@ -32,6 +37,22 @@ def demo(demo_dir: Path) -> Iterator[ServerProcess]:
     server.stop()
     verified = farebox("ledger", "verify", data_dir=demo_dir)
     assert verified.returncode == 0, verified.stderr
+
+
+@pytest.fixture
+def newcomer(demo_dir: Path, demo: ServerProcess) -> str:
+    """The e-mail address of somebody who has nothing yet."""
+    assert demo.is_running
+    email = f"{uuid4().hex}@demo.example"
+    operate(demo_dir, "create_account", email=email, name="New", roles=[], password=PASSWORD)
+    return email
+
+
+def operate(demo_dir: Path, verb: str, **facts: Any) -> None:
+    """Do what a command beside the server does; in a thread, for the browser's loop is in ours."""
+    settings = Settings(data_dir=demo_dir)
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: perform(settings, verb, **facts)).result()
 
 
 @pytest.fixture(scope="package")
@@ -64,12 +85,14 @@ class People:
         self._address = address
         self._persons: list[Person] = []
 
-    def person(self, *, size: dict[str, int] | None = None, theme: str = "light") -> Person:
+    def person(
+        self, *, size: dict[str, int] | None = None, theme: str = "light", locale: str = "en-US"
+    ) -> Person:
         """Somebody with an empty page."""
         context = self._browser.new_context(
             viewport=size or DESKTOP,  # type: ignore[arg-type]
             color_scheme=theme,  # type: ignore[arg-type]
-            locale="en-US",
+            locale=locale,
         )
         person = Person(context.new_page(), self._address)
         self._persons.append(person)

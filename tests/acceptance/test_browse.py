@@ -1,35 +1,14 @@
 """Buying in the page: from the catalogue, and in the middle of a conversation on a phone."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from farebox.control import perform
-from host.config import Settings
-from tests.acceptance.browser import PASSWORD, Person
-from tests.acceptance.conftest import DESKTOP, PHONE, PICTURES, People
-from tests.acceptance.servers import ServerProcess
+from tests.acceptance.browser import Person
+from tests.acceptance.conftest import DESKTOP, PHONE, PICTURES, People, operate
 
 PAYING = "**/pay/*"
-
-
-@pytest.fixture
-def newcomer(demo_dir: Path, demo: ServerProcess) -> str:
-    """The e-mail address of somebody who has nothing yet."""
-    email = f"{uuid4().hex}@demo.example"
-    operate(demo_dir, "create_account", email=email, name="New", roles=[], password=PASSWORD)
-    return email
-
-
-def operate(demo_dir: Path, verb: str, **facts: Any) -> None:
-    """Do what a command beside the server does; in a thread, for the browser's loop is in ours."""
-    settings = Settings(data_dir=demo_dir)
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: perform(settings, verb, **facts)).result()
 
 
 def pay(window: Page, button: str) -> None:

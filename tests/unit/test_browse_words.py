@@ -7,6 +7,7 @@ import pytest
 from chat_ui.browse import sentences
 from chat_ui.browse.searching import is_about_balance, matches
 from host.errors import CreditsExhausted, NotInPlan, PlanEnded
+from host.language import Language, speaking
 from storage.cards import SubscriptionView
 from storage.credits import MilliCredits
 from storage.ledger import PlanBalance
@@ -153,7 +154,8 @@ URL = "http://host/buy/pack"
         ),
         (
             PlanEnded(
-                f"Week ended on 1 May 2026. Get a plan at {URL} and try again.",
+                "Week ended on 1 May 2026.",
+                advice=f"Get a plan at {URL} and try again.",
                 facts={"topup_url": URL},
             ),
             "Not charged. Week ended on 1 May 2026. Your message is kept.",
@@ -177,6 +179,16 @@ def test_a_kept_message_says_why_and_that_it_is_kept_and_no_address(
     refused: CreditsExhausted | PlanEnded | NotInPlan, sentence: str
 ) -> None:
     assert sentences.kept(refused) == sentence
+
+
+def test_a_kept_message_is_told_of_in_the_language_of_who_wrote_it() -> None:
+    with speaking(Language.SPANISH):
+        said = sentences.kept(
+            CreditsExhausted(offering="It", required=5_000, available=2_000, topup_url=URL)
+        )
+    assert said == (
+        "Sin cargo. Tienes 2 créditos para It; esto necesita 5. Tu mensaje queda guardado."
+    )
 
 
 def test_what_was_typed_is_repeated_in_part_and_as_text() -> None:

@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from host.errors import ChargeUndecided, UpstreamFailed, UpstreamTimeout
+from host.language import Language, speaking
 from host.proxy.ask import _error
 from host.runs.answers import LiveAnswer, Question
 from host.runs.lifecycle import Reason
-from host.runs.outcomes import SENTENCES, Outcome, outcome_of
+from host.runs.outcomes import SENTENCES, Outcome, outcome_of, refunds_written
 from storage.credits import MilliCredits
+from storage.ledger import RefundLine
 from storage.models.conversations import Run
 from storage.moments import SECOND, Micros
 from storage.run_states import RunState
@@ -72,6 +74,45 @@ def refused(reason: Reason) -> Outcome:
 )
 def test_the_sentence_says_what_happened_and_what_it_cost(outcome: Outcome, sentence: str) -> None:
     assert outcome.sentence == sentence
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        (replace(DELIVERED, price=MilliCredits(2_500)), "−5 créditos · quedan 95 · 1,2 s"),
+        (
+            replace(DELIVERED, charged=MilliCredits(1_000), available=MilliCredits(1_000)),
+            "−1 crédito · queda 1 · 1,2 s",
+        ),
+        (
+            replace(DELIVERED, charged=FREE, price=FREE, included_until=START),
+            "Incluido en tu plan hasta el 18 de noviembre de 2026, 11:06 UTC · 1,2 s",
+        ),
+        (replace(DELIVERED, reason=Reason.STOPPED), "Detenido, 5 créditos"),
+        (refused(Reason.UPSTREAM_TRUNCATED), "Sin cargo: la respuesta se interrumpió (id r-1)."),
+    ],
+)
+def test_an_outcome_is_said_to_whoever_reads_it_in_their_language(
+    outcome: Outcome, sentence: str
+) -> None:
+    with speaking(Language.SPANISH):
+        assert outcome.sentence == sentence
+    assert outcome.sentence != sentence
+
+
+def test_an_error_says_what_its_outcome_says_and_that_this_tells_of_the_charge() -> None:
+    with speaking(Language.SPANISH):
+        error = refused(Reason.EMPTY_ANSWER).error()
+    assert error is not None
+    assert error.detail == "Sin cargo: la respuesta estaba vacía."
+    assert error.says_charge
+
+
+def test_what_was_given_back_is_said_in_the_language_of_who_reads_it() -> None:
+    back = [RefundLine(MilliCredits(amount), START) for amount in (500, 2_000)]
+    assert refunds_written(back) == "2.5 refunded on 18 November 2026"
+    with speaking(Language.SPANISH):
+        assert refunds_written(back) == "2,5 reembolsados el 18 de noviembre de 2026"
 
 
 @pytest.mark.parametrize("reason", sorted(set(Reason) - {Reason.STOPPED, Reason.UNDECIDED}))

@@ -2,12 +2,13 @@
 
 import pytest
 
+from host.language import Language, speaking
 from host.pages.account import plan_lines
 from host.pages.browsers import browser_name
 from host.pages.receipts import verdict
 from host.pages.rendering import moment
 from host.pages.requests import local_path
-from host.writing import long_day
+from host.writing import NBSP, long_day
 from storage.cards import SubscriptionView
 from storage.credits import HoldState, MilliCredits
 from storage.ledger import PlanBalance, Receipt, RefundLine
@@ -123,6 +124,37 @@ def test_a_receipt_says_what_it_comes_to(receipt: Receipt, amount: str, words: s
     said = verdict(receipt)
     assert said.amount == amount
     assert words in said.sentence
+
+
+@pytest.mark.parametrize(
+    ("receipt", "amount", "sentence"),
+    [
+        pytest.param(
+            receipt_of(HoldState.CAPTURED, captured=250, operation=Operation.CALL),
+            "−0,25 créditos",
+            "Cobrado una vez, por una llamada.",
+            id="charged",
+        ),
+        pytest.param(
+            receipt_of(HoldState.RELEASED),
+            "0 créditos",
+            "Sin cargo. Este mensaje no se completó, así que no costó nada.",
+            id="released",
+        ),
+        pytest.param(
+            receipt_of(HoldState.CAPTURED, included_until=START, operation=Operation.CALL),
+            "Incluido",
+            "Tu plan incluye todas las llamadas hasta el 18 nov 2026, 11:06 UTC.",
+            id="included",
+        ),
+    ],
+)
+def test_a_receipt_is_said_in_the_language_of_who_reads_it(
+    receipt: Receipt, amount: str, sentence: str
+) -> None:
+    with speaking(Language.SPANISH):
+        said = verdict(receipt)
+    assert (said.amount, said.sentence.replace(NBSP, " ")) == (amount, sentence)
 
 
 def test_a_receipt_says_what_was_refunded_of_the_charge_and_when() -> None:

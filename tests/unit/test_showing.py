@@ -3,6 +3,7 @@
 import pytest
 
 from host.catalogue.showing import Badge, Shown, Tone, shown_to
+from host.language import Language, speaking
 from storage.cards import PlanVersionView, PlanView, Standing
 from storage.credits import MilliCredits
 from storage.entitlement import Entitlement
@@ -111,6 +112,38 @@ def test_a_price_is_said_with_what_a_hundred_credits_buy(
 ) -> None:
     (shown,) = show(item(least=least, most=most, kind=kind))
     assert (shown.price, shown.buys) == (price, f"100 credits = {buys}")
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "kind", "price", "buys"),
+    [
+        (5_000, 5_000, OfferingKind.ASSISTANT, "5 créditos por mensaje", "20 mensajes"),
+        (1_000, 2_500, OfferingKind.SERVICE, "1–2,5 créditos por llamada", "40–100 llamadas"),
+        (0, 2_000, OfferingKind.SERVICE, "0–2 créditos por llamada", "50 o más llamadas"),
+    ],
+)
+def test_in_another_language_it_is_said_in_that_languages_order(
+    least: int, most: int, kind: OfferingKind, price: str, buys: str
+) -> None:
+    with speaking(Language.SPANISH):
+        (shown,) = show(item(least=least, most=most, kind=kind))
+    assert (shown.price, shown.buys) == (price, f"100 créditos = {buys}")
+
+
+@pytest.mark.parametrize(
+    ("mine", "badge"),
+    [
+        (have(1, _1=standing(left=1_000)), "Queda 1 crédito"),
+        (have(1, _1=standing()), "Quedan 95 créditos"),
+        (have(1, _1=standing(until=START + 7 * DAY)), "Incluido hasta el 25 nov 2026"),
+        (have(1, _1=standing(is_running=False, left=0)), "Tu plan ha terminado"),
+    ],
+)
+def test_a_badge_is_said_in_the_language_of_who_looks(mine: Possessions, badge: str) -> None:
+    with speaking(Language.SPANISH):
+        (shown,) = show(item(), mine=mine)
+    assert shown.badge is not None
+    assert shown.badge.text == badge
 
 
 def test_what_is_free_says_so_and_counts_nothing() -> None:

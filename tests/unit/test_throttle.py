@@ -5,6 +5,7 @@ import pytest
 from host.errors import RateLimited
 from host.identity import throttle as module
 from host.identity.throttle import Throttle
+from host.language import N_, Language, speaking
 from storage.moments import MINUTE, SECOND
 from tests.fakes.clock import ManualClock
 
@@ -35,6 +36,16 @@ def test_one_attempt_too_many_is_told_when_to_come_back(
     throttle.spend("sam")
     with pytest.raises(RateLimited):
         throttle.spend("sam")
+
+
+def test_whom_it_stops_is_told_in_their_language(clock: ManualClock) -> None:
+    throttle = Throttle(clock, most=1, window_s=120, sentence=N_("Too many wrong passwords."))
+    throttle.spend("sam")
+    with speaking(Language.SPANISH), pytest.raises(RateLimited) as refused:
+        throttle.spend("sam")
+    assert refused.value.detail == (
+        "Demasiadas contraseñas incorrectas. Inténtalo de nuevo en 2 minutos."
+    )
 
 
 def test_refused_attempts_do_not_make_the_wait_longer(

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 import pytest
 
 from chat_ui import wording
-from host.errors import CallInProgress, CreditsExhausted, SpendCapReached
+from host.errors import CallInProgress, CreditsExhausted, NotAllowed, SpendCapReached
+from host.language import Language, speaking
 from host.runs.lifecycle import Reason
+from host.runs.opening import in_progress
 from host.runs.outcomes import Outcome
 from storage.credits import MilliCredits
 from storage.ledger import RefundLine
@@ -120,6 +122,13 @@ def test_a_refusal_says_that_nothing_was_charged(
     said = wording.refusal_sentence(refused)
     assert "charged" in said.lower()
     assert refused.detail in said
+
+
+def test_in_no_language_is_the_charge_spoken_of_twice() -> None:
+    with speaking(Language.SPANISH):
+        busy = in_progress()
+        assert wording.refusal_sentence(busy) == busy.detail
+        assert wording.refusal_sentence(NotAllowed("No.")) == "Sin cargo. No."
 
 
 @pytest.mark.parametrize(
