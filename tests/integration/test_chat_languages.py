@@ -1,6 +1,7 @@
 """The chat in the language of each page: what a socket was opened in is what is said over it."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -62,14 +63,14 @@ async def test_an_answer_and_what_stands_around_it_are_in_the_language_that_was_
         receipt = await chat.receipt()
         tools = [one["name"] for one in chat.all("new_message") if one["type"] == "tool"]
         in_spanish, in_english = await reopened(chat, "es"), await reopened(chat, "en")
-    assert receipt["line"].startswith("−5 créditos · ")
+    assert re.fullmatch(r"−5 créditos · quedan 95 · \d+,\d s", receipt["line"])
     assert labels(receipt) == ["recibo", "informar", "reembolso"]
     assert receipt["again"]["label"] == "Preguntar de nuevo · 5 créditos"
     assert tools[0] == "Buscando en la web"
     assert tools[-1].startswith("Ejecutó código · ")
     (said,) = disclosed(chat)
     assert said.startswith(DISCLOSED)
-    assert said.endswith("[Condiciones](/terms)")
+    assert said.endswith("[Términos](/terms)")
     assert in_spanish == [receipt]
     assert in_english[0]["again"]["label"] == "Ask again · 5 credits"
     assert in_english[0]["line"].startswith("−5 credits · 95 left")
@@ -113,7 +114,7 @@ async def test_two_pages_of_a_conversation_each_get_their_own_words_for_the_same
                 assert labels(theirs) == ["receipt", "report"]
                 assert labels(ours) == ["recibo", "informar"]
             await english.told("Please try again.")
-            await spanish.told("Inténtalo de nuevo.")
+            assert (await spanish.told("Inténtalo de nuevo.")).startswith("Sin cargo: ")
             assert "Please try again." not in spanish.said()
 
 
@@ -159,7 +160,10 @@ async def test_a_kept_message_says_in_spanish_what_sending_it_costs(
     await give(folder, ana.email, "pack-100", "1.5")
     async with page(server, ana.http, headers=SPANISH) as chat:
         refusal = await refused(chat)
-        assert "1,5 créditos" in await hears(chat)
+        assert await hears(chat) == (
+            "Sin cargo. Tienes 1,5 créditos para Math Tutor; esto necesita 5. Tu mensaje queda"
+            " guardado."
+        )
         await give(folder, ana.email, "pack-100", "5")
         kept = await told(ana.http, chat, "kept_look", refusal=refusal)
         assert kept["price"] == "Cuesta 5 créditos y se cobra cuando se responda"
@@ -184,7 +188,7 @@ async def test_what_is_refused_at_the_socket_is_said_in_spanish(
         await chat.say("use sk-proj-abcdEFGH1234567890ijklMNOP please")
         await chat.told("Se quitó una clave de tu mensaje")
     async with page(server, ana.http, profile="setup-bot", headers=SPANISH) as chat:
-        await chat.told("Solo los creadores pueden registrar asistentes.")
+        await chat.told("Sin cargo. Solo los creadores pueden registrar asistentes.")
 
 
 async def test_running_low_is_said_in_spanish_under_the_answer_that_did_it(
@@ -195,7 +199,7 @@ async def test_running_low_is_said_in_spanish_under_the_answer_that_did_it(
         await chat.say("What is 6 * 7?")
         (notice,) = (await chat.receipt())["notices"]
     assert notice["text"] == "No quedan créditos: no alcanza para otro mensaje"
-    assert notice["label"] == "Conseguir más"
+    assert notice["label"] == "Obtener más"
 
 
 async def test_the_price_the_picker_and_chainlits_own_words_come_in_spanish(
@@ -209,7 +213,7 @@ async def test_the_price_the_picker_and_chainlits_own_words_come_in_spanish(
     assert before["line"] == "Math Tutor · 5 créditos por mensaje · queda 1"
     assert before["left"] == "queda 1"
     assert before["disclosure"]["text"].startswith(DISCLOSED)
-    assert before["disclosure"]["link"] == "Condiciones"
+    assert before["disclosure"]["link"] == "Términos"
     assert math["markdown_description"].endswith("`5 créditos por mensaje` `queda 1`")
     assert home["display_name"] == "Explorar"
     assert home["markdown_description"].startswith("**Todo lo que se ofrece aquí.**")
@@ -224,6 +228,9 @@ async def test_an_assistant_that_its_builder_paused_says_so_in_spanish(
     await give(folder, ana.email, "pack-100")
     await operate(folder, "move_offering", slug=slug, step="pause")
     lines = (await ana.http.get("/composer")).json()["assistants"]
+    async with page(server, ana.http, profile=slug, headers=SPANISH) as chat:
+        await chat.say("What is 6 * 7?")
+        await chat.told("Math Tutor está en pausa por su creador. No se cobró nada")
     await operate(folder, "move_offering", slug=slug, step="retire")
     (line,) = [one["line"] for one in lines if one["slug"] == slug]
     assert line == "Math Tutor · en pausa por su creador"
