@@ -70,7 +70,7 @@ async def test_an_answer_and_what_stands_around_it_are_in_the_language_that_was_
     assert tools[-1].startswith("Ejecutó código · ")
     (said,) = disclosed(chat)
     assert said.startswith(DISCLOSED)
-    assert said.endswith("[Términos](/terms)")
+    assert said.endswith("[Condiciones](/terms)")
     assert in_spanish == [receipt]
     assert in_english[0]["again"]["label"] == "Ask again · 5 credits"
     assert in_english[0]["line"].startswith("−5 credits · 95 left")
@@ -199,7 +199,7 @@ async def test_running_low_is_said_in_spanish_under_the_answer_that_did_it(
         await chat.say("What is 6 * 7?")
         (notice,) = (await chat.receipt())["notices"]
     assert notice["text"] == "No quedan créditos: no alcanza para otro mensaje"
-    assert notice["label"] == "Obtener más"
+    assert notice["label"] == "Conseguir más"
 
 
 async def test_the_price_the_picker_and_chainlits_own_words_come_in_spanish(
@@ -213,7 +213,7 @@ async def test_the_price_the_picker_and_chainlits_own_words_come_in_spanish(
     assert before["line"] == "Math Tutor · 5 créditos por mensaje · queda 1"
     assert before["left"] == "queda 1"
     assert before["disclosure"]["text"].startswith(DISCLOSED)
-    assert before["disclosure"]["link"] == "Términos"
+    assert before["disclosure"]["link"] == "Condiciones"
     assert math["markdown_description"].endswith("`5 créditos por mensaje` `queda 1`")
     assert home["display_name"] == "Explorar"
     assert home["markdown_description"].startswith("**Todo lo que se ofrece aquí.**")
