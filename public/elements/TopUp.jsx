@@ -32,12 +32,12 @@ export default function TopUp() {
     return (await answer.json()).response;
   }
 
-  // The card may be drawn before its page is connected: then nobody knows its chat session yet.
-  async function look(triesLeft = 8) {
+  // The card may be drawn long before its page is connected: then nobody knows its chat session yet.
+  async function look(pauseMs = 600) {
     try {
       show({ kept: await press('kept_look') });
     } catch {
-      if (triesLeft && !isGone.current) setTimeout(() => look(triesLeft - 1), 600);
+      if (pauseMs < 10000 && !isGone.current) setTimeout(() => look(pauseMs * 1.2), pauseMs);
     }
   }
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import DESKTOP, PHONE, PICTURES, People, operate
@@ -86,3 +86,24 @@ def test_a_message_that_was_too_dear_is_sent_after_paying_also_on_a_phone_and_af
     eve.settled()
     expect(eve.page.get_by_text("This message was sent.")).to_be_visible()
     assert eve.credits_left() == 98
+
+
+@pytest.mark.browser
+def test_a_kept_message_is_shown_also_where_its_page_takes_long_to_connect(
+    people: People, newcomer: str, demo_dir: Path
+) -> None:
+    facts = {"email": newcomer, "plan": "pack-100", "note": "", "request": newcomer}
+    operate(demo_dir, "grant", **facts, credits_="3")
+    eve = people.person()
+    eve.sign_in(newcomer)
+    unknown = iter(range(9))
+
+    def not_known_yet(route: Route) -> None:
+        if next(unknown, None) is None:
+            route.continue_()
+        else:
+            route.fulfill(status=404, json={})
+
+    eve.page.route("**/project/action", not_known_yet)
+    eve.say("What is 17 * 23?")
+    expect(plan(eve, "pack-100")).to_be_visible(timeout=40_000)
