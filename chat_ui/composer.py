@@ -35,6 +35,7 @@ async def composer(
                 "slug": one.offering.slug,
                 "title": one.offering.title,
                 "line": asides.composer_line(one),
+                "price": one.offering.price_for(account_id, one.standing.entitlement),
                 "disclosure": _disclosure(one.offering) if one.offering.id in untold else None,
             }
             for one in here

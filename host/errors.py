@@ -39,7 +39,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from host.writing import credits_written
-from storage.credits import format_credits
+from storage.credits import MilliCredits, format_credits
 from storage.errors import StorageError, UnfitValue
 
 
@@ -266,6 +266,10 @@ class PriceChanged(FareboxError):
     """What somebody agreed to pay is not what it costs now."""
 
     status, code, title = 409, "price_changed", "The price has changed"
+
+    def __init__(self, detail: str, *, price: MilliCredits) -> None:
+        super().__init__(detail, facts={"price": credits_number(price)})
+        self.price = price
 
 
 class PayloadTooLarge(FareboxError):

@@ -1,6 +1,8 @@
 // The balance in the header and the number on an assistant's card, from /api/v1/balance; the price
 // at the composer and who gets to read a first message, from /composer. Both are asked again when a
 // receipt appears, something was bought, the page is looked at again, and before something is written.
+// The price that stands there goes to the server, which asks at no other: Chainlit's page passes on
+// what is posted to its window, over the socket that its messages take.
 // Also the names and roles that the page's own parts lack for those who do not see them, and which
 // button asks the last question again.
 (() => {
@@ -36,6 +38,7 @@
   let known = null;
   let assistants = [];
   let spokenWith = '';
+  let told = '';
   let askedAt = 0;
   let isAsking = false;
 
@@ -108,6 +111,16 @@
     }
   }
 
+  // Repeated whenever the price was asked for, because a server that began anew knows nothing of it.
+  function tellPrice({ isNew }) {
+    const assistant = among(assistants, (one) => one.slug);
+    if (!assistant) return;
+    const { slug, price } = assistant;
+    if (!isNew && told === `${slug} ${price}`) return;
+    told = `${slug} ${price}`;
+    window.postMessage({ farebox_shown: { slug, price } }, window.location.origin);
+  }
+
   function drawDisclosure(assistant) {
     const welcome = document.querySelector('#welcome-screen > div:first-child');
     const told = assistant && assistant.disclosure;
@@ -143,6 +156,7 @@
   function draw() {
     const assistant = among(assistants, (one) => one.slug);
     drawPrice(assistant);
+    tellPrice({ isNew: false });
     drawDisclosure(assistant);
     drawAgain();
     drawBalance();
@@ -197,6 +211,7 @@
       if (balance) known = balance;
       if (composer) ({ assistants } = composer);
       draw();
+      tellPrice({ isNew: true });
     } catch {
       // Offline: the page itself says so.
     } finally {
@@ -213,7 +228,9 @@
     if (typeof slug === 'string') {
       spokenWith = slug;
       draw();
+      tellPrice({ isNew: true });
     }
+    if (event.source === window && event.data && event.data.farebox_stale) ask();
     if (typeof thread === 'string' && /^[0-9a-f-]{36}$/.test(thread) && location.pathname === '/') {
       history.replaceState(history.state, '', `/thread/${thread}`);
     }

@@ -8,7 +8,8 @@ from typing import Final
 
 from chat_ui.wording import plain
 from host.catalogue.showing import day_words, left_words
-from host.errors import FareboxError
+from host.errors import FareboxError, PriceChanged
+from host.language import _
 from host.writing import credits_written
 from storage.cards import SubscriptionView
 from storage.credits import MilliCredits
@@ -79,6 +80,8 @@ def kept(refused: FareboxError) -> str:
 
     That it is kept takes the place of the advice where to buy.
     """
+    if isinstance(refused, PriceChanged):
+        return _kept_for_its_price(refused.price)
     address = refused.facts.get("topup_url")
     reason = refused.detail
     for advice in (
@@ -100,6 +103,28 @@ def price_to_send(price: MilliCredits, *, included_until: Micros | None) -> str:
     if included_until is not None:
         return f"Included until {day_words(included_until)}"
     return f"Costs {credits_written(price)}, once it is answered" if price else "Free"
+
+
+def button_to_send(price: MilliCredits, *, is_included: bool) -> str:
+    """What stands on the button that sends a kept message: the price that is agreed to."""
+    if is_included:
+        return _("Send my message now · included")
+    if not price:
+        return _("Send my message now · free")
+    return _("Send my message now · {price}", price=credits_written(price))
+
+
+def _kept_for_its_price(price: MilliCredits) -> str:
+    if not price:
+        return _(
+            "Not charged. The price has changed: this message costs nothing now. Your message is"
+            " kept."
+        )
+    return _(
+        "Not charged. The price has changed: this message costs {price} now. Your message is"
+        " kept.",
+        price=credits_written(price),
+    )
 
 
 def _has(one: SubscriptionView, left: PlanBalance | None, until: Micros | None) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from host.errors import AnswerNotLast, PriceChanged, UnknownThread, credits_number
+from host.errors import AnswerNotLast, PriceChanged, UnknownThread
 from host.metering.tabs import Tab
 from host.writing import credits_written
 from storage import attachments
@@ -75,5 +75,5 @@ def require_price(again: Again, tab: Tab) -> None:
         raise PriceChanged(
             f"The price has changed: asking again costs {now} now. Nothing was charged; press"
             " again if that is fine.",
-            facts={"price": credits_number(tab.amount)},
+            price=tab.amount,
         )

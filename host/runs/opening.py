@@ -13,9 +13,11 @@ from host.errors import (
     CallInProgress,
     IdempotencyConflict,
     MalformedRequest,
+    PriceChanged,
     UnknownOffering,
     UnknownThread,
 )
+from host.language import _
 from host.metering.admission import suspended
 from host.metering.meter import Meter
 from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
@@ -23,11 +25,13 @@ from host.redaction import redact
 from host.runs.again import Again, require_last, require_price
 from host.runs.answers import Question
 from host.runs.enclosing import enclosed, enclosed_again, is_enclosed
+from host.writing import credits_written
 from storage import attachments
 from storage import conversations as saved
 from storage.accounts import is_suspended
 from storage.cards import AssistantConfig, OfferingCard
 from storage.catalogue import find_card
+from storage.credits import MilliCredits
 from storage.database import Unit
 from storage.models.conversations import Attachment, Run, Thread
 from storage.models.money import Operation
@@ -50,6 +54,8 @@ class Asking:
     now: Micros
     again: Again | None = None
     """Set when the question is one that was answered before, asked again."""
+    agreed: MilliCredits | None = None
+    """The price that whoever asks has seen; None where nobody saw one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +127,8 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
     card = find_card(session, question.offering_slug)
     if card is None or card.assistant is None:
         raise UnknownOffering("There is no published assistant of that name.")
-    files = enclosed(unit, question, card) if asking.again is None else ()
+    again = asking.again
+    files = enclosed(unit, question, card) if again is None else ()
     thread = _thread(unit, asking, card, files)
     # Again, now that the thread is ours: a twin in another process may have been answered while
     # this one waited.
@@ -130,12 +137,11 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         return _answered_before(unit, question, before)
     if saved.has_unfinished_run(session, thread.id):
         raise in_progress()
-    if asking.again is not None:
-        require_last(session, thread.id, asking.again)
-        files = enclosed_again(unit, question, card, asking.again, now)
+    if again is not None:
+        require_last(session, thread.id, again)
+        files = enclosed_again(unit, question, card, again, now)
     tab = _tab(unit, asking, card, meter=meter)
-    if asking.again is not None:  # the hold goes with the unit when the price is another
-        require_price(asking.again, tab)
+    _require_price(asking, tab)
     new = _new_run(asking, card, tab, owner=meter.owner)
     try:
         saved.add_run(session, new)
@@ -235,6 +241,27 @@ def _tab(unit: Unit, asking: Asking, card: OfferingCard, *, meter: Meter) -> Tab
     if isinstance(tab, ReplayedTab):  # it was answered, and the conversation deleted since
         raise used_before()
     return tab
+
+
+def _require_price(asking: Asking, tab: Tab) -> None:
+    """Refuse at another price than the one that was agreed to: the hold goes with the unit."""
+    if asking.again is not None:
+        require_price(asking.again, tab)
+    elif asking.agreed is not None and tab.amount != asking.agreed:
+        raise PriceChanged(_price_now(tab.amount), price=tab.amount)
+
+
+def _price_now(price: MilliCredits) -> str:
+    if not price:
+        return _(
+            "The price has changed: this message costs nothing now. Nothing was charged; press"
+            " again if that is fine."
+        )
+    return _(
+        "The price has changed: this message costs {price} now. Nothing was charged; press again"
+        " if that is fine.",
+        price=credits_written(price),
+    )
 
 
 def _new_run(asking: Asking, card: OfferingCard, tab: Tab, *, owner: str) -> saved.NewRun:
