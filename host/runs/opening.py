@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from sqlmodel import Session
+
 from host.errors import (
     CallInProgress,
     IdempotencyConflict,
@@ -31,11 +33,14 @@ from storage import conversations as saved
 from storage.accounts import is_suspended
 from storage.cards import AssistantConfig, OfferingCard
 from storage.catalogue import find_card
+from storage.chat_history import name_thread
 from storage.credits import MilliCredits
 from storage.database import Unit
+from storage.ledger import find_wallet
 from storage.models.conversations import Attachment, Run, Thread
 from storage.models.money import Operation
 from storage.moments import Micros
+from storage.subscriptions import lock_wallet
 
 TEXT_MAX: Final = 32_000
 """Characters of one message; long enough to paste an article."""
@@ -127,9 +132,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
     card = find_card(session, question.offering_slug)
     if card is None or card.assistant is None:
         raise UnknownOffering("There is no published assistant of that name.")
-    again = asking.again
-    files = enclosed(unit, question, card) if again is None else ()
-    thread = _thread(unit, asking, card, files)
+    thread = _thread(unit, asking, card)
     # Again, now that the thread is ours: a twin in another process may have been answered while
     # this one waited.
     before = saved.find_said(session, question.message_id)
@@ -137,9 +140,9 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         return _answered_before(unit, question, before)
     if saved.has_unfinished_run(session, thread.id):
         raise in_progress()
-    if again is not None:
-        require_last(session, thread.id, again)
-        files = enclosed_again(unit, question, card, again, now)
+    files = _files(unit, asking, thread, card)
+    if not thread.title:  # nothing was said, so it is called after what was sent
+        name_thread(session, thread.id, redact(", ".join(one.name for one in files)))
     tab = _tab(unit, asking, card, meter=meter)
     _require_price(asking, tab)
     new = _new_run(asking, card, tab, owner=meter.owner)
@@ -199,27 +202,38 @@ def _answered_before(unit: Unit, question: Question, before: saved.Said) -> Answ
     return AnsweredBefore(run, saved.answer_text(unit.session, run.answer_id))
 
 
-def _thread(unit: Unit, asking: Asking, card: OfferingCard, files: Sequence[Attachment]) -> Thread:
-    question = asking.question
-    if asking.only_existing and saved.thread_of(unit.session, question.thread_id) is None:
-        raise unknown_thread()
+def _thread(unit: Unit, asking: Asking, card: OfferingCard) -> Thread:
+    session, question = unit.session, asking.question
+    if saved.thread_of(session, question.thread_id) is None:
+        if asking.only_existing:
+            raise unknown_thread()
+        _lock_wallet(session, question.account_id)  # which a new thread comes after
     try:
         return saved.claim_thread(
-            unit.session,
+            session,
             question.thread_id,
             account_id=question.account_id,
             offering_id=card.id,
-            title=_title(question, files),
+            title=redact(" ".join(question.text.split())),
             now=asking.now,
         )
     except saved.NotTheirThread:
         raise unknown_thread() from None
 
 
-def _title(question: Question, files: Sequence[Attachment]) -> str:
-    """What was asked, on one line; or, where nothing was, what was sent."""
-    said = " ".join(question.text.split())
-    return redact(said or ", ".join(one.name for one in files))
+def _lock_wallet(session: Session, account_id: int) -> None:
+    wallet_id = find_wallet(session, account_id)
+    if wallet_id is not None:
+        lock_wallet(session, wallet_id)
+
+
+def _files(unit: Unit, asking: Asking, thread: Thread, card: OfferingCard) -> Sequence[Attachment]:
+    """What goes with the question, once its thread is locked."""
+    question, again = asking.question, asking.again
+    if again is None:
+        return enclosed(unit, question, card)
+    require_last(unit.session, thread.id, again)
+    return enclosed_again(unit, question, card, again, asking.now)
 
 
 def _tab(unit: Unit, asking: Asking, card: OfferingCard, *, meter: Meter) -> Tab:
