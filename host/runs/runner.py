@@ -6,13 +6,12 @@ this process, and of no caller, then drives the answer (`host.runs.drive`). Who 
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
-from host.errors import LedgerUnavailable, Restarting
+from host.errors import CallInProgress, LedgerUnavailable, Restarting
 from host.providers.base import (
     FOR_BUILDERS,
     FailureKind,
@@ -24,7 +23,7 @@ from host.providers.base import (
 from host.runs.again import Again, find_replaced
 from host.runs.answers import Answers, LiveAnswer, Question
 from host.runs.drive import Drive, Means
-from host.runs.elsewhere import Elsewhere
+from host.runs.elsewhere import LOOK_EVERY_S, Elsewhere
 from host.runs.lifecycle import Reason
 from host.runs.naming import Naming
 from host.runs.opening import (
@@ -102,8 +101,9 @@ class Runs:
         """Ask an assistant. The same message again joins its answer, or finds it.
 
         Once begun the answer goes on, whatever becomes of the caller. A thread that is missing is
-        made, unless `only_existing`; for one that is busy, `patience_s` is waited. Where a price
-        was seen, `agreed`, it is asked at that price or not at all.
+        made, unless `only_existing`; for one that is busy, at this process or another,
+        `patience_s` is waited. Where a price was seen, `agreed`, it is asked at that price or not
+        at all.
 
         Raises:
             FareboxError: it was refused; nothing is stored and nothing charged.
@@ -171,15 +171,30 @@ class Runs:
         question, loop = asking.question, asyncio.get_running_loop()
         until = loop.time() + patience_s
         while True:
-            answer = await self._enter(asking)
+            try:
+                answer = await self._enter(asking)
+            except CallInProgress:
+                if loop.time() >= until:
+                    raise
+                await self._wait_elsewhere(question, until)
+                continue
             if answer.question.is_same(question):
                 return answer
             _refuse_unless_theirs(answer, question)
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await answer.outcome()
+            await answer.over_within(until - loop.time())
             if loop.time() >= until:
                 raise in_progress()
+
+    async def _wait_elsewhere(self, question: Question, until: float) -> None:
+        """Wait for the answer with which another process keeps the thread busy.
+
+        Where there is none it has just ended, or waits for its recovery: then a moment will do.
+        """
+        other = await self.join(question.thread_id, account_id=question.account_id)
+        if other is not None:
+            await other.over_within(until - asyncio.get_running_loop().time())
+        else:
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def live(self, thread_id: str, *, account_id: int | None) -> LiveAnswer | None:
         """The answer being written in the thread by this process, to listen to or stop.
