@@ -174,6 +174,18 @@ async def test_what_the_provider_confirms_is_charged_and_becomes_whole(hall: Hal
     assert await hall.charges() == [-PRICE]
 
 
+async def test_what_the_provider_confirms_has_the_sources_that_it_would_have_had(
+    hall: Hall,
+) -> None:
+    followed = (await hall.ask("/cite")).text
+    hall.clock.advance(1)
+    await left_behind(hall, provider_run=await answered_upstream(hall, "/cite"))
+    assert (await hall.reborn().recover()).captured == 1
+    confirmed = (await hall.said())[-1].message.text
+    assert "1. [The International System of Units](https://example.org/si/metre)" in confirmed
+    assert confirmed == followed
+
+
 @pytest.mark.parametrize("text", ["/error-mid tell me", "/empty"])
 async def test_what_the_provider_did_not_deliver_is_released(hall: Hall, text: str) -> None:
     run_id = await left_behind(hall, provider_run=await answered_upstream(hall, text))
