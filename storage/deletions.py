@@ -13,7 +13,7 @@ thread names its account, which locks that too, so it is made behind the wallet'
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import ColumnElement, delete
+from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import Session, col, select
 
 from storage import attachments
@@ -63,9 +63,13 @@ def due_deletions(session: Session, now: Micros) -> Sequence[UpstreamDeletion]:
     return session.exec(query.order_by(col(UpstreamDeletion.id)).limit(NOTES_MAX)).all()
 
 
-def find_deletion(session: Session, note_id: int) -> UpstreamDeletion | None:
-    """The note of this number, unless it was worked off."""
-    return session.get(UpstreamDeletion, note_id)
+def take_deletion(
+    session: Session, note_id: int, *, now: Micros, until: Micros
+) -> UpstreamDeletion | None:
+    """The note, for its taker alone until then; None if it is gone, not due, or taken."""
+    is_due = (col(UpstreamDeletion.id) == note_id, col(UpstreamDeletion.next_at) <= now)
+    taking = update(UpstreamDeletion).where(*is_due).values(next_at=until)
+    return session.scalars(taking.returning(UpstreamDeletion)).first()
 
 
 def deletions_of(session: Session, account_id: int) -> Sequence[UpstreamDeletion]:
