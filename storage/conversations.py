@@ -118,7 +118,9 @@ class LostRun:
     account_id: int
     offering_id: int
     answer_id: str
-    text: str
+    is_visible: bool
+    """Whether there was anything of the answer to be read."""
+    is_asked_to_stop: bool
     provider: str
     provider_run: str | None
     base_url: str | None
@@ -421,7 +423,8 @@ def _lost(
         account_id=run.account_id,
         offering_id=run.offering_id,
         answer_id=run.answer_id,
-        text=answer.text if answer else "",
+        is_visible=answer is not None and bool(answer.text.strip()),
+        is_asked_to_stop=run.outcome == ASKED_TO_STOP,
         provider=run.provider,
         provider_run=run.provider_run,
         base_url=assistant.base_url if assistant else None,
