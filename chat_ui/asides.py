@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from chat_ui.hearing import agreed_price
 from chat_ui.wording import DOT, left_tag, plain, price_tag
 from host.language import N_, _, _n
 from host.providers.base import Tool
@@ -163,7 +164,5 @@ def host_name(base_url: str) -> str:
 
 def pressed(payload: Mapping[str, Any]) -> tuple[str, MilliCredits] | None:
     """The answer and the price that a button sent back; None when it is no button of ours."""
-    answer_id, price = payload.get("answer"), payload.get("price")
-    if not isinstance(answer_id, str) or isinstance(price, bool) or not isinstance(price, int):
-        return None
-    return (answer_id, MilliCredits(price)) if price >= 0 else None
+    answer_id, price = payload.get("answer"), agreed_price(payload)
+    return None if price is None or not isinstance(answer_id, str) else (answer_id, price)

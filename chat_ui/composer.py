@@ -37,6 +37,7 @@ async def composer(
                 "title": one.offering.title,
                 "line": asides.composer_line(one),
                 "left": asides.left_for(one),
+                "price": one.offering.price_for(account_id, one.standing.entitlement),
                 "disclosure": _disclosure(one.offering) if one.offering.id in untold else None,
             }
             for one in here

@@ -25,7 +25,7 @@ from chat_ui import subscriber
 from chat_ui.arriving import arrive
 from chat_ui.cards import SETUP_BOT
 from chat_ui.door import TOO_LARGE
-from chat_ui.hearing import Heard, heard, is_handshake, why_not_heard
+from chat_ui.hearing import Heard, heard, is_handshake, price_shown, why_not_heard
 from chat_ui.ownership import account_of, is_theirs, owner_of
 from chat_ui.pages import page_of, watch
 from chat_ui.subscriber import FILES
@@ -56,6 +56,7 @@ def install() -> None:
     handlers["connection_successful"] = _connected
     handlers["client_message"] = _guarded_message(handlers["client_message"])
     handlers["stop"] = _stop
+    handlers["window_message"] = _window_message
     handlers[TOO_LARGE] = _too_large
 
 
@@ -160,6 +161,13 @@ async def _connected(sid: str) -> None:
         _astray.discard(session)
         await sio.emit("resume_thread_error", _(NO_SUCH_THREAD), to=sid)
     await subscriber.tell_profile(session)
+
+
+async def _window_message(sid: str, said: object) -> None:
+    """What the page says to itself is passed on to us; heard is only which price it shows."""
+    session, shown = WebsocketSession.get(sid), price_shown(said)
+    if session is not None and shown is not None:
+        page_of(session).price = shown
 
 
 async def _may_stay(session: WebsocketSession) -> bool:

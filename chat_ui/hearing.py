@@ -6,17 +6,21 @@ the text. `chat_ui.guards` stands at the socket and asks.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from chat_ui import wording
 from chat_ui.secret_text import without_secrets
-from host.runs.opening import is_text
+from host.runs.opening import NAME_MAX, is_text
+from storage.credits import MilliCredits
 
 TEXT_MAX: Final = 200_000
 """Characters; beyond it the page itself breaks. What an assistant takes is decided by the runs."""
 REFERENCES_MAX: Final = 100
 """Files that a browser may refer to; how many may be sent is said in words by who knows."""
+SHOWN: Final = "farebox_shown"
+"""Under this name a page says which price stands at its composer (`custom.js`)."""
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -32,6 +36,14 @@ class Heard:
     """The ids of files that go with it; whether there are such files is asked later."""
     is_redacted: bool
     """Whether the browser's own bubble shows more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPrice:
+    """What a page shows at its composer: what a message to which assistant costs."""
+
+    slug: str
+    price: MilliCredits
 
 
 def is_handshake(auth: object) -> bool:
@@ -80,6 +92,25 @@ def _files(references: object) -> tuple[str, ...] | None:
     ids = [one.get("id") for one in references if isinstance(one, dict)]
     sound = tuple(one for one in ids if isinstance(one, str) and is_id(one))
     return sound if len(sound) == len(references) else None
+
+
+def agreed_price(payload: Mapping[str, Any]) -> MilliCredits | None:
+    """The price that stood where somebody pressed; None where none is named."""
+    price = payload.get("price")
+    if isinstance(price, bool) or not isinstance(price, int) or price < 0:
+        return None
+    return MilliCredits(price)
+
+
+def price_shown(raw: object) -> ShownPrice | None:
+    """The price that a page says it shows at its composer; None where it says something else."""
+    said = raw.get(SHOWN) if isinstance(raw, dict) else None
+    if not isinstance(said, dict):
+        return None
+    slug, price = said.get("slug"), agreed_price(said)
+    if price is None or not isinstance(slug, str) or not 0 < len(slug) <= NAME_MAX:
+        return None
+    return ShownPrice(slug, price)
 
 
 def why_not_heard(raw: object) -> str:

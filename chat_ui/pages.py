@@ -12,9 +12,11 @@ from weakref import WeakKeyDictionary
 
 from chainlit.session import WebsocketSession, ws_sessions_id
 
+from chat_ui.hearing import ShownPrice
 from chat_ui.ownership import account_of
 from chat_ui.shown import Shown
 from host.language import Language, of_browser
+from storage.credits import MilliCredits
 
 DRAWS: Final = frozenset(
     {
@@ -35,6 +37,12 @@ class Page:
     """How often the conversation on it was changed."""
     shown: Shown = field(default_factory=Shown)
     """Which answers are drawn on it."""
+    price: ShownPrice | None = None
+    """What stands at its composer, as the page said last."""
+
+    def price_of(self, slug: str) -> MilliCredits | None:
+        """What a message to this assistant costs as the page shows it; None if it shows none."""
+        return self.price.price if self.price is not None and self.price.slug == slug else None
 
 
 _pages: WeakKeyDictionary[WebsocketSession, Page] = WeakKeyDictionary()

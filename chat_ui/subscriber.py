@@ -46,14 +46,16 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
         FareboxError: the message was refused; nothing was charged.
     """
     session = _page()
+    slug = session.chat_profile or ""
     beginning = asyncio.ensure_future(
         wiring.host.runs.begin(
             account_id=visitor.account_id,
             thread_id=session.thread_id,
-            offering_slug=session.chat_profile or "",
+            offering_slug=slug,
             text=message.content,
             message_id=message.id,
             files=tuple((message.metadata or {}).get(FILES, ())),
+            agreed=pages.page_of(session).price_of(slug),
         )
     )
     try:
@@ -127,6 +129,11 @@ async def tell_address() -> None:
 async def tell_profile(session: WebsocketSession) -> None:
     """Tell the page whom it speaks to: of two assistants it may know but the same title."""
     await context.emitter.send_window_message({"farebox_with": session.chat_profile or ""})
+
+
+async def tell_stale() -> None:
+    """Tell the page that what stands at its composer is out of date (`custom.js` asks anew)."""
+    await context.emitter.send_window_message({"farebox_stale": True})
 
 
 async def say(text: str) -> None:

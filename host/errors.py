@@ -40,7 +40,7 @@ from typing import Any, ClassVar
 
 from host.language import N_, _
 from host.writing import amount, credits_written
-from storage.credits import format_credits
+from storage.credits import MilliCredits, format_credits
 from storage.errors import StorageError, UnfitValue
 
 
@@ -280,6 +280,10 @@ class PriceChanged(FareboxError):
     """What somebody agreed to pay is not what it costs now."""
 
     status, code, title = 409, "price_changed", N_("The price has changed")
+
+    def __init__(self, detail: str, *, price: MilliCredits) -> None:
+        super().__init__(detail, says_charge=True, facts={"price": credits_number(price)})
+        self.price = price
 
 
 class PayloadTooLarge(FareboxError):

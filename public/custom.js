@@ -1,6 +1,8 @@
 // The balance in the header, from /api/v1/balance; the price at the composer, what is left on an
 // assistant's card and who gets to read a first message, from /composer. Both are asked again when a
 // receipt appears, something was bought, the page is looked at again, and before something is written.
+// The price that stands there goes to the server, which asks at no other: Chainlit's page passes on
+// what is posted to its window, over the socket that its messages take.
 // Also the names and roles that the page's own parts lack for those who do not see them, and which
 // button asks the last question again.
 (() => {
@@ -37,6 +39,7 @@
   let known = null;
   let assistants = [];
   let spokenWith = '';
+  let told = '';
   let askedAt = 0;
   let isAsking = false;
 
@@ -109,6 +112,16 @@
     }
   }
 
+  // Repeated whenever the price was asked for, because a server that began anew knows nothing of it.
+  function tellPrice({ isNew }) {
+    const assistant = among(assistants, (one) => one.slug);
+    if (!assistant) return;
+    const { slug, price } = assistant;
+    if (!isNew && told === `${slug} ${price}`) return;
+    told = `${slug} ${price}`;
+    window.postMessage({ farebox_shown: { slug, price } }, window.location.origin);
+  }
+
   function drawDisclosure(assistant) {
     const welcome = document.querySelector('#welcome-screen > div:first-child');
     const told = assistant && assistant.disclosure;
@@ -151,6 +164,7 @@
   function draw() {
     const assistant = among(assistants, (one) => one.slug);
     drawPrice(assistant);
+    tellPrice({ isNew: false });
     drawDisclosure(assistant);
     drawLeft(assistant);
     drawAgain();
@@ -202,6 +216,7 @@
       if (balance) known = balance;
       if (composer) ({ assistants } = composer);
       draw();
+      tellPrice({ isNew: true });
     } catch {
       // Offline: the page itself says so.
     } finally {
@@ -218,7 +233,9 @@
     if (typeof slug === 'string') {
       spokenWith = slug;
       draw();
+      tellPrice({ isNew: true });
     }
+    if (event.source === window && event.data && event.data.farebox_stale) ask();
     if (typeof thread === 'string' && /^[0-9a-f-]{36}$/.test(thread) && location.pathname === '/') {
       history.replaceState(history.state, '', `/thread/${thread}`);
     }

@@ -8,7 +8,7 @@ as long as it does. Who may send what is decided by `host.files` and `host.runs`
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, exists, func, insert, literal, or_, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, literal, or_, update
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
@@ -146,7 +146,14 @@ def forget_unsent(session: Session, *, before: Micros) -> int:
         col(Attachment.created_at) < before,
         or_(col(Attachment.kept_for).is_(None), ~is_kept),
     )
-    ids = session.exec(select(Attachment.id).where(*unsent).with_for_update()).all()
+    return forget(session, *unsent)
+
+
+def forget(session: Session, *which: ColumnElement[bool] | bool) -> int:
+    """Remove files and their bytes, locking each file before its bytes; how many they were."""
+    ids = session.exec(
+        select(Attachment.id).where(*which).order_by(col(Attachment.id)).with_for_update()
+    ).all()
     session.execute(delete(AttachmentContent).where(col(AttachmentContent.attachment_id).in_(ids)))
     session.execute(delete(Attachment).where(col(Attachment.id).in_(ids)))
     return len(ids)

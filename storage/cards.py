@@ -104,6 +104,11 @@ class OfferingCard:
     service: ServiceConfig | None
     plans: tuple[PlanView, ...]
 
+    def price_for(self, account_id: int, entitled: Entitlement) -> MilliCredits:
+        """What a message costs this account: nothing for the owner, and under a time plan."""
+        is_free = self.owner_id == account_id or entitled.included_until is not None
+        return MilliCredits(0) if is_free else self.price
+
     def plan_to_buy(self, *, had: Collection[int] = ()) -> PlanView | None:
         """The plan to send somebody to who needs one: for sale, no trial, the cheapest first.
 

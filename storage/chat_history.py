@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import delete, tuple_
+from sqlalchemy import delete, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, SQLModel, col, select
 
@@ -160,8 +160,10 @@ def open_thread(session: Session, thread_id: str, account_id: int | None, now: M
         },
     )
     thread = session.get_one(Thread, thread_id)
-    if thread.account_id is None:
-        thread.account_id = account_id
+    if thread.account_id is None and account_id is not None:
+        is_nobodys = (col(Thread.id) == thread_id, col(Thread.account_id).is_(None))
+        session.execute(update(Thread).where(*is_nobodys).values(account_id=account_id))
+        session.refresh(thread)  # perhaps it was somebody else's by then
     return thread
 
 
@@ -185,9 +187,10 @@ def is_known(session: Session, step_id: str) -> bool:
 
 def save_step(session: Session, step: Step, now: Micros) -> bool:
     """Save what was drawn, new or again; False if the id belongs to another conversation."""
+    # Locked before the step, as by whoever deletes the two.
+    thread = session.get(Thread, step.thread_id, with_for_update=True)
     if not _save(session, step):
         return False
-    thread = session.get(Thread, step.thread_id)
     if thread is not None:
         thread.updated_at = max(thread.updated_at, now)
     return True

@@ -118,7 +118,9 @@ class LostRun:
     account_id: int
     offering_id: int
     answer_id: str
-    text: str
+    is_visible: bool
+    """Whether there was anything of the answer to be read."""
+    is_asked_to_stop: bool
     provider: str
     provider_run: str | None
     base_url: str | None
@@ -187,11 +189,16 @@ def claim_thread(
     """The thread, locked, made when it is missing; from now on it is theirs, on this offering.
 
     Raises:
-        NotTheirThread: it is somebody else's, or with another assistant.
+        NotTheirThread: it is somebody else's, or with another assistant; or it was deleted while
+            this waited for it.
     """
     open_thread(session, thread_id, account_id, now)
-    thread = session.exec(select(Thread).where(Thread.id == thread_id).with_for_update()).one()
-    if thread.account_id != account_id or thread.offering_id not in {None, offering_id}:
+    locked = select(Thread).where(Thread.id == thread_id).with_for_update()
+    # Read anew: while this waited, whoever had it locked may have changed it.
+    thread = session.exec(locked, execution_options={"populate_existing": True}).first()
+    if thread is None or thread.account_id != account_id:
+        raise NotTheirThread(thread_id)
+    if thread.offering_id not in {None, offering_id}:
         raise NotTheirThread(thread_id)
     thread.offering_id = offering_id
     thread.title = thread.title or title[:TITLE_MAX]
@@ -202,7 +209,8 @@ def claim_thread(
 def touch_thread(session: Session, thread_id: str, now: Micros) -> None:
     """Note that something happened in the thread, and lock it.
 
-    A unit that also closes a hold calls this first: thread before wallet, as when a run begins.
+    A unit that also closes a hold calls this first: thread before wallet, as when a run begins
+    (`storage.deletions` says in which order all of it is locked).
     """
     session.exec(
         update(Thread)
@@ -415,7 +423,8 @@ def _lost(
         account_id=run.account_id,
         offering_id=run.offering_id,
         answer_id=run.answer_id,
-        text=answer.text if answer else "",
+        is_visible=answer is not None and bool(answer.text.strip()),
+        is_asked_to_stop=run.outcome == ASKED_TO_STOP,
         provider=run.provider,
         provider_run=run.provider_run,
         base_url=assistant.base_url if assistant else None,

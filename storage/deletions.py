@@ -3,18 +3,23 @@
 What was paid stays in the ledger with its receipt: the hold keeps amounts and the offering, and no
 word of what was said. The note names the conversation upstream and the key to delete it with;
 `host.runs.forgetting` works the notes off, and a note that was worked off is gone as well.
+
+Who deletes and who writes lock in one order, or on PostgreSQL each could wait for the other:
+orders, threads, the wallet, accounts; and within a thread its runs, its files, and the rest. A new
+thread names its account, which locks that too, so it is made behind the wallet's lock
+(`host.runs.opening`); one that is there is locked before the wallet.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import delete
+from sqlalchemy import ColumnElement, delete, update
 from sqlmodel import Session, col, select
 
+from storage import attachments
 from storage.models.catalogue import Assistant
 from storage.models.conversations import (
     Attachment,
-    AttachmentContent,
     Element,
     Feedback,
     Message,
@@ -31,12 +36,12 @@ NOTES_MAX: Final = 50
 
 def delete_thread(session: Session, thread_id: str, now: Micros) -> int | None:
     """Forget a conversation. Returns the note of what its provider has, if it has anything."""
+    lock_threads(session, Thread.id == thread_id)
+    runs = select(Run.id).where(Run.thread_id == thread_id).order_by(col(Run.id))
+    session.execute(runs.with_for_update())
     note = _note(session, thread_id, now)
-    files = select(Attachment.id).where(Attachment.thread_id == thread_id)
-    session.execute(
-        delete(AttachmentContent).where(col(AttachmentContent.attachment_id).in_(files))
-    )
-    for table in (Attachment, Feedback, Element, Step, Message, Run):
+    attachments.forget(session, Attachment.thread_id == thread_id)
+    for table in (Feedback, Element, Step, Message, Run):
         session.execute(delete(table).where(col(table.thread_id) == thread_id))
     session.execute(delete(Thread).where(col(Thread.id) == thread_id))
     if note is None:
@@ -46,15 +51,25 @@ def delete_thread(session: Session, thread_id: str, now: Micros) -> int | None:
     return note.id
 
 
+def lock_threads(session: Session, *which: ColumnElement[bool] | bool) -> Sequence[str]:
+    """Let nobody else begin or end anything in these threads until the unit ends; their ids."""
+    statement = select(Thread.id).where(*which).order_by(col(Thread.id)).with_for_update()
+    return session.exec(statement).all()
+
+
 def due_deletions(session: Session, now: Micros) -> Sequence[UpstreamDeletion]:
     """Notes that are to be worked off now, the oldest first."""
     query = select(UpstreamDeletion).where(col(UpstreamDeletion.next_at) <= now)
     return session.exec(query.order_by(col(UpstreamDeletion.id)).limit(NOTES_MAX)).all()
 
 
-def find_deletion(session: Session, note_id: int) -> UpstreamDeletion | None:
-    """The note of this number, unless it was worked off."""
-    return session.get(UpstreamDeletion, note_id)
+def take_deletion(
+    session: Session, note_id: int, *, now: Micros, until: Micros
+) -> UpstreamDeletion | None:
+    """The note, for its taker alone until then; None if it is gone, not due, or taken."""
+    is_due = (col(UpstreamDeletion.id) == note_id, col(UpstreamDeletion.next_at) <= now)
+    taking = update(UpstreamDeletion).where(*is_due).values(next_at=until)
+    return session.scalars(taking.returning(UpstreamDeletion)).first()
 
 
 def deletions_of(session: Session, account_id: int) -> Sequence[UpstreamDeletion]:

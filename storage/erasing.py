@@ -5,14 +5,16 @@ and bookkeeping law wants them kept; no name, address or word of the person is l
 Whether an account may be deleted is read here and decided by `host.personal.deletion`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import delete, exists, or_, update
 from sqlmodel import Session, col, select
 
+from storage import attachments
 from storage.credits import HoldState
-from storage.deletions import delete_thread
+from storage.deletions import delete_thread, lock_threads
 from storage.models.accounts import (
     AccessToken,
     Account,
@@ -34,7 +36,7 @@ from storage.models.catalogue import (
     Subscription,
     SubscriptionState,
 )
-from storage.models.conversations import Attachment, AttachmentContent, Run, Thread
+from storage.models.conversations import Attachment, Run, Thread
 from storage.models.money import CreditGrant, Hold, Wallet
 from storage.models.people import Concern, ConcernState
 from storage.models.purchase import PurchaseOrder
@@ -123,13 +125,17 @@ def erase_conversations(session: Session, account_id: int, now: Micros) -> None:
 
     What providers have of them is noted, and deleted there by whoever works the notes off.
     """
-    for thread_id in session.exec(select(Thread.id).where(Thread.account_id == account_id)).all():
+    for thread_id in lock_conversations(session, account_id):
         delete_thread(session, thread_id, now)
-    files = select(Attachment.id).where(Attachment.account_id == account_id)  # never sent
-    session.execute(
-        delete(AttachmentContent).where(col(AttachmentContent.attachment_id).in_(files))
-    )
-    session.execute(delete(Attachment).where(col(Attachment.account_id) == account_id))
+    attachments.forget(session, Attachment.account_id == account_id)  # what was never sent
+
+
+def lock_conversations(session: Session, account_id: int) -> Sequence[str]:
+    """Lock every conversation of the account, as a run that begins or ends locks its own.
+
+    To be called before the account's wallet is locked.
+    """
+    return lock_threads(session, Thread.account_id == account_id)
 
 
 def erase_orders(session: Session, account_id: int) -> None:

@@ -126,12 +126,11 @@ def again_terms(
     last = last_run(session, thread.id)
     if last is None or last.ended_at is None or card.state is not OfferingState.PUBLISHED:
         return None
-    if card.owner_id == thread.account_id:
-        return AgainTerms(last.answer_id, MilliCredits(0), is_included=False)
     assert thread.account_id is not None, "whoever asked has an account"
     periods = periods_by_offering(session, thread.account_id).get(card.id, ())
-    is_included = entitlement((p for p, _ in periods), now=now).included_until is not None
-    price = MilliCredits(0) if is_included else card.price
+    entitled = entitlement((p for p, _ in periods), now=now)
+    is_included = card.owner_id != thread.account_id and entitled.included_until is not None
+    price = card.price_for(thread.account_id, entitled)
     return AgainTerms(last.answer_id, price, is_included=is_included)
 
 

@@ -5,6 +5,10 @@ a card (`public/elements/TopUp.jsx`) that names this refusal and nothing else; w
 whom, and what it costs is looked up at each press. Its files wait with it. It is sent under an id
 that follows from the refusal's, and the runs answer and charge one id once: a second press,
 another window or a reload change nothing.
+
+The price on the card's button goes along with the press: when it is another by then, nothing is
+sent, and the card says the new one. So does what is typed with the price that stands at the
+composer: when that has changed a moment ago, the message is kept, to be sent at the new price.
 """
 
 from typing import Any, Final
@@ -18,12 +22,13 @@ from fastapi import HTTPException
 from chat_ui import subscriber, wording
 from chat_ui.browse import sentences
 from chat_ui.following import follow
-from chat_ui.hearing import is_id
+from chat_ui.hearing import agreed_price, is_id
 from chat_ui.wiring import wiring
-from host.errors import CreditsExhausted, FareboxError, NotInPlan, PlanEnded
+from host.errors import CreditsExhausted, FareboxError, NotInPlan, PlanEnded, PriceChanged
 from host.identity.login_sessions import Visitor
 from host.language import _
 from storage import attachments, chat_history
+from storage.credits import MilliCredits
 from storage.database import Unit
 from storage.kept_messages import KeptMessage, find_kept, note_of
 
@@ -46,6 +51,9 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
         await subscriber.answer(visitor, message)
     except (CreditsExhausted, PlanEnded, NotInPlan) as refused:
         await _keep(visitor, message, refused)
+    except PriceChanged as refused:
+        await subscriber.tell_stale()
+        await _keep(visitor, message, refused)
 
 
 async def act(visitor: Visitor, action: cl.Action) -> dict[str, Any]:
@@ -57,7 +65,7 @@ async def act(visitor: Visitor, action: cl.Action) -> dict[str, Any]:
     if kept is None:
         raise HTTPException(404, _("There is nothing here."))
     if action.name == SEND:
-        return await _send(session, visitor, kept)
+        return await _send(session, visitor, kept, agreed=agreed_price(action.payload))
     return await _look(visitor, kept)
 
 
@@ -104,21 +112,30 @@ async def _look(visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
     if kept.text is None:
         return {"state": "gone", "sentence": _(sentences.GONE)}
     catalogue = wiring.host.catalogue
-    card = await catalogue.find_offering(kept.offering_slug)
+    # What is remembered of it may be older than a price that another process has changed.
+    card = await catalogue.get_offering((await catalogue.find_offering(kept.offering_slug)).id)
     standing = await catalogue.standing(visitor.account_id, card.id)
     included_until = standing.entitlement.included_until
+    amount = card.price_for(visitor.account_id, standing.entitlement)
     return {
         "state": "kept",
         "offering": card.slug,
         "text": sentences.preview(kept.text),
         "files": [one.name for one in kept.files],
         "price": sentences.price_to_send(card.price, included_until=included_until),
-        "can_send": standing.entitlement.is_running
-        and (included_until is not None or standing.available >= card.price),
+        "amount": amount,
+        "button": sentences.button_to_send(amount, is_included=included_until is not None),
+        "can_send": standing.entitlement.is_running and standing.available >= amount,
     }
 
 
-async def _send(session: WebsocketSession, visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
+async def _send(
+    session: WebsocketSession,
+    visitor: Visitor,
+    kept: KeptMessage,
+    *,
+    agreed: MilliCredits | None,
+) -> dict[str, Any]:
     """Ask what was kept, as a new message that is paid for like any other."""
     if kept.is_sent or kept.sent_as in _sending:
         return {"sentence": _(sentences.SENT)}
@@ -133,6 +150,7 @@ async def _send(session: WebsocketSession, visitor: Visitor, kept: KeptMessage) 
             text=kept.text,
             message_id=kept.sent_as,
             files=tuple(one.id for one in kept.files),
+            agreed=agreed,
         )
     except FareboxError as refused:
         return {"sentence": wording.refusal_sentence(refused)}

@@ -8,7 +8,7 @@ from typing import Final
 
 from chat_ui.wording import plain
 from host.catalogue.showing import left_words
-from host.errors import FareboxError
+from host.errors import FareboxError, PriceChanged
 from host.language import N_, _, _n
 from host.writing import credits_written, day, long_day
 from storage.cards import SubscriptionView
@@ -83,6 +83,8 @@ def kept(refused: FareboxError) -> str:
 
     That it is kept takes the place of the advice where to buy.
     """
+    if isinstance(refused, PriceChanged):
+        return _kept_for_its_price(refused.price)
     return _("Not charged. {why}", why=plain(refused.reason)) + f" {_(KEPT)}"
 
 
@@ -99,6 +101,28 @@ def price_to_send(price: MilliCredits, *, included_until: Micros | None) -> str:
     if not price:
         return _("Free")
     return _("Costs {credits}, once it is answered", credits=credits_written(price))
+
+
+def button_to_send(price: MilliCredits, *, is_included: bool) -> str:
+    """What stands on the button that sends a kept message: the price that is agreed to."""
+    if is_included:
+        return _("Send my message now · included")
+    if not price:
+        return _("Send my message now · free")
+    return _("Send my message now · {price}", price=credits_written(price))
+
+
+def _kept_for_its_price(price: MilliCredits) -> str:
+    if not price:
+        return _(
+            "Not charged. The price has changed: this message costs nothing now. Your message is"
+            " kept."
+        )
+    return _(
+        "Not charged. The price has changed: this message costs {price} now. Your message is"
+        " kept.",
+        price=credits_written(price),
+    )
 
 
 def _has(one: SubscriptionView, left: PlanBalance | None, until: Micros | None) -> str:

@@ -89,6 +89,7 @@ class Deletion:
             if order.state is OrderState.CREATED:
                 cancel(unit, By(None, now), order.id, reason="")
         erasing.erase_orders(session, account_id)
+        erasing.lock_conversations(session, account_id)  # and threads before wallets
         wallet_id = find_wallet(session, account_id)
         if wallet_id is not None:
             lock_wallet(session, wallet_id)

@@ -10,7 +10,7 @@ failure is a `FailureKind`; what people read about one is said here to builders,
 `host.runs.outcomes` to subscribers.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
@@ -231,6 +231,18 @@ class Delivered:
 
     text: str
     usage: Usage | None
+    cites: tuple[tuple[int, Cited], ...] = ()
+    """What it cites, in order, each behind so many characters of the text."""
+
+    def events(self) -> Iterator[RunEvent]:
+        """What would have been shown of it, so that it is folded like any other answer."""
+        told = 0
+        for position, cited in self.cites:
+            yield TextDelta(self.text[told:position])
+            yield cited
+            told = position
+        yield TextDelta(self.text[told:])
+        yield RunCompleted(self.usage)
 
 
 class Provider(Protocol):

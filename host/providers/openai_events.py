@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from host.providers.base import (
     Cited,
+    Delivered,
     FailureKind,
     RunCompleted,
     RunEvent,
@@ -109,6 +110,40 @@ def usage_of(response: JsonObject) -> Usage | None:
     )
 
 
+def delivered(response: JsonObject) -> Delivered:
+    """The answer of a whole response, put together as `Reading` does of its events."""
+    text, cites = "", list[tuple[int, Cited]]()
+    for number, part in enumerate(_parts(response)):
+        text += "\n\n" if number else ""
+        said = _string(part, "refusal" if part.get("type") == "refusal" else "text")
+        for ends_at, cited in _citations(part):
+            cites.append((len(text) + len(storable(said[:ends_at])), cited))
+        text += storable(said)
+    in_order = sorted(cites, key=lambda cite: cite[0])
+    return Delivered(text, usage_of(response), tuple(in_order))
+
+
+def _parts(response: JsonObject) -> list[JsonObject]:
+    """What was said, refusals included."""
+    return [
+        part
+        for item in _objects(response, "output")
+        if item.get("type") == "message"
+        for part in _objects(item, "content")
+        if part.get("type") in {"output_text", "refusal"}
+    ]
+
+
+def _citations(part: JsonObject) -> list[tuple[int | None, Cited]]:
+    """What a part cites, each behind so many of its characters; None where it is not said."""
+    found = []
+    for annotation in _objects(part, "annotations"):
+        cited, ends_at = _source(annotation), annotation.get("end_index", annotation.get("index"))
+        if cited is not None:
+            found.append((ends_at if isinstance(ends_at, int) else None, cited))
+    return found
+
+
 def _beside_text(event: JsonObject) -> RunEvent | None:
     match event.get("type"):
         case "response.output_text.annotation.added":
@@ -135,9 +170,10 @@ def _done(item: JsonObject) -> ToolEnded | None:
 
 def _cited(event: JsonObject) -> Cited | None:
     """The source; None for what is no citation, and for kinds nobody knew in 2026."""
-    if event.get("annotation") is None:
-        return None
-    annotation = _object(event, "annotation")
+    return None if event.get("annotation") is None else _source(_object(event, "annotation"))
+
+
+def _source(annotation: JsonObject) -> Cited | None:
     match annotation.get("type"):
         case "url_citation":
             title, url = _string(annotation, "title"), _string(annotation, "url")
@@ -183,6 +219,12 @@ def _object(holder: JsonObject, name: str) -> JsonObject:
     if isinstance(value, dict):
         return value
     raise _garbled()
+
+
+def _objects(holder: JsonObject, name: str) -> list[JsonObject]:
+    """The objects in a list that may be absent."""
+    value = holder.get(name)
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
 def _string(holder: JsonObject, name: str) -> str:

@@ -14,7 +14,6 @@ from typing import Final
 
 from openai import AsyncOpenAI, AsyncStream
 from openai.types.responses import (
-    Response,
     ResponseInputMessageContentListParam,
     ResponseStreamEvent,
 )
@@ -35,7 +34,7 @@ from host.providers.base import (
 )
 from host.providers.openai_client import OpenAIClients
 from host.providers.openai_errors import guarded
-from host.providers.openai_events import Reading, storable, usage_of
+from host.providers.openai_events import Reading, delivered
 
 CHECK_TIMEOUT_S: Final = 10.0
 RETRY_AFTER_S: Final = 0.5
@@ -134,7 +133,7 @@ class ResponsesProvider:
         found = await guarded(client.responses.retrieve(provider_run, timeout=CHECK_TIMEOUT_S))
         if found.status != "completed":
             return None
-        return Delivered(_text_of(found), usage_of(found.to_dict()))
+        return delivered(found.to_dict())
 
     def _client(self, credential: Credential) -> AsyncOpenAI:
         return self._clients.client_for(credential.key, credential.base_url)
@@ -206,17 +205,6 @@ async def _gone(deleting: Awaitable[object]) -> None:
     except UpstreamError as error:
         if error.kind is not FailureKind.NOT_FOUND:
             raise
-
-
-def _text_of(response: Response) -> str:
-    """The whole answer, put together as `Reading` does, refusals included."""
-    parts = [
-        content.text if content.type == "output_text" else content.refusal
-        for item in response.output
-        if item.type == "message"
-        for content in item.content
-    ]
-    return storable("\n\n".join(parts))
 
 
 def _failed_check(kind: FailureKind) -> KeyCheck:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from host.errors import AnswerNotLast, PriceChanged, UnknownThread, credits_number
+from host.errors import AnswerNotLast, PriceChanged, UnknownThread
 from host.language import _
 from host.metering.tabs import Tab
 from host.writing import credits_written
@@ -85,6 +85,5 @@ def require_price(again: Again, tab: Tab) -> None:
                 " press again if that is fine.",
                 price=now,
             ),
-            says_charge=True,
-            facts={"price": credits_number(tab.amount)},
+            price=tab.amount,
         )

@@ -123,7 +123,7 @@ class LiveAnswer:
 
     async def over_within(self, seconds: float) -> None:
         """Wait for the outcome, and no longer than this."""
-        await asyncio.wait({self._outcome}, timeout=seconds)
+        await asyncio.wait({self._outcome}, timeout=max(0.0, seconds))
 
     def _tell(self) -> None:
         self._news.set()

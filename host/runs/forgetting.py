@@ -2,8 +2,10 @@
 
 Everything of it here goes in one unit of work, together with a note of what the provider has. The
 note is worked off right away, for as long as somebody will wait, and else in the background, again
-and again for two days; then it is given up, and stays to be seen. The words of what was deleted
-also leave the index that people search in, which takes steps of its own.
+and again for two days; then it is given up, and stays to be seen. Who works on a note takes it
+first, so that of several processes each works on others; one that dies leaves its note to be taken
+a minute later. The words of what was deleted also leave the index that people search in, which
+takes steps of its own.
 """
 
 import asyncio
@@ -29,6 +31,8 @@ log = structlog.get_logger(__name__)
 PATIENCE_S: Final = 3.0
 """How long a person who deletes waits for the provider."""
 UPSTREAM_S: Final = 30.0
+TAKEN_FOR: Final = MINUTE
+"""Longer than a try can take."""
 PAUSES: Final = tuple(Micros(minutes * MINUTE) for minutes in (1, 5, 30, 120, 480, 960, 1440))
 """Between tries; two days in all, so that a builder can replace a key that ended."""
 MERGE_STEPS_MAX: Final = 500
@@ -38,8 +42,9 @@ MERGE_STEPS_MAX: Final = 500
 class Forgetting:
     """Deletes conversations, and what providers have of them."""
 
-    def __init__(self, means: Means, runs: Runs) -> None:
+    def __init__(self, means: Means, runs: Runs, *, patience_s: float = PATIENCE_S) -> None:
         self._means, self._runs = means, runs
+        self._patience_s = patience_s
         # What the process before deleted may not have left the index yet.
         self._is_index_stale = True
 
@@ -65,7 +70,7 @@ class Forgetting:
         if note_id is None:
             return True
         try:
-            async with asyncio.timeout(PATIENCE_S):
+            async with asyncio.timeout(self._patience_s):
                 return await self._work_off(note_id)
         except TimeoutError:
             return False
@@ -95,13 +100,22 @@ class Forgetting:
         return False
 
     async def _work_off(self, note_id: int) -> bool:
-        database = self._means.database
-        note = await database.read(lambda s: deletions.find_deletion(s, note_id))
+        """Whether nothing of it is left at the provider; False as well while others see to it."""
+        database, now = self._means.database, self._means.clock.now()
+        until = Micros(now + TAKEN_FOR)
+        note = await database.run(
+            lambda u: deletions.take_deletion(u.session, note_id, now=now, until=until)
+        )
         if note is None:
-            return True
+            return False
         try:
             async with asyncio.timeout(UPSTREAM_S):
                 await self._forget(note)
+        except asyncio.CancelledError:  # nobody waits any longer: whoever comes next may have it
+            await database.run(
+                lambda u: deletions.put_off(u.session, note_id, tries=note.tries, next_at=now)
+            )
+            raise
         except (UpstreamError, SecretUnreadable, TimeoutError) as error:
             await self._put_off(note, error)
             return False

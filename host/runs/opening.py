@@ -9,10 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from sqlmodel import Session
+
 from host.errors import (
     CallInProgress,
     IdempotencyConflict,
     MalformedRequest,
+    PriceChanged,
     UnknownOffering,
     UnknownThread,
 )
@@ -24,15 +27,20 @@ from host.redaction import redact
 from host.runs.again import Again, require_last, require_price
 from host.runs.answers import Question
 from host.runs.enclosing import enclosed, enclosed_again, is_enclosed
+from host.writing import credits_written
 from storage import attachments
 from storage import conversations as saved
 from storage.accounts import is_suspended
 from storage.cards import AssistantConfig, OfferingCard
 from storage.catalogue import find_card
+from storage.chat_history import name_thread
+from storage.credits import MilliCredits
 from storage.database import Unit
+from storage.ledger import find_wallet
 from storage.models.conversations import Attachment, Run, Thread
 from storage.models.money import Operation
 from storage.moments import Micros
+from storage.subscriptions import lock_wallet
 
 TEXT_MAX: Final = 32_000
 """Characters of one message; long enough to paste an article."""
@@ -51,6 +59,8 @@ class Asking:
     now: Micros
     again: Again | None = None
     """Set when the question is one that was answered before, asked again."""
+    agreed: MilliCredits | None = None
+    """The price that whoever asks has seen; None where nobody saw one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +136,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
     card = find_card(session, question.offering_slug)
     if card is None or card.assistant is None:
         raise UnknownOffering(_("There is no published assistant of that name."))
-    files = enclosed(unit, question, card) if asking.again is None else ()
-    thread = _thread(unit, asking, card, files)
+    thread = _thread(unit, asking, card)
     # Again, now that the thread is ours: a twin in another process may have been answered while
     # this one waited.
     before = saved.find_said(session, question.message_id)
@@ -135,12 +144,11 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         return _answered_before(unit, question, before)
     if saved.has_unfinished_run(session, thread.id):
         raise in_progress()
-    if asking.again is not None:
-        require_last(session, thread.id, asking.again)
-        files = enclosed_again(unit, question, card, asking.again, now)
+    files = _files(unit, asking, thread, card)
+    if not thread.title:  # nothing was said, so it is called after what was sent
+        name_thread(session, thread.id, redact(", ".join(one.name for one in files)))
     tab = _tab(unit, asking, card, meter=meter)
-    if asking.again is not None:  # the hold goes with the unit when the price is another
-        require_price(asking.again, tab)
+    _require_price(asking, tab)
     new = _new_run(asking, card, tab, owner=meter.owner)
     try:
         saved.add_run(session, new)
@@ -207,27 +215,38 @@ def _answered_before(unit: Unit, question: Question, before: saved.Said) -> Answ
     return AnsweredBefore(run, saved.answer_text(unit.session, run.answer_id))
 
 
-def _thread(unit: Unit, asking: Asking, card: OfferingCard, files: Sequence[Attachment]) -> Thread:
-    question = asking.question
-    if asking.only_existing and saved.thread_of(unit.session, question.thread_id) is None:
-        raise unknown_thread()
+def _thread(unit: Unit, asking: Asking, card: OfferingCard) -> Thread:
+    session, question = unit.session, asking.question
+    if saved.thread_of(session, question.thread_id) is None:
+        if asking.only_existing:
+            raise unknown_thread()
+        _lock_wallet(session, question.account_id)  # which a new thread comes after
     try:
         return saved.claim_thread(
-            unit.session,
+            session,
             question.thread_id,
             account_id=question.account_id,
             offering_id=card.id,
-            title=_title(question, files),
+            title=redact(" ".join(question.text.split())),
             now=asking.now,
         )
     except saved.NotTheirThread:
         raise unknown_thread() from None
 
 
-def _title(question: Question, files: Sequence[Attachment]) -> str:
-    """What was asked, on one line; or, where nothing was, what was sent."""
-    said = " ".join(question.text.split())
-    return redact(said or ", ".join(one.name for one in files))
+def _lock_wallet(session: Session, account_id: int) -> None:
+    wallet_id = find_wallet(session, account_id)
+    if wallet_id is not None:
+        lock_wallet(session, wallet_id)
+
+
+def _files(unit: Unit, asking: Asking, thread: Thread, card: OfferingCard) -> Sequence[Attachment]:
+    """What goes with the question, once its thread is locked."""
+    question, again = asking.question, asking.again
+    if again is None:
+        return enclosed(unit, question, card)
+    require_last(unit.session, thread.id, again)
+    return enclosed_again(unit, question, card, again, asking.now)
 
 
 def _tab(unit: Unit, asking: Asking, card: OfferingCard, *, meter: Meter) -> Tab:
@@ -249,6 +268,27 @@ def _tab(unit: Unit, asking: Asking, card: OfferingCard, *, meter: Meter) -> Tab
     if isinstance(tab, ReplayedTab):  # it was answered, and the conversation deleted since
         raise used_before()
     return tab
+
+
+def _require_price(asking: Asking, tab: Tab) -> None:
+    """Refuse at another price than the one that was agreed to: the hold goes with the unit."""
+    if asking.again is not None:
+        require_price(asking.again, tab)
+    elif asking.agreed is not None and tab.amount != asking.agreed:
+        raise PriceChanged(_price_now(tab.amount), price=tab.amount)
+
+
+def _price_now(price: MilliCredits) -> str:
+    if not price:
+        return _(
+            "The price has changed: this message costs nothing now. Nothing was charged; press"
+            " again if that is fine."
+        )
+    return _(
+        "The price has changed: this message costs {price} now. Nothing was charged; press again"
+        " if that is fine.",
+        price=credits_written(price),
+    )
 
 
 def _new_run(asking: Asking, card: OfferingCard, tab: Tab, *, owner: str) -> saved.NewRun:

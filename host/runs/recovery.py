@@ -1,9 +1,11 @@
 """Ends what a dead process left unfinished: runs first, then the other holds it had open.
 
-A run whose provider confirms that it was completed is captured, with the whole text; every other
-is released and marked as interrupted, its partial text kept: nobody pays for what was not seen
-delivered, nor after the hold's time. Each run is ended in a unit of work that first sees whether
-it still has to be, so this may be called twice, and by two processes at once.
+A run whose provider confirms that it was completed is captured, with the whole text as it would
+have been followed (`host.runs.transcript`), its sources included. Every other is released and
+marked as interrupted, its partial text kept: nobody pays for what was not seen delivered, nor
+after the hold's time. One that somebody had stopped before there was anything to read stays
+stopped, whatever its provider made of it. Each run is ended in a unit of work that first sees
+whether it still has to be, so this may be called twice, and by two processes at once.
 
 A run of the calling process itself is never taken for lost, however it looks in the tables: it may
 have begun while they were being read. Only those that the process knows it could not end
@@ -14,6 +16,7 @@ asked has been told that nothing is charged.
 import asyncio
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from functools import reduce
 from itertools import islice
 from typing import Final
 
@@ -23,7 +26,7 @@ from host.metering.abandoned import release_abandoned
 from host.providers.base import Credential, Delivered, UpstreamError
 from host.runs.drive import Means
 from host.runs.lifecycle import Reason
-from host.runs.transcript import storable
+from host.runs.transcript import Transcript
 from host.vault.envelope import SecretUnreadable
 from storage import conversations as saved
 from storage import leases, ledger
@@ -32,7 +35,6 @@ from storage.credits import HoldClosedError, HoldState, MilliCredits
 from storage.database import Unit
 from storage.entitlement import entitlement
 from storage.moments import NEVER, Micros
-from storage.run_states import RunState
 from storage.subscriptions import admission_facts
 
 log = structlog.get_logger(__name__)
@@ -90,7 +92,7 @@ async def _recover_run(
     means: Means, run: saved.LostRun, at_once: asyncio.Semaphore, *, is_ours: bool
 ) -> HoldState | None:
     async with at_once:
-        is_free = is_ours or _is_too_late(run, means.clock.now())
+        is_free = is_ours or _is_stopped(run) or _is_too_late(run, means.clock.now())
         delivered = None if is_free else await _ask(means, run)
     return await means.database.run(lambda unit: _end(unit, means, run, delivered))
 
@@ -98,6 +100,11 @@ async def _recover_run(
 def _is_too_late(run: saved.LostRun, now: Micros) -> bool:
     """Whether the hold is past its time, swept or not: an expired hold spends nothing."""
     return run.expires_at is not None and run.expires_at <= now
+
+
+def _is_stopped(run: saved.LostRun) -> bool:
+    """Whether it was to end without costing anything."""
+    return run.is_asked_to_stop and not run.is_visible
 
 
 async def _ask(means: Means, run: saved.LostRun) -> Delivered | None:
@@ -124,25 +131,32 @@ def _end(
     saved.touch_thread(unit.session, run.thread_id, now)
     if not saved.is_unfinished(unit.session, run.run_id):
         return None
-    text = storable(delivered.text) if delivered else ""
-    is_payable = bool(text) and not text.isspace() and not _is_too_late(run, now)
+    transcript = _transcript(delivered)
+    is_payable = transcript.is_payable and not _is_too_late(run, now)
     ended = _end_hold(unit, run, is_payable=is_payable, now=now)
+    reason = Reason.STOPPED if _is_stopped(run) else Reason.INTERRUPTED
     is_whole = is_payable and (ended is None or ended.state is HoldState.CAPTURED)
     saved.end_run(
         unit.session,
         saved.RunEnd(
             run_id=run.run_id,
             answer_id=run.answer_id,
-            state=RunState.COMPLETED if is_whole else RunState.FAILED,
-            text=text if is_whole else run.text,
+            state=(transcript if is_whole else Transcript().ended(reason)).state,
+            text=transcript.text if is_whole else saved.answer_text(unit.session, run.answer_id),
             charged=ended.captured if ended else MilliCredits(0),
             balance_after=ended.available if ended else None,
-            outcome=None if is_whole else Reason.INTERRUPTED.value,
-            usage=asdict(delivered.usage) if delivered and delivered.usage else None,
+            outcome=None if is_whole else reason.value,
+            usage=asdict(transcript.usage) if transcript.usage else None,
             now=now,
         ),
     )
     return HoldState.CAPTURED if is_whole else HoldState.RELEASED
+
+
+def _transcript(delivered: Delivered | None) -> Transcript:
+    """The run as it would have been folded, had we followed it to its end."""
+    events = delivered.events() if delivered else ()
+    return reduce(Transcript.after, events, Transcript())
 
 
 def _end_hold(

@@ -6,13 +6,12 @@ this process, and of no caller, then drives the answer (`host.runs.drive`). Who 
 
 import asyncio
 from collections.abc import Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
-from host.errors import LedgerUnavailable, Restarting
+from host.errors import CallInProgress, LedgerUnavailable, Restarting
 from host.providers.base import (
     FOR_BUILDERS,
     FailureKind,
@@ -24,7 +23,7 @@ from host.providers.base import (
 from host.runs.again import Again, find_replaced
 from host.runs.answers import Answers, LiveAnswer, Question
 from host.runs.drive import Drive, Means
-from host.runs.elsewhere import Elsewhere
+from host.runs.elsewhere import LOOK_EVERY_S, Elsewhere
 from host.runs.lifecycle import Reason
 from host.runs.naming import Naming
 from host.runs.opening import (
@@ -42,6 +41,7 @@ from host.runs.recovery import Recovered, recover
 from host.runs.transcript import Transcript
 from host.vault.envelope import SecretUnreadable
 from storage.cards import AssistantConfig
+from storage.credits import MilliCredits
 from storage.errors import LedgerDown, StorageError
 from storage.ids import new_id
 from storage.moments import SECOND
@@ -95,12 +95,15 @@ class Runs:
         answer_id: str | None = None,
         files: tuple[str, ...] = (),
         only_existing: bool = False,
+        agreed: MilliCredits | None = None,
         patience_s: float = 0.0,
     ) -> LiveAnswer:
         """Ask an assistant. The same message again joins its answer, or finds it.
 
         Once begun the answer goes on, whatever becomes of the caller. A thread that is missing is
-        made, unless `only_existing`; for one that is busy, `patience_s` is waited.
+        made, unless `only_existing`; for one that is busy, at this process or another,
+        `patience_s` is waited. Where a price was seen, `agreed`, it is asked at that price or not
+        at all.
 
         Raises:
             FareboxError: it was refused; nothing is stored and nothing charged.
@@ -116,7 +119,8 @@ class Runs:
                 files=files,
             )
         )
-        return await self._begin(question, only_existing=only_existing, patience_s=patience_s)
+        asking = self._asking(question, only_existing=only_existing, agreed=agreed)
+        return await self._begin(asking, patience_s=patience_s)
 
     async def ask_again(
         self, *, account_id: int, thread_id: str, again: Again
@@ -143,29 +147,54 @@ class Runs:
             answer_id=new_id(),
             files=tuple(self.naming.copy(one.id, message_id) for one in replaced.files),
         )
-        answer = await self._begin(question, only_existing=True, patience_s=0.0, again=again)
+        answer = await self._begin(self._asking(question, only_existing=True, again=again))
         return answer, answer.answer_id == question.answer_id
 
-    async def _begin(
+    def _asking(
         self,
         question: Question,
         *,
         only_existing: bool,
-        patience_s: float,
         again: Again | None = None,
-    ) -> LiveAnswer:
-        loop = asyncio.get_running_loop()
+        agreed: MilliCredits | None = None,
+    ) -> Asking:
+        return Asking(
+            question=question,
+            run_id=new_id(),
+            only_existing=only_existing,
+            now=self._means.clock.now(),
+            again=again,
+            agreed=agreed,
+        )
+
+    async def _begin(self, asking: Asking, *, patience_s: float = 0.0) -> LiveAnswer:
+        question, loop = asking.question, asyncio.get_running_loop()
         until = loop.time() + patience_s
         while True:
-            answer = await self._enter(question, only_existing, again)
+            try:
+                answer = await self._enter(asking)
+            except CallInProgress:
+                if loop.time() >= until:
+                    raise
+                await self._wait_elsewhere(question, until)
+                continue
             if answer.question.is_same(question):
                 return answer
             _refuse_unless_theirs(answer, question)
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(until):
-                    await answer.outcome()
+            await answer.over_within(until - loop.time())
             if loop.time() >= until:
                 raise in_progress()
+
+    async def _wait_elsewhere(self, question: Question, until: float) -> None:
+        """Wait for the answer with which another process keeps the thread busy.
+
+        Where there is none it has just ended, or waits for its recovery: then a moment will do.
+        """
+        other = await self.join(question.thread_id, account_id=question.account_id)
+        if other is not None:
+            await other.over_within(until - asyncio.get_running_loop().time())
+        else:
+            await asyncio.sleep(LOOK_EVERY_S)
 
     def live(self, thread_id: str, *, account_id: int | None) -> LiveAnswer | None:
         """The answer being written in the thread by this process, to listen to or stop.
@@ -241,13 +270,11 @@ class Runs:
         except Exception as error:  # noqa: BLE001 - the next process recovers them as well
             log.warning("runs.unrecovered", kind=type(error).__name__)
 
-    async def _enter(
-        self, question: Question, only_existing: bool, again: Again | None
-    ) -> LiveAnswer:
+    async def _enter(self, asking: Asking) -> LiveAnswer:
         """The answer to this question; or another that its thread is busy with."""
         if self._is_closing:
             raise Restarting
-        entering = asyncio.create_task(self._through_the_door(question, only_existing, again))
+        entering = asyncio.create_task(self._through_the_door(asking))
         self._entering.add(entering)
         entering.add_done_callback(self._entered)
         # A caller who leaves just now must not leave a hold behind that nobody works for.
@@ -258,24 +285,16 @@ class Runs:
         if not entering.cancelled():
             entering.exception()  # heard, even when the caller who would be told is gone
 
-    async def _through_the_door(
-        self, question: Question, only_existing: bool, again: Again | None
-    ) -> LiveAnswer:
+    async def _through_the_door(self, asking: Asking) -> LiveAnswer:
+        question, means = asking.question, self._means
         async with self._answers.door(question.thread_id):
             busy_with = self._answers.of(question.thread_id)
             if busy_with is not None:
                 return busy_with
-            means = self._means
-            asking = Asking(
-                question=question,
-                run_id=new_id(),
-                only_existing=only_existing,
-                now=means.clock.now(),
-                again=again,
-            )
+            at_the_door = replace(asking, now=means.clock.now())
             try:
                 opening = await means.database.run(
-                    lambda unit: open_run(unit, asking, meter=means.meter)
+                    lambda unit: open_run(unit, at_the_door, meter=means.meter)
                 )
             except StorageError as error:
                 if isinstance(error, LedgerDown):  # perhaps it landed, and the answer got lost

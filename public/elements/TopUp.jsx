@@ -25,8 +25,8 @@ export default function TopUp() {
   }
 
   // As Chainlit's own `callAction`, which would also show what went wrong in a box of its own.
-  async function press(name) {
-    const action = { name, payload: { refusal: props.refusal } };
+  async function press(name, agreed = {}) {
+    const action = { name, payload: { refusal: props.refusal, ...agreed } };
     const answer = await shop.ask('/project/action', { sessionId, action });
     if (!answer.ok) throw new Error(String(answer.status));
     return (await answer.json()).response;
@@ -66,7 +66,8 @@ export default function TopUp() {
     if (view.isSending) return;
     show({ isSending: true, words: '' });
     try {
-      show({ words: (await press('kept_send')).sentence });
+      // At the price on the button, or not at all: then the card says the new one.
+      show({ words: (await press('kept_send', { price: view.kept.amount })).sentence });
       await look();
     } catch {
       show({ words: t('The host could not be reached. Try again: it is sent and paid for once.') });
@@ -106,7 +107,7 @@ export default function TopUp() {
             ) : (
               <SendHorizontal className="h-4 w-4" aria-hidden="true" />
             )}
-            {t('Send my message now')}
+            {kept.button}
           </Button>
           <span className="farebox-quiet">{kept.price}</span>
         </div>

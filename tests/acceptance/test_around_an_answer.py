@@ -1,5 +1,8 @@
 """What stands around an answer, where only a browser shows it: nothing moves, the button works."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -72,3 +75,41 @@ def test_a_table_and_code_fit_on_a_phone_and_the_receipts_links_unfold(people: P
     expect(sam.page.locator("#farebox-price > span")).to_be_visible()
     assert sam.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     sam.picture("table-and-code-390", PICTURES)
+
+
+@pytest.mark.browser
+def test_a_price_that_changed_a_moment_ago_is_agreed_to_before_it_is_paid(
+    people: People, demo_dir: Path
+) -> None:
+    sam = people.person()
+    sam.sign_in(SAM)
+    before = sam.credits_left()
+    price = sam.page.locator("#farebox-price")
+    expect(price).to_contain_text("5 credits per message")
+    sam.page.route("**/composer", lambda route: route.abort())  # it has not heard of it yet
+    with repriced(demo_dir, 6_000):
+        sam.say("What is 6 * 7?")
+        expect(sam.page.get_by_text("this message costs 6 credits now")).to_be_visible()
+        assert sam.credits_left() == before
+        sam.page.unroute("**/composer")
+        sam.page.get_by_role("button", name="Send my message now · 6 credits").click()
+        expect(sam.receipts).to_have_count(1)
+        sam.settled()
+        assert sam.credits_left() == before - 6
+        expect(price).to_contain_text("6 credits per message")
+        sam.ask("What is 6 * 8?")  # and the new price is what the page shows by now
+        assert sam.credits_left() == before - 12
+
+
+@contextmanager
+def repriced(demo_dir: Path, price: int) -> Iterator[None]:
+    """Another price for Math Tutor, and afterwards the old one."""
+    statement = "UPDATE offering SET price = ? WHERE slug = 'math-tutor'"
+    with closing(sqlite3.connect(demo_dir / "farebox.db", timeout=10)) as stored:
+        stored.execute(statement, (price,))
+        stored.commit()
+        try:
+            yield
+        finally:
+            stored.execute(statement, (5_000,))
+            stored.commit()

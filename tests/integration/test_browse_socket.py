@@ -1,7 +1,8 @@
 """Browse and kept messages over the chat's own socket, as a browser may use it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -189,6 +190,103 @@ async def test_a_refused_message_is_kept_and_sent_once_when_there_are_credits(
 
 
 SENT = "This message was sent. Its answer is below."
+
+
+async def test_a_kept_message_is_sent_at_the_price_on_its_button_or_not_at_all(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    async with page(server, http, profile=MATH) as chat:
+        refusal = await refused(chat)
+        await give(folder, email, "pack-100", "12")
+        shown = await told(http, chat, "kept_look", refusal=refusal)
+        assert (shown["amount"], shown["button"]) == (5_000, "Send my message now · 5 credits")
+        with repriced(folder, 7_000):
+            agreed = shown["amount"]
+            press_ = await told(http, chat, "kept_send", refusal=refusal, price=agreed)
+            assert press_["sentence"] == (
+                "The price has changed: this message costs 7 credits now. Nothing was charged;"
+                " press again if that is fine."
+            )
+            assert await balance(http) == 12
+            shown = await told(http, chat, "kept_look", refusal=refusal)
+            assert (shown["state"], shown["can_send"]) == ("kept", True)
+            assert (shown["price"], shown["button"]) == (
+                "Costs 7 credits, once it is answered", "Send my message now · 7 credits",
+            )  # fmt: skip
+            agreed = shown["amount"]
+            press_ = await told(http, chat, "kept_send", refusal=refusal, price=agreed)
+            assert press_["sentence"] == ""
+            await card(chat, "Receipt")
+        said = [s["output"] for s in (await chat.thread())["steps"] if s["type"] == "user_message"]
+    assert said == [ASKED, ASKED]
+    assert await balance(http) == 5
+
+
+async def test_a_message_at_another_price_than_its_page_shows_is_kept_and_sent_at_the_new_one(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "pack-100", "20")
+    async with page(server, http, profile=MATH) as chat:
+        await shows(http, chat)
+        with repriced(folder, 7_000):
+            refusal = await refused(chat)
+            assert await hears(chat) == (
+                "Not charged. The price has changed: this message costs 7 credits now. Your"
+                " message is kept."
+            )
+            assert {"farebox_stale": True} in chat.all("window_message")
+            assert await balance(http) == 20
+            shown = await told(http, chat, "kept_look", refusal=refusal)
+            agreed = shown["amount"]
+            assert (await told(http, chat, "kept_send", refusal=refusal, price=agreed)) == {
+                "sentence": ""
+            }
+            await card(chat, "Receipt")
+            assert await balance(http) == 13
+            await shows(http, chat)
+            await chat.say("What is 2 * 2?")
+            await card(chat, "Receipt", 2)
+    assert await balance(http) == 6
+
+
+async def test_what_a_page_shows_of_another_assistant_binds_nobody(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "pack-100", "12")
+    async with page(server, http, profile=MATH) as chat:
+        for said in (
+            {"farebox_shown": {"slug": TRAVEL, "price": 1_000}},
+            {"farebox_shown": {"slug": MATH, "price": "1"}},
+            {"farebox_thread": "x"},
+            "nonsense",
+        ):
+            await chat.client.emit("window_message", said)
+        await chat.say(ASKED)
+        await card(chat, "Receipt")
+    assert await balance(http) == 7
+
+
+async def shows(http: httpx.AsyncClient, chat: Chat) -> None:
+    """Let the page show what a message costs now, and say so as `custom.js` does."""
+    assistants = (await http.get("/composer")).json()["assistants"]
+    (price,) = [one["price"] for one in assistants if one["slug"] == MATH]
+    await chat.client.emit("window_message", {"farebox_shown": {"slug": MATH, "price": price}})
+
+
+@contextmanager
+def repriced(folder: Path, price: int) -> Iterator[None]:
+    """Another price for Math Tutor, as if its builder had changed it just now."""
+    statement = "UPDATE offering SET price = ? WHERE slug = ?"
+    with tables(folder) as stored:
+        stored.execute(statement, (price, MATH))
+    try:
+        yield
+    finally:
+        with tables(folder) as stored:
+            stored.execute(statement, (5_000, MATH))
 
 
 async def test_a_kept_message_outlives_a_reload_and_a_wrong_assistant_in_the_picker(

@@ -59,7 +59,6 @@ async def test_of_a_message_a_browser_chooses_its_id_its_text_and_its_time(
 EVENTS: dict[str, Any] = {
     "chat_settings_change": {"temperature": 99, "MARK": "x"},
     "chat_settings_edit": {"temperature": 99, "MARK": "x"},
-    "window_message": "MARK",
     "fetch_favorites": None,
     "message_favorite": {"message": {"id": "", "metadata": {"favorite": True}}},
     "audio_start": None,

@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 import pytest
 from typing_extensions import override
 
+from host.errors import CallInProgress
 from host.metering.meter import Meter
 from host.runs.answers import LiveAnswer
 from host.runs.drive import Means
@@ -18,7 +19,7 @@ from host.runs.outcomes import Outcome
 from host.runs.runner import Runs
 from storage import deletions, leases
 from storage.database import Database, Unit
-from tests.conversing import PRICE, THREAD, Hall, open_hall
+from tests.conversing import PRICE, SLUG, THREAD, Hall, open_hall
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.fragile_database import FragileDatabase
 
@@ -73,6 +74,84 @@ async def test_whoever_joins_twice_listens_to_the_same(hall: Hall) -> None:
         await gate.reached()
         assert await join(hall, others) is await join(hall, others)
         gate.open()
+
+
+def ask(
+    hall: Hall, runs: Runs, *, message_id: str = "m2", patience_s: float = PATIENCE_S
+) -> "asyncio.Task[LiveAnswer]":
+    return asyncio.create_task(
+        runs.begin(
+            account_id=hall.shop.subscriber_id,
+            thread_id=THREAD,
+            offering_slug=SLUG,
+            text="What is 6 * 8?",
+            message_id=message_id,
+            patience_s=patience_s,
+        )
+    )
+
+
+async def test_the_next_question_waits_for_it(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    async with other_process(hall) as others:
+        first = await hall.begin("What is 6 * 7?")
+        await gate.reached()
+        with pytest.raises(CallInProgress):
+            await ask(hall, others, patience_s=0)
+        asking = ask(hall, others)
+        await asyncio.wait({asking}, timeout=2 * LOOK_EVERY_S)
+        assert not asking.done()
+        hall.clock.advance(1)
+        gate.open()
+        second = await (await asking).outcome()
+        assert "48" in second.text
+        assert (await first.outcome()).charged == second.charged == PRICE
+        texts = [one.message.text for one in await hall.said()]
+        assert (texts[0], texts[2]) == ("What is 6 * 7?", "What is 6 * 8?")
+        assert "42" in texts[1]
+
+
+async def test_the_next_question_is_refused_when_it_has_waited_long_enough(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    async with other_process(hall) as others:
+        first = await hall.begin("What is 6 * 7?")
+        await gate.reached()
+        began_at = asyncio.get_running_loop().time()
+        with pytest.raises(CallInProgress, match="still being answered"):
+            await ask(hall, others, patience_s=2 * LOOK_EVERY_S)
+        assert asyncio.get_running_loop().time() - began_at >= 2 * LOOK_EVERY_S
+        gate.open()
+        assert (await first.outcome()).charged == PRICE
+        assert await hall.charges() == [-PRICE]
+
+
+async def test_the_same_question_at_two_processes_waits_for_its_one_answer(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    async with other_process(hall) as others:
+        here = await ask(hall, hall.runs, message_id="m1")
+        await gate.reached()
+        there = ask(hall, others, message_id="m1")
+        await asyncio.wait({there}, timeout=2 * LOOK_EVERY_S)
+        assert not there.done()
+        gate.open()
+        assert await (await there).outcome() == await here.outcome()
+        assert await hall.charges() == [-PRICE]
+
+
+async def test_the_next_question_is_asked_when_the_other_process_has_died(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=1)
+    async with other_process(hall) as others:
+        await hall.begin("What is 6 * 7?")
+        await gate.reached()
+        await hall.database.run(lambda unit: leases.drop(unit.session, "this process"))
+        hall.clock.advance(1)
+        asking = ask(hall, others)
+        settled = await (await join(hall, others)).outcome()
+        assert settled.charged == 0
+        answer = await asking
+        assert (await hall.run(answer.run_id)).owner == OTHER
+        gate.open()
+        await answer.outcome()
 
 
 async def test_nobody_else_sees_it(hall: Hall) -> None:

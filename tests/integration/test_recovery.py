@@ -174,6 +174,58 @@ async def test_what_the_provider_confirms_is_charged_and_becomes_whole(hall: Hal
     assert await hall.charges() == [-PRICE]
 
 
+async def test_what_the_provider_confirms_has_the_sources_that_it_would_have_had(
+    hall: Hall,
+) -> None:
+    followed = (await hall.ask("/cite")).text
+    hall.clock.advance(1)
+    await left_behind(hall, provider_run=await answered_upstream(hall, "/cite"))
+    assert (await hall.reborn().recover()).captured == 1
+    confirmed = (await hall.said())[-1].message.text
+    assert "1. [The International System of Units](https://example.org/si/metre)" in confirmed
+    assert confirmed == followed
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "charged"),
+    [
+        pytest.param("", Reason.STOPPED, 0, id="before the first word"),
+        pytest.param(PARTIAL, None, PRICE, id="after it"),
+    ],
+)
+async def test_what_was_asked_to_stop_is_not_charged_for_what_nobody_saw(
+    hall: Hall, text: str, reason: Reason | None, charged: int
+) -> None:
+    provider_run = await answered_upstream(hall, "What is 6 * 7?")
+    run_id = await left_behind(hall, provider_run=provider_run, text=text)
+    await hall.database.run(lambda unit: saved.ask_to_stop(unit.session, run_id))
+    await hall.reborn().recover()
+    run = await hall.run(run_id)
+    assert (run.outcome, run.charged) == (reason, charged)
+    assert run.state == (RunState.CANCELLED if reason else RunState.COMPLETED)
+    if reason:
+        assert outcome_of(run, "").sentence == "Stopped, not charged"
+
+
+async def test_what_was_still_written_while_the_lost_were_looked_for_is_kept(hall: Hall) -> None:
+    run_id = await left_behind(hall)
+    answer_id = (await hall.run(run_id)).answer_id
+    overtaken = OvertakenDatabase(hall.database)
+
+    async def write_on() -> None:
+        now = hall.clock.now()
+        await hall.database.run(
+            lambda u: saved.save_text(
+                u.session, run_id, answer_id=answer_id, text="Forty-two", now=now
+            )
+        )
+
+    overtaken.by = write_on
+    await recover(replace(hall.means, database=overtaken), undriven=set())
+    assert (await hall.run(run_id)).outcome == Reason.INTERRUPTED
+    assert (await hall.said())[-1].message.text == "Forty-two"
+
+
 @pytest.mark.parametrize("text", ["/error-mid tell me", "/empty"])
 async def test_what_the_provider_did_not_deliver_is_released(hall: Hall, text: str) -> None:
     run_id = await left_behind(hall, provider_run=await answered_upstream(hall, text))

@@ -6,9 +6,18 @@ from uuid import uuid4
 import pytest
 
 from chat_ui import wording
-from chat_ui.hearing import Heard, heard, is_handshake, is_id, why_not_heard
+from chat_ui.hearing import (
+    Heard,
+    ShownPrice,
+    heard,
+    is_handshake,
+    is_id,
+    price_shown,
+    why_not_heard,
+)
 from chat_ui.secret_text import looks_random, without_secrets
 from host.redaction import STAND_IN
+from storage.credits import MilliCredits
 
 PLANTED = "sk-proj-abcdEFGH1234567890ijklMNOP"
 
@@ -148,3 +157,28 @@ def test_ids_digests_addresses_and_words_are_left_alone(word: str) -> None:
 @pytest.mark.parametrize("value", ["", "x", None, 5, "01A1FAEC-f9ef-7a21-91f4-4adc9c9e8a31"])
 def test_only_canonical_ids_are_ids(value: object) -> None:
     assert not is_id(value)
+
+
+def test_a_page_may_say_which_price_it_shows() -> None:
+    said = {"farebox_shown": {"slug": "math-tutor", "price": 5_000, "more": "x"}}
+    assert price_shown(said) == ShownPrice("math-tutor", MilliCredits(5_000))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(None, id="nothing"),
+        pytest.param("farebox_shown", id="no object"),
+        pytest.param({"farebox_thread": str(uuid4())}, id="what we said ourselves"),
+        pytest.param({"farebox_shown": ["math-tutor", 5_000]}, id="no fields"),
+        pytest.param({"farebox_shown": {"slug": "math-tutor"}}, id="no price"),
+        pytest.param({"farebox_shown": {"slug": "math-tutor", "price": -1}}, id="below nothing"),
+        pytest.param({"farebox_shown": {"slug": "math-tutor", "price": True}}, id="no number"),
+        pytest.param({"farebox_shown": {"slug": "math-tutor", "price": 5.0}}, id="a fraction"),
+        pytest.param({"farebox_shown": {"slug": "", "price": 5_000}}, id="nobody"),
+        pytest.param({"farebox_shown": {"slug": "x" * 200, "price": 5_000}}, id="no slug"),
+        pytest.param({"farebox_shown": {"slug": 7, "price": 5_000}}, id="a slug that is no text"),
+    ],
+)
+def test_whatever_else_is_posted_to_a_window_is_not_heard(said: object) -> None:
+    assert price_shown(said) is None

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from host.providers.base import (
     Cited,
+    Delivered,
     FailureKind,
     RunCompleted,
     RunEvent,
@@ -24,7 +25,7 @@ from host.providers.base import (
     UpstreamError,
     Usage,
 )
-from host.providers.openai_events import Reading
+from host.providers.openai_events import Reading, delivered
 
 PLANTED = "sk-planted-0123456789abcdef"
 PLACE = {"item_id": "msg_1", "content_index": 0}
@@ -198,3 +199,63 @@ def _spoken(word: str) -> bytes:
 def _cut(stream: bytes, places: list[int]) -> Iterator[bytes]:
     edges = [0, *sorted(min(place, len(stream)) for place in places), len(stream)]
     return (stream[start:end] for start, end in pairwise(edges))
+
+
+def message(*parts: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "message", "content": list(parts)}
+
+
+def text_part(text: str, *annotations: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "output_text", "text": text, "annotations": list(annotations)}
+
+
+PAGE = {"type": "url_citation", "title": "A page", "url": "https://example.org"}
+FILE = {"type": "file_citation", "filename": "a.pdf"}
+
+
+def test_a_whole_response_says_what_it_cites_and_where() -> None:
+    first = text_part(
+        "One\0.\ud83d Two.",
+        {**FILE, "index": 11},
+        {**PAGE, "start_index": 0, "end_index": 6},
+        {"type": "file_path", "index": 1},
+    )
+    second = text_part("Three.", {**PAGE, "end_index": 6}, FILE)
+    whole = delivered(
+        {
+            "output": [
+                {"type": "web_search_call"},
+                message(first, {"type": "refusal", "refusal": "No."}),
+                message(second),
+            ],
+            "usage": USAGE,
+        }
+    )
+    page, file = Cited("A page", "https://example.org"), Cited("a.pdf", None)
+    assert whole == Delivered(
+        "One. Two.\n\nNo.\n\nThree.",
+        Usage(7, 5, 3, 2),
+        ((4, page), (9, file), (22, page), (22, file)),
+    )
+    assert list(whole.events()) == [
+        TextDelta("One."),
+        page,
+        TextDelta(" Two."),
+        file,
+        TextDelta("\n\nNo.\n\nThree."),
+        page,
+        TextDelta(""),
+        file,
+        TextDelta(""),
+        RunCompleted(Usage(7, 5, 3, 2)),
+    ]
+
+
+@pytest.mark.parametrize("response", [{}, {"output": None}, {"output": [message()]}])
+def test_a_whole_response_may_have_said_nothing(response: dict[str, Any]) -> None:
+    assert delivered(response) == Delivered("", None)
+
+
+def test_a_whole_response_that_lacks_what_it_says_is_garbled() -> None:
+    with pytest.raises(UpstreamError):
+        delivered({"output": [message({"type": "output_text"})]})
