@@ -281,8 +281,9 @@ class PriceChanged(FareboxError):
 
     status, code, title = 409, "price_changed", N_("The price has changed")
 
-    def __init__(self, detail: str, *, price: MilliCredits) -> None:
-        super().__init__(detail, says_charge=True, facts={"price": credits_number(price)})
+    def __init__(self, reason: str, *, price: MilliCredits, says_charge: bool) -> None:
+        facts = {"price": credits_number(price)}
+        super().__init__(reason, says_charge=says_charge, facts=facts)
         self.price = price
 
 

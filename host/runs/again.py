@@ -86,4 +86,5 @@ def require_price(again: Again, tab: Tab) -> None:
                 price=now,
             ),
             price=tab.amount,
+            says_charge=True,
         )

@@ -275,7 +275,7 @@ def _require_price(asking: Asking, tab: Tab) -> None:
     if asking.again is not None:
         require_price(asking.again, tab)
     elif asking.agreed is not None and tab.amount != asking.agreed:
-        raise PriceChanged(_price_now(tab.amount), price=tab.amount)
+        raise PriceChanged(_price_now(tab.amount), price=tab.amount, says_charge=True)
 
 
 def _price_now(price: MilliCredits) -> str:
