@@ -9,7 +9,7 @@ sentence, the log gets the rest.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import wraps
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec
 
 import chainlit as cl
 import structlog
@@ -29,11 +29,10 @@ from chat_ui.setup_bot import builder
 from chat_ui.wiring import wiring
 from host.errors import FareboxError, NotAllowed, NotSignedIn, PriceChanged
 from host.identity.login_sessions import Visitor
-from host.language import Language, _, speaking
+from host.language import Language, _, speaking, spoken
 from storage.models.accounts import Role
 
 P = ParamSpec("P")
-T = TypeVar("T")
 log: Final = structlog.get_logger()
 
 
@@ -42,15 +41,17 @@ def in_words(callback: Callable[P, Awaitable[Any]]) -> Callable[P, Awaitable[Any
 
     @wraps(callback)
     async def guarded(*args: P.args, **kwargs: P.kwargs) -> Any:
-        try:
-            return await callback(*args, **kwargs)
-        except asyncio.CancelledError:  # Stop was pressed, and nothing had begun
-            await subscriber.say(_(wording.STOPPED))
-        except FareboxError as refused:
-            await subscriber.say(wording.refusal_said(refused))
-        except Exception:
-            log.exception("chat.callback_failed", callback=callback.__name__)
-            await subscriber.say(_(wording.WENT_WRONG))
+        # The setup bot speaks no other language yet, and so neither do its refusals.
+        with speaking(Language.ENGLISH if _profile() == SETUP_BOT else spoken()):
+            try:
+                return await callback(*args, **kwargs)
+            except asyncio.CancelledError:  # Stop was pressed, and nothing had begun
+                await subscriber.say(_(wording.STOPPED))
+            except FareboxError as refused:
+                await subscriber.say(wording.refusal_said(refused))
+            except Exception:
+                log.exception("chat.callback_failed", callback=callback.__name__)
+                await subscriber.say(_(wording.WENT_WRONG))
 
     return guarded
 
@@ -113,7 +114,7 @@ async def on_chat_start() -> None:
     """An empty conversation: assistants wait to be asked, the setup bot and Browse begin."""
     match _profile():
         case profile if profile == SETUP_BOT:
-            await _in_english(builder.start(wiring.host, await builder_here()))
+            await builder.start(wiring.host, await builder_here())
         case profile if profile in {None, HOME}:
             await home.start(wiring.host, await visitor())
 
@@ -124,7 +125,7 @@ async def on_message(message: cl.Message) -> None:
     await subscriber.tell_address()
     match _profile():
         case profile if profile == SETUP_BOT:
-            await _in_english(builder.hear(wiring.host, await builder_here(), message))
+            await builder.hear(wiring.host, await builder_here(), message)
         case profile if profile in {None, HOME}:
             await home.hear(wiring.host, await visitor(), message.content)
         case _:
@@ -137,7 +138,7 @@ async def on_message(message: cl.Message) -> None:
 async def on_chat_resume(thread: ThreadDict) -> None:
     """A stored conversation is opened; an answer still being written is joined afterwards."""
     if _profile() == SETUP_BOT:
-        await _in_english(builder.resume(wiring.host, await builder_here(), thread))
+        await builder.resume(wiring.host, await builder_here(), thread)
 
 
 @in_words
@@ -145,7 +146,7 @@ async def on_draft_action(action: cl.Action) -> Any:
     """A button of the setup bot."""
     if not action.name.startswith(builder.ACTION_PREFIX):
         return None
-    return await _in_english(builder.act(wiring.host, await builder_here(), action))
+    return await builder.act(wiring.host, await builder_here(), action)
 
 
 async def on_kept_action(action: cl.Action) -> Any:
@@ -167,12 +168,6 @@ async def on_ask_again(action: cl.Action) -> dict[str, Any]:
     except Exception:
         log.exception("chat.callback_failed", callback="on_ask_again")
         return {"said": _(wording.WENT_WRONG)}
-
-
-async def _in_english(said: Awaitable[T]) -> T:
-    """What the setup bot says, who speaks no other language yet."""
-    with speaking(Language.ENGLISH):
-        return await said
 
 
 def _profile() -> str | None:

@@ -8,11 +8,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from chat_ui.hearing import agreed_price
-from chat_ui.wording import DOT, left_tag, plain, price_tag
+from chat_ui.wording import DOT, plain, price_tag
 from host.language import N_, _, _n
 from host.providers.base import Tool
 from host.runs.outcomes import Outcome
-from host.writing import credits_written, seconds, short_day
+from host.writing import credits_written, left_written, seconds, short_day
 from storage.cards import PurchasedOffering
 from storage.credits import MilliCredits
 from storage.models.catalogue import OfferingState
@@ -138,7 +138,7 @@ def left_for(purchased: PurchasedOffering) -> str | None:
     standing = purchased.standing
     if standing.entitlement.included_until is not None or not purchased.offering.price:
         return None
-    return left_tag(standing.available)
+    return left_written(standing.available)
 
 
 def disclosure(title: str, base_url: str) -> str:

@@ -117,7 +117,7 @@ async def _tell_pages(session: WebsocketSession, message: Heard, step: StepDict)
     await subscriber.show_question(session, step)
 
 
-async def _too_large(sid: str, *_: object) -> None:
+async def _too_large(sid: str, *_nothing: object) -> None:
     """What the door puts in place of a frame that Chainlit would hang up on."""
     session = WebsocketSession.get(sid)
     if session is not None:

@@ -31,15 +31,13 @@ from chat_ui.wiring import wiring
 from host.catalogue.offering_fields import shown
 from host.catalogue.showing import shown_to
 from host.errors import UnknownOffering
-from host.language import Language, _, spoken
+from host.language import _, spoken
 from storage import chat_history
 
 NOT_KEPT: Final = {"success": False}
 """Of elements that are drawn and not stored, as in a reopened draft: the page's own copy is all
 there is. No error, because the page would show it in a box of its own."""
 
-CHAINLITS_NAMES: Final = {Language.ENGLISH: "en-US", Language.SPANISH: "es"}
-"""What Chainlit calls the languages; its files are in `.chainlit/translations`."""
 
 router = APIRouter()
 Member = Annotated[PersistedUser, Depends(get_current_user)]
@@ -62,8 +60,7 @@ async def set_session_cookie() -> dict[str, str]:
 @router.get("/project/translations")
 async def translations() -> dict[str, Any]:
     """What Chainlit's own parts say, in the language that the rest of the page is in."""
-    name = CHAINLITS_NAMES[spoken()]
-    return {"translation": config.load_translation(name)}
+    return {"translation": config.load_translation(spoken().of_chainlit)}
 
 
 @router.get("/a/{slug}")

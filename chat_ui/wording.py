@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from host.errors import FareboxError
-from host.language import N_, _, _n
+from host.language import N_, _
 from host.runs.lifecycle import Reason
 from host.runs.outcomes import Outcome, refunds_written
-from host.writing import amount, credits_written, short_day
-from storage.credits import PER_CREDIT, MilliCredits
+from host.writing import credits_written, left_written, short_day
+from storage.credits import MilliCredits
 from storage.ledger import RefundLine
 from storage.moments import Micros
 
@@ -99,7 +99,7 @@ def _with_advice(outcome: Outcome) -> str:
 
 
 def _with_rest(text: str, available: MilliCredits | None) -> str:
-    return text if available is None else f"{text}{DOT}{left_tag(available)}"
+    return text if available is None else f"{text}{DOT}{left_written(available)}"
 
 
 def refusal_sentence(error: FareboxError) -> str:
@@ -122,12 +122,6 @@ def price_tag(price: MilliCredits, *, included_until: Micros | None) -> str:
     return _("{credits} per message", credits=credits_written(price)) if price else _("Free")
 
 
-def left_tag(available: MilliCredits) -> str:
-    """What can still be spent, where it is plain that credits are meant: `95 left`."""
-    number = 1 if available == PER_CREDIT else 2
-    return _n("{amount} left", "{amount} left", number, amount=amount(available))
-
-
 def profile_text(
     title: str,
     description: str,
@@ -139,7 +133,7 @@ def profile_text(
     """An assistant's card: what it does, what it costs, what is left. In Markdown."""
     tags = [price_tag(price, included_until=included_until)]
     if included_until is None and price:
-        tags.append(left_tag(available))
+        tags.append(left_written(available))
     pills = " ".join(f"`{tag}`" for tag in tags)
     return f"**{plain(title)}**\n\n{plain(description)}\n\n{pills}"
 

@@ -2,8 +2,7 @@
 
 The gateway answers below `/s/` before any framework; everything else passes the outer wrapper
 (origin, headers) and the one that knows in which language to speak, and reaches pages, API and, at
-the end, Chainlit. A process that serves the proxy
-alone never loads the chat.
+the end, Chainlit. A process that serves the proxy alone never loads the chat.
 """
 
 from collections.abc import AsyncGenerator
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farebox import chat_root, control, one_writer
 from farebox.server import ServerRole
+from host import language
 from host.api.routes import add_api
 from host.app import Host
 from host.pages.outer import Outer
@@ -39,6 +39,7 @@ async def compose(host: Host, *, role: ServerRole) -> AsyncGenerator[ASGIApp, No
         web.include_router(pages_router(host))
         _add_chat(web, host)
     application = Outer(Speaking(web), host.settings)
+    language.prepare()
     await host.start()
     await _announce_setup(host)
     async with control.listen(host):

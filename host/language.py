@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from gettext import GNUTranslations, NullTranslations
-from http.cookies import CookieError, SimpleCookie
 from io import BytesIO
 from pathlib import Path
 from typing import Final
@@ -40,6 +39,11 @@ class Language(StrEnum):
         return {Language.ENGLISH: "English", Language.SPANISH: "Español"}[self]
 
     @property
+    def of_chainlit(self) -> str:
+        """What Chainlit calls it: the name of its file in `.chainlit/translations`."""
+        return {Language.ENGLISH: "en-US", Language.SPANISH: "es"}[self]
+
+    @property
     def culture(self) -> str:
         """Whose way of writing days and numbers goes with it."""
         return {Language.ENGLISH: "en_GB", Language.SPANISH: "es"}[self]
@@ -48,8 +52,10 @@ class Language(StrEnum):
 COOKIE: Final = "farebox_language"
 """Holds what somebody has chosen on this browser."""
 CATALOGUES: Final = Path(__file__).parent / "locale"
-HEADER_MAX: Final = 2_000
-"""Characters of a request's wish that are looked at: browsers name a handful of languages."""
+WISHES_MAX: Final = 10
+"""Languages of one browser that are looked at: it names a handful."""
+WISHES_KNOWN: Final = 512
+"""Browsers' wishes that are remembered: there are few, and each comes with every request."""
 
 _spoken: ContextVar[Language] = ContextVar("spoken", default=Language.ENGLISH)
 
@@ -92,10 +98,14 @@ def of_browser(cookies: str, accepted: str) -> Language:
     Takes the request's `Cookie` and `Accept-Language`.
     """
     chosen = _cookie(cookies)
-    if chosen in list(Language):
-        return Language(chosen)
-    found = negotiate_locale(_wishes(accepted), list(Language), sep="-")
-    return Language(found) if found else Language.ENGLISH
+    return Language(chosen) if chosen in list(Language) else _of_wishes(accepted)
+
+
+def prepare() -> None:
+    """Read every catalogue now, rather than when something is first said, and others wait."""
+    for language in Language:
+        _catalogue(language)
+        page_words(language)
 
 
 @cache
@@ -125,20 +135,24 @@ def _catalogue(language: Language) -> NullTranslations:
 
 
 def _cookie(cookies: str) -> str:
-    try:
-        found = SimpleCookie(cookies[:HEADER_MAX]).get(COOKIE)
-    except CookieError:
-        return ""
-    return found.value if found else ""
+    """Our cookie's value, whatever others there are and however they are written."""
+    pairs = (pair.strip().partition("=") for pair in cookies.split(";"))
+    return next((value for name, _sign, value in pairs if name == COOKIE), "")
+
+
+@lru_cache(maxsize=WISHES_KNOWN)
+def _of_wishes(accepted: str) -> Language:
+    found = negotiate_locale(_wishes(accepted), list(Language), sep="-")
+    return Language(found.lower()) if found else Language.ENGLISH
 
 
 def _wishes(accepted: str) -> list[str]:
     """The languages of an `Accept-Language`, the dearest first (RFC 9110, 12.5.4)."""
     wishes = []
-    for part in accepted[:HEADER_MAX].split(","):
+    for part in accepted.split(",", WISHES_MAX)[:WISHES_MAX]:
         name, _semicolon, weight = part.partition(";")
         try:
-            dearness = float(weight.strip().removeprefix("q=") or 1)
+            dearness = float(weight.strip().lower().removeprefix("q=") or 1)
         except ValueError:
             continue
         if name.strip() and dearness > 0:

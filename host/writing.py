@@ -5,28 +5,37 @@ moments in ISO 8601. Moments are UTC. Sums of money are written alike in every l
 (`host.catalogue.currencies`).
 """
 
+import re
+from functools import cache
 from typing import Final
 
 from babel.dates import format_date, format_time
 from babel.numbers import format_decimal, get_decimal_symbol
 
-from host.language import _n, spoken
+from host.language import Language, _n, spoken
 from storage.credits import PER_CREDIT, format_credits
 from storage.moments import Micros, to_datetime
 
 NBSP: Final = "\N{NO-BREAK SPACE}"
 _MB: Final = 1_000_000
+_THOUSANDS: Final = re.compile(r"\.\d{3}(?!\d)")
 
 
 def amount(credits_: int) -> str:
     """An amount of credits by itself: `95`, `2.5`."""
-    plain = format_credits(credits_)
-    return plain.replace(".", get_decimal_symbol(spoken().culture))
+    return format_credits(credits_).replace(".", _decimal_sign(spoken()))
 
 
 def plain_amount(written: str) -> str:
-    """What somebody wrote as an amount, with the decimal point that programs write."""
-    return written.replace(get_decimal_symbol(spoken().culture), ".")
+    """What somebody wrote as an amount, with the decimal point that programs write.
+
+    Raises:
+        ValueError: where the sign is a comma, `1.000` may be a thousand.
+    """
+    sign = _decimal_sign(spoken())
+    if sign != "." and _THOUSANDS.search(written):
+        raise ValueError(written)
+    return written.replace(sign, ".")
 
 
 def credits_written(credits_: int) -> str:
@@ -46,8 +55,7 @@ def counted(credits_: int) -> int:
 
 def seconds(number: float, *, decimals: int = 1) -> str:
     """A short time: `1.2 s`."""
-    digits = "0." + "0" * decimals if decimals else "0"
-    return f"{format_decimal(round(number, decimals), digits, locale=spoken().culture)} s"
+    return f"{number:.{decimals}f} s".replace(".", _decimal_sign(spoken()))
 
 
 def megabytes(size: int) -> str:
@@ -79,3 +87,8 @@ def time_of_day(moment: int) -> str:
     """`11:06 UTC`."""
     written = format_time(to_datetime(Micros(moment)), "HH:mm", locale=spoken().culture)
     return f"{written}{NBSP}UTC"
+
+
+@cache
+def _decimal_sign(language: Language) -> str:
+    return get_decimal_symbol(language.culture)

@@ -75,7 +75,7 @@ async def _tell_account(host: Host, account_id: int) -> None:
     got = await host.catalogue.subscriptions(account_id)
     told = sentences.account(got, mine.balances, mine.runs_until)
     if told:
-        await cl.Message(told, author=sentences.AUTHOR).send()
+        await cl.Message(told, author=_(sentences.AUTHOR)).send()
     else:
         await _message(_(sentences.NOTHING_HAD)).send()
 
@@ -86,4 +86,4 @@ def _message(text: str, found: Sequence[Shown] | None = None) -> cl.Message:
     if found is not None:
         props["slugs"] = [one.item.slug for one in found]
     element = cl.CustomElement(name=CATALOGUE, props=props)
-    return cl.Message(text, author=sentences.AUTHOR, elements=[element])
+    return cl.Message(text, author=_(sentences.AUTHOR), elements=[element])

@@ -17,7 +17,7 @@ from storage.ledger import PlanBalance
 from storage.models.catalogue import PlanKind
 from storage.moments import NEVER, Micros
 
-AUTHOR: Final = "Browse"
+AUTHOR: Final = N_("Browse")
 """Under which name Browse speaks, in every language: its picture is served by that name."""
 LOOK_AROUND: Final = N_(
     "**What would you like to use?** Open what is yours, or try something new."

@@ -16,6 +16,7 @@ from typing import Final
 from host.catalogue.offering_fields import refusal, shown, slug_from
 from host.catalogue.offering_terms import AssistantFields, EndpointFields, PlanTerms, ServiceFields
 from host.errors import InvalidInput, NotAllowed, UnknownOffering, UnknownPlan
+from host.language import _
 from storage import accounts, audit
 from storage import catalogue as kept
 from storage.cards import OfferingCard, PlanView
@@ -236,7 +237,7 @@ def find_plan(unit: Unit, slug: str) -> PlanView:
     """
     plan = kept.find_plan(unit.session, slug)
     if plan is None:
-        raise UnknownPlan(f"There is no plan “{shown(slug)}”.")
+        raise UnknownPlan(_("There is no plan “{plan}”.", plan=shown(slug)))
     return plan
 
 

@@ -6,6 +6,7 @@ wallet's lock, and the same request does it once however often it comes. How a p
 is `host.metering.revoking`'s.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +17,7 @@ from host.errors import IdempotencyConflict, InvalidInput, UnknownReceipt
 from host.language import _
 from host.metering.operators import require_operator
 from host.metering.revoking import PlanRevoked, RevokeRequest, revoke
-from host.writing import credits_written, plain_amount
+from host.writing import credits_written
 from storage import correctable
 from storage import subscriptions as got
 from storage.books import RefundCharge, Refunded
@@ -108,14 +109,16 @@ class Corrections:
         return By(actor, self._clock.now())
 
 
-def credits_entered(written: str) -> MilliCredits:
-    """How many credits somebody wrote, with the decimal sign of their language or a point.
+def credits_entered(written: str, *, read: Callable[[str], str] = str) -> MilliCredits:
+    """How many credits somebody wrote.
+
+    On a page, `read` makes of their language's decimal sign the one that programs write.
 
     Raises:
         InvalidInput: it is no number, negative, or has more than three decimals.
     """
     try:
-        return parse_credits(plain_amount(written))
+        return parse_credits(read(written))
     except ValueError:
         raise InvalidInput(
             _(

@@ -17,6 +17,7 @@ from host.metering.corrections import credits_entered
 from host.pages.own import OwnPages
 from host.pages.rendering import go
 from host.pages.requests import read_form
+from host.writing import plain_amount
 from storage.cards import PurchasedOffering, SubscriptionView
 from storage.charges import recent_charges
 from storage.credits import BalanceMark, MilliCredits, balance_mark
@@ -51,9 +52,9 @@ class LowLine:
     """One offering for which credits run low, or have run out."""
 
     title: str
-    unit: str
+    is_assistant: bool
     left: int
-    """For how many more messages or calls the credits do."""
+    """For how many more messages, or calls of a service, the credits do."""
     plan_slug: str | None
     """The plan to get more from, if one is for sale."""
 
@@ -70,7 +71,7 @@ class AccountPages(OwnPages):
         visitor, form = await self._visitor(request), await read_form(request)
         written = form.get("credits", "")
         try:
-            cap = None if "lift" in form else credits_entered(written)
+            cap = None if "lift" in form else credits_entered(written, read=plain_amount)
             await self._host.corrections.set_own_cap(visitor.account_id, cap)
         except FareboxError as error:
             return await self._page(visitor, error=error, written=written)
@@ -134,10 +135,9 @@ def low_lines(
 
 def _low_line(item: PurchasedOffering) -> LowLine:
     plan = item.offering.plan_to_buy()
-    is_assistant = item.offering.kind is OfferingKind.ASSISTANT
     return LowLine(
         title=item.offering.title,
-        unit="message" if is_assistant else "call",
+        is_assistant=item.offering.kind is OfferingKind.ASSISTANT,
         left=item.standing.available // item.offering.price,
         plan_slug=None if plan is None else plan.slug,
     )

@@ -2,7 +2,7 @@
 
 import functools
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
@@ -24,6 +24,7 @@ from host.pages.speaking import CHOICE
 from host.writing import (
     NBSP,
     amount,
+    counted,
     credits_written,
     day,
     long_day,
@@ -78,6 +79,7 @@ class Renderer:
         self._templates.filters.update(
             credits=amount,
             written=credits_written,
+            counted=counted,
             figure=figure,
             seconds=seconds,
             moment=moment,
@@ -92,7 +94,7 @@ class Renderer:
             never=NEVER,
             operator=Role.OPERATOR,
             _=_said,
-            _n=_counted,
+            _n=_said_of,
             link=_link,
             strong=functools.partial(_element, "strong"),
             code=functools.partial(_element, "code"),
@@ -180,11 +182,16 @@ def _other_languages() -> list[OtherLanguage]:
 
 def _said(sentence: str, /, **facts: object) -> Markup:
     """A sentence of a template; facts are escaped, unless they are markup themselves."""
-    return Markup("{}").format(_(sentence)).format(**facts)
+    return _filled(_(sentence), facts)
 
 
-def _counted(one: str, many: str, number: int, /, **facts: object) -> Markup:
-    return Markup("{}").format(_n(one, many, number)).format(**facts)
+def _said_of(one: str, many: str, number: int, /, **facts: object) -> Markup:
+    return _filled(_n(one, many, number), facts)
+
+
+def _filled(said: str, facts: Mapping[str, object]) -> Markup:
+    markup = escape(said)
+    return markup.format(**facts) if facts else markup
 
 
 def _link(href: str, text: str) -> Markup:

@@ -1,7 +1,7 @@
 """Finds out in which language to speak, and lets people choose another one.
 
-What a browser asks for is what it gets, until somebody follows a link with `?language=es` on any
-page: that is remembered in a cookie, and the same page comes in that language. A socket keeps the
+What a browser asks for is what it gets, until somebody follows a link with `?speak=es` on any
+page: that is remembered in a cookie, and the same page comes in that language. A socket speaks the
 language that it was opened in. Metered calls do not pass here; programs go by codes.
 """
 
@@ -14,8 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from host.language import COOKIE, Language, of_browser, speaking
 
-CHOICE: Final = "language"
-"""The parameter by which a language is chosen."""
+CHOICE: Final = "speak"
+"""The parameter by which a language is chosen. (`language` is one of Chainlit's.)"""
 KEPT_S: Final = 365 * 86_400
 
 
@@ -57,7 +57,8 @@ def _remember(scope: Scope, language: Language) -> RedirectResponse:
     others = urlencode([(name, value) for name, value in _query(scope) if name != CHOICE])
     # One slash in front: with two, browsers would take the path for another host.
     path = "/" + quote(scope["path"]).lstrip("/")
-    answer = RedirectResponse(f"{path}?{others}" if others else path, 303)
+    there = f"{path}?{others}" if others else path
+    answer = RedirectResponse(there, 303, headers={"Cache-Control": "no-store"})
     answer.set_cookie(COOKIE, language, max_age=KEPT_S, httponly=True, samesite="lax")
     return answer
 

@@ -76,8 +76,6 @@ class Drawing:
 class UsageChart:
     """The usage of a period: in words, as a legend, and drawn for wide and for narrow screens."""
 
-    unit: str
-    """What the bars count: credits, or messages and calls where nothing cost any."""
     names: tuple[str, ...]
     """The legend, in the order of the colours."""
     wide: Drawing
@@ -94,13 +92,12 @@ def usage_chart(used: Sequence[UsageDay], *, first_day: int, days: int) -> Usage
     names = _series(values)
     stacked = _stacked(values, names)
     top = _top(max(_by_day(stacked).values(), default=0))
-    unit = "credits" if in_credits else "messages and calls"
 
     def drawn(size: Size) -> Drawing:
         bars = tuple(_bars(stacked, names, size=size, first_day=first_day, days=days, top=top))
         return Drawing(size, bars, _values(top, size), _days(first_day, days, size))
 
-    return UsageChart(unit, names, drawn(WIDE), drawn(NARROW))
+    return UsageChart(names, drawn(WIDE), drawn(NARROW))
 
 
 def _name(line: UsageDay) -> str:

@@ -1,7 +1,7 @@
 """Takes the pictures that README and docs show: `python -m tests.acceptance.pictures [DIRECTORY]`.
 
 From a demo of its own, in the browser that the tests use, so that they can be taken again whenever
-the pages change. Look at them before they are committed. With `--all DIRECTORY [es]` it takes one
+the pages change. Look at them before they are committed. With `--all DIRECTORY` it takes one
 of every scene (`tests.acceptance.scenes`) in light and dark, on a desk and on a phone, to be
 looked at after a change of how things look.
 """
@@ -63,9 +63,7 @@ def somebody(
     context.close()
 
 
-def take_all(
-    browser: Browser, demo: ServerProcess, data: Path, into: Path, locale: str = "en-US"
-) -> None:
+def take_all(browser: Browser, demo: ServerProcess, data: Path, into: Path) -> None:
     """Every scene, in each of four ways."""
 
     def visit() -> Person:
@@ -74,7 +72,7 @@ def take_all(
     furnish(data, visit)
     for theme in ("light", "dark"):
         for email, scenes in SCENES.items():
-            with somebody(browser, demo.address, theme=theme, locale=locale) as person:
+            with somebody(browser, demo.address, theme=theme) as person:
                 if email:
                     person.sign_in(email)
                 for number, scene in enumerate(scenes):
@@ -98,7 +96,7 @@ def main(arguments: list[str]) -> None:
         try:
             with chromium() as browser:
                 if arguments[:1] == ["--all"]:
-                    take_all(browser, demo, data, Path(arguments[1]), *arguments[2:])
+                    take_all(browser, demo, data, Path(arguments[1]))
                 else:
                     take(browser, demo.address, Path(*arguments or ["docs/pictures"]))
         finally:

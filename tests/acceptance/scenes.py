@@ -96,9 +96,8 @@ def attach(person: Person) -> None:
     """A picture sent with a question."""
     person.page.goto(f"{person.address}/")
     person.arrive()
-    figure = Path("/tmp") / "figure.png"  # noqa: S108 - a picture that anybody may see
-    figure.write_bytes(png(640, 480))
-    person.page.locator("#upload-button-input").set_input_files(figure)
+    figure = {"name": "figure.png", "mimeType": "image/png", "buffer": png(640, 480)}
+    person.page.locator("#upload-button-input").set_input_files(figure)  # type: ignore[arg-type]
     expect(person.page.locator("#upload-button")).to_be_enabled()
     person.ask("What is in this figure?")
 
@@ -152,7 +151,10 @@ SCENES: Final[dict[str, tuple[Scene, ...]]] = {
         Scene("a voucher", "/redeem"),
         Scene("nothing", "/nothing/here"),
         Scene("sign out", "/logout"),
-        Scene("the account in Spanish", "/account?language=es"),
+        Scene("the account in Spanish", "/account?speak=es"),
+        Scene("usage in Spanish", "/account/usage"),
+        Scene("a plan in Spanish", "/buy/pack-100"),
+        Scene("the terms in Spanish", "/terms"),
     ),
     IVO: (
         Scene("a message kept", "/a/math-tutor", be_refused),

@@ -53,7 +53,7 @@ async def browsing(app: ASGIApp = greet) -> AsyncIterator[httpx.AsyncClient]:
 
 async def test_a_choice_is_remembered_and_leads_back_to_the_same_page() -> None:
     async with browsing() as browser:
-        chosen = await browser.get("/buy/a%20pack?return_to=/a/b%26c&language=es&x=&x=ñ")
+        chosen = await browser.get("/buy/a%20pack?return_to=/a/b%26c&speak=es&x=&x=ñ")
         assert chosen.status_code == 303
         cookie = chosen.headers["set-cookie"].lower()
         assert cookie.startswith("farebox_language=es; httponly; max-age=31536000; path=/;")
@@ -67,7 +67,7 @@ async def test_a_choice_is_remembered_and_leads_back_to_the_same_page() -> None:
         assert (await browser.get(chosen.headers["location"], headers=english)).text.startswith(
             SAID[Language.SPANISH]
         )
-        again = await browser.get("/terms?language=en")
+        again = await browser.get("/terms?speak=en")
         assert again.headers["location"] == "/terms"
         assert (await browser.get("/terms", headers=SPANISH)).text == SAID[Language.ENGLISH]
 
@@ -87,7 +87,7 @@ async def test_a_language_that_is_not_there_is_no_choice(wanted: str) -> None:
 )
 async def test_a_choice_leads_nowhere_else(path: str) -> None:
     async with browsing() as browser:
-        chosen = await browser.get(f"{BASE}{path}?language=es")
+        chosen = await browser.get(f"{BASE}{path}?speak=es")
         assert chosen.status_code == 303
         location = chosen.headers["location"]
         assert urlsplit(urljoin(f"{BASE}/terms", location)).netloc == urlsplit(BASE).netloc
@@ -97,9 +97,9 @@ async def test_a_choice_leads_nowhere_else(path: str) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 async def test_what_is_sent_is_not_taken_for_a_choice(method: str) -> None:
     async with browsing() as browser:
-        answer = await browser.request(method, "/login?language=es", content=b"password=x")
+        answer = await browser.request(method, "/login?speak=es", content=b"password=x")
     assert answer.status_code == 200
-    assert answer.text == f"{SAID[Language.ENGLISH]} language=es password=x"
+    assert answer.text == f"{SAID[Language.ENGLISH]} speak=es password=x"
     assert "set-cookie" not in answer.headers
 
 
@@ -136,7 +136,7 @@ async def test_a_socket_speaks_the_language_it_was_opened_in() -> None:
     async def nowhere(_message: Message) -> None:
         raise AssertionError("nobody answers")
 
-    scope = {"type": "websocket", "path": "/ws", "query_string": b"language=en", "headers": [
+    scope = {"type": "websocket", "path": "/ws", "query_string": b"speak=en", "headers": [
         (b"cookie", b"a=b; farebox_language=es"), (b"accept-language", b"en")
     ]}  # fmt: skip
     await Speaking(listen)(scope, nothing, nowhere)
@@ -224,16 +224,14 @@ async def test_a_catalogue_seen_in_one_language_is_not_taken_for_another(world: 
 
 @pytest.mark.parametrize(
     ("written", "spoken", "status"),
-    [("2,5", SPANISH, 200), ("2.5", SPANISH, 200), ("2.5", {}, 200), ("2,5", {}, 422)],
+    [("2,5", SPANISH, 422), ("2.5", SPANISH, 200), ("2.5", {}, 200), ("2,5", {}, 422)],
 )
-async def test_a_limit_is_read_as_people_write_numbers(
+async def test_programs_write_a_limit_alike_in_every_language(
     world: World, written: str, spoken: dict[str, str], status: int
 ) -> None:
     headers = await world.sign_in(world.subscriber) | spoken
     answer = await world.client.put("/api/v1/cap", headers=headers, json={"credits": written})
     assert answer.status_code == status, answer.text
-    if status == 200:
-        assert answer.json()["credits"] == 2.5
 
 
 async def test_a_conversation_is_taken_away_in_the_language_of_who_takes_it(world: World) -> None:
@@ -272,7 +270,7 @@ async def test_pages_and_what_is_downloaded_from_them_are_in_the_chosen_language
         assert "<h1>Este enlace ya no funciona</h1>" in spent.text
         assert "Pide uno nuevo al operador." in spent.text
         await sign_in(browser, "sam")
-        await browser.get("/terms?language=es")
+        await browser.get("/terms?speak=es")
         copy = await browser.post("/account/data/copy")
     archive = zipfile.ZipFile(BytesIO(copy.content))
     about = archive.read("farebox/about.txt").decode()

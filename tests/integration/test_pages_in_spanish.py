@@ -112,7 +112,7 @@ async def test_an_account_and_what_is_bought_are_in_spanish(
     given_up = await reader.post(f"{declined}/decline")
     check(*await get(reader, done.headers["location"], given_up.headers["location"]))
     await host.database.run(lambda unit: many_messages(unit, sam, 17, credits_each=5_000))
-    await reader.post("/account/cap", data={"credits": "120"})
+    await reader.post("/account/cap", data={"credits": "120,5"})
     made = await reader.post(
         "/account/tokens", data={"offering": "math", "name": "mine", "days": "30"}
     )
@@ -125,6 +125,7 @@ async def test_an_account_and_what_is_bought_are_in_spanish(
         *await get(reader, *(f"/receipts/{id_}" for id_ in await orders(host, sam))),
         *await get(reader, "/account/sign-in?notice=password", "/account/sign-in?notice=others"),
         await reader.post("/account/cap", data={"credits": "a few"}),
+        await reader.post("/account/cap", data={"credits": "1.000"}),
         await reader.post("/account/password", data={"current": "wrong", "new": "short"}),
         await reader.post("/account/delete", data={"email": "x", "current": GOOD}),
         await reader.post("/account/tokens", data={"offering": "none", "days": "1"}),

@@ -7,7 +7,7 @@ import pytest
 from chat_ui.browse import sentences
 from chat_ui.browse.searching import is_about_balance, matches
 from host.errors import CreditsExhausted, NotInPlan, PlanEnded
-from host.language import Language, speaking
+from host.language import Language, page_words, speaking
 from storage.cards import SubscriptionView
 from storage.credits import MilliCredits
 from storage.ledger import PlanBalance
@@ -206,3 +206,11 @@ def test_a_long_kept_message_is_shown_by_its_beginning() -> None:
 def test_matches_are_counted_and_it_is_said_when_not_all_are_shown() -> None:
     assert sentences.found("maths", 1, shown=1) == "1 match for “maths”:"
     assert sentences.found("maths", 60, shown=12) == "60 matches for “maths”, the best 12:"
+
+
+@pytest.mark.parametrize("language", Language)
+def test_what_the_balance_button_says_is_understood_in_every_language(language: Language) -> None:
+    english = "Show my balance"
+    said = page_words(language).get(english, english)
+    assert isinstance(said, str)
+    assert is_about_balance(said)

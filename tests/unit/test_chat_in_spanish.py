@@ -11,6 +11,7 @@ from chat_ui.pictures import without_pictures
 from host.language import Language, speaking
 from host.providers.base import Tool
 from host.runs.lifecycle import Reason
+from host.writing import left_written
 from storage.credits import MilliCredits
 from storage.models.catalogue import PlanKind
 from storage.moments import DAY, Micros
@@ -33,7 +34,7 @@ def in_spanish() -> Iterator[None]:
     [(95_000, "quedan 95"), (1_000, "queda 1"), (1_500, "quedan 1,5"), (0, "quedan 0")],
 )
 def test_what_is_left_agrees_with_its_number(available: int, said: str) -> None:
-    assert wording.left_tag(MilliCredits(available)) == said
+    assert left_written(MilliCredits(available)) == said
     failed = outcome("", reason=Reason.EMPTY_ANSWER, available=available)
     assert wording.receipt_line(failed) == f"0 créditos · {said}"
 

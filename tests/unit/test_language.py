@@ -1,9 +1,20 @@
 """In which language somebody is spoken to, and how sentences, amounts and days are said in it."""
 
+import re
+
 import pytest
 
 from host.language import Language, _, _n, of_browser, page_words, speaking, spoken
-from host.writing import amount, credits_written, day, long_day, seconds, short_day, time_of_day
+from host.writing import (
+    amount,
+    credits_written,
+    day,
+    long_day,
+    plain_amount,
+    seconds,
+    short_day,
+    time_of_day,
+)
 from storage.moments import Micros
 
 AT = Micros(1_795_000_000_000_000)
@@ -19,12 +30,17 @@ AT = Micros(1_795_000_000_000_000)
         pytest.param("", "en;q=0.8, es;q=0.9", Language.SPANISH, id="dearest first"),
         pytest.param("", "de, en;q=0.5, es;q=0.2", Language.ENGLISH, id="the first that is there"),
         pytest.param("", "fr, es;q=0", Language.ENGLISH, id="not wanted"),
+        pytest.param("", "ES", Language.SPANISH, id="in capitals"),
+        pytest.param("", "EN-GB,en;Q=0.9,es;Q=0.1", Language.ENGLISH, id="in capitals too"),
+        pytest.param("", "Es-es", Language.SPANISH, id="in both"),
+        pytest.param('a={"x":1}; farebox_language=es', "", Language.SPANISH, id="beside others"),
+        pytest.param("x=é; farebox_language=es", "", Language.SPANISH, id="beside odd ones"),
         pytest.param("", "es;q=much", Language.ENGLISH, id="no weight"),
         pytest.param("farebox_language=es", "en", Language.SPANISH, id="chosen"),
         pytest.param("a=b; farebox_language=en", "es", Language.ENGLISH, id="chosen back"),
         pytest.param("farebox_language=xx", "es", Language.SPANISH, id="chosen, but not there"),
         pytest.param("farebox_language", "es", Language.SPANISH, id="no cookie"),
-        pytest.param("", "é" * 5_000 + ",es", Language.ENGLISH, id="far too much"),
+        pytest.param("", "de," * 10 + "es", Language.ENGLISH, id="far too much"),
     ],
 )
 def test_what_is_chosen_comes_before_what_the_browser_asks_for(
@@ -78,6 +94,27 @@ def test_a_short_time_has_the_decimals_that_are_asked_for() -> None:
     assert (seconds(1.25), seconds(12.4, decimals=0)) == ("1.2 s", "12 s")
     with speaking(Language.SPANISH):
         assert seconds(0.04) == "0,0 s"
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "read"),
+    [
+        (Language.ENGLISH, "2.5", "2.5"),
+        (Language.ENGLISH, "1.000", "1.000"),
+        (Language.SPANISH, "2,5", "2.5"),
+        (Language.SPANISH, "2.5", "2.5"),
+        (Language.SPANISH, "1.0005", "1.0005"),
+    ],
+)
+def test_an_amount_is_read_as_people_write_it(language: Language, written: str, read: str) -> None:
+    with speaking(language):
+        assert plain_amount(written) == read
+
+
+@pytest.mark.parametrize("written", ["1.000", "10.000", "1.000,5"])
+def test_what_may_be_thousands_is_no_amount(written: str) -> None:
+    with speaking(Language.SPANISH), pytest.raises(ValueError, match=re.escape(written)):
+        plain_amount(written)
 
 
 def test_english_pages_need_no_words() -> None:
