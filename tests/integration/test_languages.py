@@ -51,6 +51,14 @@ async def browsing(app: ASGIApp = greet) -> AsyncIterator[httpx.AsyncClient]:
         yield browser
 
 
+async def test_what_chainlits_page_says_of_its_browser_is_no_choice() -> None:
+    async with browsing() as browser:
+        browser.cookies.set("farebox_language", "en")
+        answer = await browser.get("/project/translations?language=es", headers=SPANISH)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (200, False)
+    assert answer.text.startswith(SAID[Language.ENGLISH])
+
+
 async def test_a_choice_is_remembered_and_leads_back_to_the_same_page() -> None:
     async with browsing() as browser:
         chosen = await browser.get("/buy/a%20pack?return_to=/a/b%26c&speak=es&x=&x=ñ")
@@ -72,10 +80,10 @@ async def test_a_choice_is_remembered_and_leads_back_to_the_same_page() -> None:
         assert (await browser.get("/terms", headers=SPANISH)).text == SAID[Language.ENGLISH]
 
 
-@pytest.mark.parametrize("wanted", ["xx", "", "ES", "es-MX", "es&language=xx"])
+@pytest.mark.parametrize("wanted", ["xx", "", "ES", "es-MX", "es&speak=xx"])
 async def test_a_language_that_is_not_there_is_no_choice(wanted: str) -> None:
     async with browsing() as browser:
-        page = await browser.get(f"/terms?language={wanted}", headers=SPANISH)
+        page = await browser.get(f"/terms?speak={wanted}", headers=SPANISH)
         assert page.status_code == 200
         assert page.text.startswith(SAID[Language.SPANISH])
         assert "set-cookie" not in page.headers
