@@ -110,14 +110,17 @@ def place(
     return Ordered(order=kept.add_order(unit.session, row), is_new=True)
 
 
-def fulfil(unit: Unit, now: Micros, order_id: str, provider_ref: str) -> Ordered:
+def fulfil(
+    unit: Unit, now: Micros, order_id: str, provider_ref: str, *, only_in_time: bool = False
+) -> Ordered:
     """Give what a payment paid for, once, on the terms that were ordered.
 
     A payment that comes after the order expired is as good as one in time: somebody has paid.
+    `only_in_time` is for a page of our own, on which nobody has paid before it is asked here.
 
     Raises:
         UnknownOrder: there is no such order.
-        OrderClosed: it was cancelled.
+        OrderClosed: it was cancelled, or has expired where only a payment in time is good.
         IdempotencyConflict: it was paid by another payment, or this one has paid another order.
     """
     row = locked(unit, order_id)
@@ -128,11 +131,13 @@ def fulfil(unit: Unit, now: Micros, order_id: str, provider_ref: str) -> Ordered
         return Ordered(order=_view(unit, order_id, now), is_new=False)
     if kept.find_by_payment(unit.session, provider=provider, provider_ref=provider_ref, now=now):
         raise IdempotencyConflict("This payment has paid another order.")
+    ordered = _view(unit, order_id, now)
+    if only_in_time and ordered.state is OrderState.EXPIRED:
+        raise OrderClosed("This order has expired. Nothing was paid; begin again.")
     try:
         row.state = next_state(next_state(state, OrderStep.CONFIRM_PAYMENT), OrderStep.FULFIL)
     except OrderClosedError:
         raise OrderClosed(f"This order was {state}. Nothing was paid; begin again.") from None
-    ordered = _view(unit, order_id, now)
     opened = subscribe(
         unit,
         By(None, now),

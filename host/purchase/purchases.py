@@ -101,17 +101,20 @@ class Purchases:
         by = By(account_id, self._clock.now())
         return await self._database.run(lambda unit: cancel(unit, by, order_id, reason))
 
-    async def fulfil(self, order_id: str, provider_ref: str) -> Ordered:
+    async def fulfil(
+        self, order_id: str, provider_ref: str, *, only_in_time: bool = False
+    ) -> Ordered:
         """Give what a payment paid for, once however often it is told, and also when it is late.
 
         Raises:
             UnknownOrder: there is no such order.
-            OrderClosed: it was cancelled.
+            OrderClosed: it was cancelled; or it has expired, and it is `only_in_time` to be paid.
             IdempotencyConflict: order or payment belong to another one.
         """
         now = self._clock.now()
         done = await self._database.run(
-            lambda unit: fulfil(unit, now, order_id, provider_ref), must_land=True
+            lambda unit: fulfil(unit, now, order_id, provider_ref, only_in_time=only_in_time),
+            must_land=True,
         )
         if done.is_new:
             log.info("order.fulfilled", order_id=order_id, provider=done.order.provider)

@@ -140,16 +140,37 @@ async def test_closing_goes_back_and_leaves_the_order_open(
     assert (await browser.post(f"{plain}/close")).headers["location"] == "/buy/pack"
 
 
-async def test_an_expired_order_offers_a_new_one_and_a_page_left_open_still_pays(
-    host: PagesHost, browser: httpx.AsyncClient, clock: ManualClock
+@pytest.mark.parametrize("is_written_down", [False, True])
+async def test_an_expired_order_offers_a_new_one_and_a_page_left_open_pays_nothing(
+    host: PagesHost, browser: httpx.AsyncClient, clock: ManualClock, is_written_down: bool
 ) -> None:
-    address = (await press(browser, "/buy/pack")).headers["location"]
+    address = (await press(browser, "/buy/pack?return_to=/a/math")).headers["location"]
     clock.advance(ORDER_LIVES)
+    if is_written_down:
+        assert await host.purchases.expire_due() == 1
+    late = await browser.post(f"{address}/pay")
+    assert late.headers["location"] == address
     page = (await browser.get(address)).text
     assert "This order has expired" in page
     assert "Pay $5.00" not in page
-    late = await browser.post(f"{address}/pay")
-    assert late.headers["location"] == f"{address}?done"
+    assert 'href="/buy/pack?return_to=/a/math"' in page
+    assert [one.state for one in await orders(host)] == [OrderState.EXPIRED]
+    assert await left(host) == 0
+    again = (await press(browser, "/buy/pack")).headers["location"]
+    await browser.post(f"{again}/pay")
+    assert await left(host) == 100_000
+
+
+async def test_a_page_in_its_last_moment_still_pays(
+    host: PagesHost, browser: httpx.AsyncClient, clock: ManualClock
+) -> None:
+    address = (await press(browser, "/buy/pack")).headers["location"]
+    clock.advance(ORDER_LIVES - 1)
+    paid = await browser.post(f"{address}/pay")
+    assert paid.headers["location"] == f"{address}?done"
+    clock.advance(1)
+    assert (await browser.post(f"{address}/pay")).headers["location"] == address
+    assert "This order is already paid" in (await browser.get(address)).text
     assert await left(host) == 100_000
 
 
