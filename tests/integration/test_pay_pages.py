@@ -8,17 +8,17 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from host.catalogue.subscribing import SubscribeRequest
 from host.config import Settings
 from host.purchase.orders import ORDER_LIVES
 from host.purchase.vouchers import VoucherBatch
-from storage.database import Database, Unit
+from storage.database import Database
 from storage.ids import new_id
-from storage.models.catalogue import Subscription
 from storage.models.money import GrantSource
-from storage.moments import DAY, HOUR, NEVER
+from storage.moments import DAY, HOUR
 from storage.order_states import OrderState
 from storage.orders import OrderView
-from tests.fakes.clock import START, ManualClock
+from tests.fakes.clock import ManualClock
 from tests.integration.test_buy_page import account_of, press, stock
 from tests.integration.test_pages import BASE, PagesHost, add, open_browser, sign_in
 
@@ -276,7 +276,13 @@ async def test_purchases_are_listed_as_orders_with_their_receipts_and_what_can_b
     declined = (await press(browser, "/buy/pack")).headers["location"]
     await browser.post(f"{declined}/decline")
     unpaid = (await press(browser, "/buy/pack")).headers["location"]
-    await host.database.run(lambda unit: got_without_order(unit, refunded))
+    given = SubscribeRequest(
+        account_id=refunded.account_id,
+        plan_slug="pack",
+        source=GrantSource.OPERATOR,
+        source_ref="ticket-1",
+    )
+    await host.purchases.give(None, given)
 
     page = (await browser.get("/account/purchases")).text
     lines = [" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in page.split("<li>")]
@@ -296,19 +302,3 @@ async def test_purchases_are_listed_as_orders_with_their_receipts_and_what_can_b
     later = (await browser.get("/account/purchases")).text
     assert "Not paid in time" in later
     assert unpaid not in later
-
-
-def got_without_order(unit: Unit, like: OrderView) -> None:
-    """A plan that was given before there were orders."""
-    unit.session.add(
-        Subscription(
-            account_id=like.account_id,
-            plan_id=like.plan_id,
-            plan_version_id=like.version_id,
-            source=GrantSource.OPERATOR.value,
-            source_ref="long ago",
-            starts_at=START,
-            ends_at=NEVER,
-            created_at=START,
-        )
-    )

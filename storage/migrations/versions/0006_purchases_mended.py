@@ -1,0 +1,57 @@
+"""An order for everything that was got.
+
+What was tried or given before there were orders gets the order that it would leave today, so that
+everywhere purchases are one list.
+
+Revision ID: 0006
+Revises: 0005
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from storage.ids import new_id
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Fill and widen the tables. There is no way back: what was got is not forgotten."""
+    order_what_was_given()
+
+
+def order_what_was_given() -> None:
+    """Write a fulfilled order for each plan that was got without one, as of when it was got."""
+    connection = op.get_bind()
+    given = connection.execute(
+        sa.text(
+            "SELECT s.id AS subscription_id, s.account_id, s.plan_id, s.plan_version_id,"
+            " CASE s.source WHEN 'trial' THEN 'trial' ELSE 'manual' END AS provider,"
+            " v.currency, COALESCE(g.amount, v.credits) AS credits, v.duration_s, s.created_at"
+            " FROM subscription s JOIN plan_version v ON v.id = s.plan_version_id"
+            " LEFT JOIN wallet w ON w.subscriber_id = s.account_id"
+            " LEFT JOIN credit_grant g ON g.wallet_id = w.id"
+            " AND g.source = s.source AND g.source_ref = s.source_ref"
+            " WHERE s.source IN ('trial', 'operator') AND NOT EXISTS"
+            " (SELECT 1 FROM purchase_order o WHERE o.subscription_id = s.id) ORDER BY s.id"
+        )
+    ).mappings()
+    orders = [
+        {**row, "id": new_id(), "key": f"before orders:{row['subscription_id']}"} for row in given
+    ]
+    if orders:
+        connection.execute(
+            sa.text(
+                "INSERT INTO purchase_order (id, account_id, plan_id, plan_version_id, provider,"
+                " request_key, state, amount_minor, currency, credits, duration_s, return_to,"
+                " subscription_id, refunded_minor, taken_back, written_off, reason, created_at,"
+                " expires_at, paid_at, fulfilled_at) VALUES (:id, :account_id, :plan_id,"
+                " :plan_version_id, :provider, :key, 'fulfilled', 0, :currency, :credits,"
+                " :duration_s, '', :subscription_id, 0, 0, 0, '', :created_at, :created_at,"
+                " :created_at, :created_at)"
+            ),
+            orders,
+        )
