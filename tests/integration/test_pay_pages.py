@@ -1,5 +1,6 @@
 """Buying on the pages: ordered once, paid once, replayed, declined, closed; and nobody else's."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -90,6 +91,25 @@ async def test_pressing_buy_twice_orders_once(host: PagesHost, browser: httpx.As
     # A page that was opened anew is another attempt.
     await press(browser, "/buy/pack")
     assert len(await orders(host)) == 2
+
+
+@pytest.mark.parametrize(("plan", "brings"), [("pack", 100_000), ("trial", 20_000)])
+async def test_a_double_click_orders_once_and_pays_once(
+    host: PagesHost, browser: httpx.AsyncClient, plan: str, brings: int
+) -> None:
+    page = (await browser.get(f"/buy/{plan}")).text
+    form = dict(re.findall(r'name="(key)" value="([^"]+)"', page))
+    async with asyncio.timeout(30):
+        clicks = await asyncio.gather(*(browser.post(f"/buy/{plan}", data=form) for _ in range(5)))
+    (address,) = {click.headers["location"] for click in clicks}
+    (order,) = await orders(host)
+    if plan == "pack":
+        assert address == f"/pay/{order.id}"
+        async with asyncio.timeout(30):
+            paid = await asyncio.gather(*(browser.post(f"{address}/pay") for _ in range(5)))
+        told = [one.headers["location"] for one in paid]
+        assert sorted(told) == [address] * 4 + [f"{address}?done"]
+    assert await left(host) == brings
 
 
 async def test_a_page_that_is_replayed_says_that_it_was_paid_and_pays_nothing(
@@ -190,6 +210,10 @@ async def test_an_order_is_shown_and_paid_by_nobody_but_its_maker(
             assert "sam@example.com" not in refused.text
         for step in ("pay", "decline", "close"):
             assert (await stranger.post(f"{address}/{step}")).status_code == 404
+        for theirs in ("/pay/{}", "/receipts/{}"):
+            refused = await stranger.get(theirs.format(order.id))
+            nothing = theirs.format(unknown := str(uuid4()))
+            assert refused.text == (await stranger.get(nothing)).text.replace(unknown, order.id)
     forged = await browser.post(f"{address}/pay", headers={"Sec-Fetch-Site": "cross-site"})
     assert forged.status_code == 403
     assert [one.state for one in await orders(host)] == [OrderState.CREATED]
