@@ -20,6 +20,8 @@ from host.errors import (
     UnknownOrder,
     UnknownPlan,
 )
+from host.identity.former import FormerPeople
+from host.language import _
 from host.purchase.orders import GIVEN, ORDER_LIVES, OrderClosedError, OrderStep, next_state
 from host.purchase.payments.base import PaymentProvider
 from storage import orders as kept
@@ -75,6 +77,7 @@ def place(
     now: Micros,
     wanted: WantedOrder,
     *,
+    former: FormerPeople,
     free: PaymentProvider,
     paid: PaymentProvider | None,
 ) -> Ordered:
@@ -83,7 +86,7 @@ def place(
     Raises:
         UnknownPlan: there is no such plan, or it is no longer offered.
         PaymentsOff: it costs money, and nobody takes any here.
-        AlreadyHad: it is given once for each person, and was.
+        AlreadyHad: it is given once for each person, and was, be it to an account since deleted.
         IdempotencyConflict: the key was used for another plan.
         RateLimited: too many orders are left unpaid.
     """
@@ -98,6 +101,7 @@ def place(
     if not plan.is_sold:
         raise UnknownPlan(f"The plan “{shown(plan.title)}” is no longer offered.")
     if plan.is_free:
+        _check_not_had_before(unit, former, wanted.account_id, plan)
         return Ordered(order=_give_free(unit, now, wanted, plan, free, key), is_new=True)
     if paid is None:
         raise PaymentsOff(
@@ -232,6 +236,20 @@ def _give_free(
         raise AlreadyHad(f"You have already had {plan.title}. It is given once for each person.")
     given = Given(provider=free, request_key=key, return_to=wanted.return_to)
     return add_given(unit, now, plan, given, opened.subscription)
+
+
+def _check_not_had_before(
+    unit: Unit, former: FormerPeople, account_id: int, plan: PlanView
+) -> None:
+    """Refuse what the same person had under an account that they have deleted."""
+    if plan.id in former.plans_had(unit.session, account_id):
+        raise AlreadyHad(
+            _(
+                "You had {plan} before, with an account of this address that was deleted."
+                " It is given once for each person.",
+                plan=plan.title,
+            )
+        )
 
 
 def _row(

@@ -13,6 +13,7 @@ from host.app import Host
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import PlanTerms
 from host.config import Settings
+from host.identity.former import FormerPeople
 from host.purchase.purchases import Purchases
 from host.purchase.vouchers import VoucherBatch
 from storage.credits import MilliCredits
@@ -22,7 +23,8 @@ from tests.proxy_world import World, problem_of
 def unpaid(host: Host) -> Host:
     """The same host where nobody takes payments."""
     settings = Settings(_env_file=None)
-    return replace(host, purchases=Purchases(host.database, host.clock, settings))
+    former = FormerPeople(host.vault)
+    return replace(host, purchases=Purchases(host.database, host.clock, settings, former))
 
 
 async def order(

@@ -43,7 +43,7 @@ from storage.models.purchase import PurchaseOrder, Voucher
 from storage.moments import DAY, HOUR, SECOND, Micros
 from storage.order_states import OrderState
 from storage.orders import OrderView
-from tests.builders import PlanIds, Shop, add_account, add_offering, hold_of
+from tests.builders import PlanIds, Shop, add_account, add_offering, former_people, hold_of
 from tests.fakes.clock import START, ManualClock
 
 FROM = "192.0.2.1"
@@ -144,7 +144,8 @@ async def till(database: Database, clock: ManualClock) -> AsyncIterator[Till]:
 
     shop, other = await database.run(work)
     yield Till(
-        database, clock, catalogue, Purchases(database, clock, settings),
+        database, clock, catalogue,
+        Purchases(database, clock, settings, former_people(database, clock)),
         Vouchers(database, clock), Corrections(database, clock), shop, other,
     )  # fmt: skip
 

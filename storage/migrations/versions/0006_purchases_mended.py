@@ -1,4 +1,4 @@
-"""An order for everything that was got.
+"""An order for everything that was got; which free plans people had whose accounts are deleted.
 
 What was tried or given before there were orders gets the order that it would leave today, so that
 everywhere purchases are one list.
@@ -6,6 +6,8 @@ everywhere purchases are one list.
 Revision ID: 0006
 Revises: 0005
 """
+
+from typing import Final
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,10 +19,13 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+BIG: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Fill and widen the tables. There is no way back: what was got is not forgotten."""
     order_what_was_given()
+    add_former_trials()
 
 
 def order_what_was_given() -> None:
@@ -55,3 +60,17 @@ def order_what_was_given() -> None:
             ),
             orders,
         )
+
+
+def add_former_trials() -> None:
+    """Which free plans were had under addresses that are known by a mark alone."""
+    op.create_table(
+        "former_trial",
+        sa.Column("mark", sa.LargeBinary(), nullable=False),
+        sa.Column("plan_id", BIG, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["plan_id"], ["plan.id"], name=op.f("fk_former_trial_plan_id_plan")
+        ),
+        sa.PrimaryKeyConstraint("mark", "plan_id", name=op.f("pk_former_trial")),
+        sqlite_with_rowid=False,
+    )
