@@ -48,6 +48,23 @@ def got_without_orders() -> Iterator[Statement]:
         )  # fmt: skip
 
 
+async def test_what_is_held_of_a_revoked_grant_is_claimed_after_the_upgrade(
+    databases: Databases, database_kind: str
+) -> None:
+    revoke = (
+        "UPDATE credit_grant SET state = 'revoked', remaining = 0, revoked = 6000 WHERE id = 1"
+    )
+    with databases.fresh(database_kind, is_migrated=False) as address:
+        made_by_the_first_program(address, *shop(), *wallet_in_use(), (revoke, {}))
+        upgrade(address)
+        database = Database.open(address)
+        statement = text("SELECT held, claimed FROM credit_grant ORDER BY id")
+        claims = await database.read(lambda s: [tuple(row) for row in s.execute(statement)])
+        await database.close()
+
+    assert claims == [(3_000, 3_000), (0, 0)]
+
+
 async def test_what_was_got_before_there_were_orders_has_its_order(
     databases: Databases, database_kind: str
 ) -> None:

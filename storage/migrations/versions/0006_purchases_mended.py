@@ -1,12 +1,14 @@
-"""An order for everything that was got; which free plans people had whose accounts are deleted.
+"""An order for everything that was got; free plans of deleted accounts; claims on what is held.
 
 What was tried or given before there were orders gets the order that it would leave today, so that
-everywhere purchases are one list.
+everywhere purchases are one list. What is held of a grant that was revoked is claimed from now on,
+where its state alone said so before.
 
 Revision ID: 0006
 Revises: 0005
 """
 
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
@@ -20,12 +22,16 @@ branch_labels = None
 depends_on = None
 
 BIG: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+FUNCTIONS: Final = Path(__file__).parents[1] / "postgresql" / "0006_ledger.sql"
 
 
 def upgrade() -> None:
     """Fill and widen the tables. There is no way back: what was got is not forgotten."""
     order_what_was_given()
     add_former_trials()
+    add_claims()
+    if op.get_bind().dialect.name == "postgresql":
+        op.get_bind().exec_driver_sql(FUNCTIONS.read_text(encoding="utf-8"))
 
 
 def order_what_was_given() -> None:
@@ -74,3 +80,15 @@ def add_former_trials() -> None:
         sa.PrimaryKeyConstraint("mark", "plan_id", name=op.f("pk_former_trial")),
         sqlite_with_rowid=False,
     )
+
+
+def add_claims() -> None:
+    """What is taken back of what a grant's holds have set aside, as soon as it comes back."""
+    big = "BIGINT" if op.get_bind().dialect.name == "postgresql" else "INTEGER"
+    op.execute(
+        sa.text(
+            f"ALTER TABLE credit_grant ADD COLUMN claimed {big} NOT NULL DEFAULT 0"
+            " CONSTRAINT ck_credit_grant_claimed_is_held CHECK (claimed >= 0 AND claimed <= held)"
+        )
+    )
+    op.execute(sa.text("UPDATE credit_grant SET claimed = held WHERE state = 'revoked'"))
