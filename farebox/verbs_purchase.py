@@ -99,7 +99,12 @@ def _refunded(email: str, done: OrderRefunded) -> list[str]:
     taken = _amount(order, done.taken)
     said = [f"Refunded to {email}: {in_all} of {price}. Took back {taken} of {order.plan_title}."]
     if order.written_off:
-        said.append(f"{_amount(order, order.written_off)} are spent or held, and written off.")
+        said.append(f"{_amount(order, order.written_off)} are spent, and written off.")
+    if done.claimed:
+        said.append(
+            f"{_amount(order, done.claimed)} held for work under way: what that does not use is"
+            " taken back when it ends."
+        )
     said.append("Farebox moves no money: give it back where it was paid.")
     return said
 

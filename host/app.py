@@ -25,6 +25,7 @@ from host.files.files import Files
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import Accounts
 from host.identity.entrance import Entrance
+from host.identity.former import FormerPeople
 from host.identity.login_sessions import LoginSessions
 from host.identity.own_login import OwnLogin
 from host.identity.passwords import Passwords
@@ -166,6 +167,7 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
     database, clock, settings = means.database, means.clock, means.settings
     catalogue = Catalogue(database, clock, settings)
     identity = _identity(means)
+    former = FormerPeople(means.vault)
     forgetting = Forgetting(means, runs)
     return Host(
         settings=settings,
@@ -183,13 +185,14 @@ def _host(means: Means, runs: Runs, clients: OpenAIClients, *, chat_secret: str)
             clock,
             identity.access_tokens,
             catalogue,
+            former=former,
             told_of_erased_words=forgetting.words_were_erased,
         ),
         download=Download(database, clock, public_url=settings.public_url),
         catalogue=catalogue,
         meter=means.meter,
         corrections=Corrections(database, clock),
-        purchases=Purchases(database, clock, settings),
+        purchases=Purchases(database, clock, settings, former),
         vouchers=Vouchers(database, clock),
         runs=runs,
         forgetting=forgetting,

@@ -194,7 +194,10 @@ RefundAnswer: TypeAlias = Refunded | NotRefundable | RefundConflict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevokeGrant:
-    """Take back what is left of a grant until `target` has been taken back in all."""
+    """Take back what is left of a grant until `target` has been taken back in all.
+
+    What is missing of it and held is claimed: it is taken as soon as it comes back.
+    """
 
     wallet_id: int
     grant_id: int
@@ -272,9 +275,10 @@ class Books(Protocol):
         ...
 
     def revoke(self, request: RevokeGrant) -> GrantAnswer:
-        """Take back what is unspent. What is held comes back only when its hold ends.
+        """Take back what is unspent, and claim of what is held the rest of the target.
 
-        Spent credits stay spent, and no wallet owes anything.
+        What is held comes back only when its hold ends; what is claimed of it is then taken, and
+        never spent by another hold. Spent credits stay spent, and no wallet owes anything.
         """
         ...
 

@@ -10,7 +10,6 @@ most modules, because a verb can only be judged beside its statements.
 
 import json
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
@@ -101,11 +100,14 @@ _SET_ASIDE: Final = (
     "UPDATE credit_grant SET remaining = remaining - ?1, held = held + ?1 WHERE id = ?2"
 )
 _LEGS: Final = (
-    "SELECT a.grant_id, a.amount, g.state FROM allocation a"
+    "SELECT a.grant_id, a.amount, g.state, g.claimed FROM allocation a"
     " JOIN credit_grant g ON g.id = a.grant_id"
     " WHERE a.hold_id = ? ORDER BY g.priority, g.expires_at, g.id"
 )
-_RETURN: Final = "UPDATE credit_grant SET held = held - ?, remaining = remaining + ? WHERE id = ?"
+_RETURN: Final = (
+    "UPDATE credit_grant SET held = held - ?1, remaining = remaining + ?2, revoked = revoked + ?3,"
+    " claimed = min(claimed - ?3, held - ?1) WHERE id = ?4"
+)
 _END_HOLD: Final = (
     "UPDATE hold SET state = ?, captured = ?, shortfall = ?, ended_at = ?, ended_version = ?"
     " WHERE id = ?"
@@ -131,14 +133,6 @@ _DUE_GRANTS: Final = (
     " ORDER BY expires_at, id LIMIT ?"
 )
 _EXPIRE_GRANT: Final = "UPDATE credit_grant SET remaining = 0, state = 'expired' WHERE id = ?"
-_TAKE_BACK: Final = "UPDATE credit_grant SET revoked = revoked + ? WHERE id = ?"
-
-
-_ENDINGS: Final[Mapping[str, EntryKind]] = {
-    GrantState.EXPIRED: EntryKind.EXPIRE,
-    GrantState.REVOKED: EntryKind.REVOKE,
-}
-"""What is entered when credits come back to a grant that has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +149,16 @@ class _Hold:
     shortfall: int
     opened_version: int
     ended_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Leg:
+    """The part of a hold that one grant bears, and how that grant stands."""
+
+    grant_id: int
+    amount: int
+    grant_state: str
+    claimed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,16 +312,16 @@ class SqliteBooks:
         """End an open hold: charge in draw-down order, give back the rest."""
         state = next_state(HoldState(hold.state), event)
         captured = MilliCredits(min(used, hold.amount))
-        legs = self._rows(_LEGS, hold.id)
-        shares = (Share(grant_id, amount) for grant_id, amount, _ in legs)
+        legs = [_Leg(*row) for row in self._rows(_LEGS, hold.id)]
+        shares = (Share(leg.grant_id, MilliCredits(leg.amount)) for leg in legs)
         uses = {share.grant_id: share.amount for share in first_part(shares, captured)}
-        for grant_id, amount, grant_state in legs:
-            use = uses.get(grant_id, 0)
+        for leg in legs:
+            use = uses.get(leg.grant_id, 0)
             if use > 0:
                 self._wallets.append(
-                    wallet, EntryKind.CHARGE, -use, grant_id=grant_id, hold_id=hold.id
+                    wallet, EntryKind.CHARGE, -use, grant_id=leg.grant_id, hold_id=hold.id
                 )
-            self._give_back(wallet, Share(grant_id, amount), amount - use, grant_state)
+            self._give_back(wallet, leg, leg.amount - use)
         if state is HoldState.CAPTURED and captured == 0:
             self._wallets.append(wallet, EntryKind.CHARGE, 0, hold_id=hold.id)
         if captured > 0:
@@ -339,14 +343,15 @@ class SqliteBooks:
         )
         return ended
 
-    def _give_back(self, wallet: WalletRow, leg: Share, back: int, grant_state: str) -> None:
-        """Undo what a hold set aside. What comes back to a grant that has ended ends as it did."""
-        has_ended = grant_state in _ENDINGS
-        self._do(_RETURN, leg.amount, 0 if has_ended else back, leg.grant_id)
-        if back > 0 and has_ended:
-            self._wallets.append(wallet, _ENDINGS[grant_state], -back, grant_id=leg.grant_id)
-        if back > 0 and grant_state == GrantState.REVOKED:
-            self._do(_TAKE_BACK, back, leg.grant_id)
+    def _give_back(self, wallet: WalletRow, leg: _Leg, back: int) -> None:
+        """Undo what a hold set aside; what is claimed of it, or comes back too late, is gone."""
+        revoked = min(back, leg.claimed)
+        expired = back - revoked if leg.grant_state == GrantState.EXPIRED else 0
+        self._do(_RETURN, leg.amount, back - revoked - expired, revoked, leg.grant_id)
+        if revoked > 0:
+            self._wallets.append(wallet, EntryKind.REVOKE, -revoked, grant_id=leg.grant_id)
+        if expired > 0:
+            self._wallets.append(wallet, EntryKind.EXPIRE, -expired, grant_id=leg.grant_id)
 
     def _note_late_use(self, hold: _Hold, used: int) -> _Hold:
         """A use after expiry is a loss on record, once, and never a debit."""

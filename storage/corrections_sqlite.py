@@ -4,7 +4,8 @@ Nothing old is changed: what was charged by mistake comes back as a new grant, w
 mistake is taken back by a new entry. `storage.books_sqlite` has the verbs of every day.
 """
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 from storage.books import (
     GrantAnswer,
@@ -47,13 +48,27 @@ _GRANT_AGAIN: Final = (
     " 0, 'active', COALESCE(origin_id, id) FROM credit_grant WHERE id = ?"
 )
 _GRANT: Final = (
-    "SELECT id, amount, remaining, revoked, state FROM credit_grant WHERE id = ? AND wallet_id = ?"
+    "SELECT id, amount, remaining, held, revoked, claimed, state FROM credit_grant"
+    " WHERE id = ? AND wallet_id = ?"
 )
 _REVOKE: Final = (
-    "UPDATE credit_grant SET remaining = remaining - ?1, revoked = revoked + ?1, state = ?2"
-    " WHERE id = ?3"
+    "UPDATE credit_grant SET remaining = remaining - ?1, revoked = revoked + ?1, claimed = ?2,"
+    " state = ?3 WHERE id = ?4"
 )
 _SET_STATE: Final = "UPDATE credit_grant SET state = ? WHERE id = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class _Grant:
+    """What the verbs need to know of a grant."""
+
+    id: int
+    amount: int
+    remaining: int
+    held: int
+    revoked: int
+    claimed: int
+    state: str
 
 
 def refund(wallets: SqliteWallets, request: RefundCharge) -> RefundAnswer:
@@ -83,24 +98,27 @@ def refund(wallets: SqliteWallets, request: RefundCharge) -> RefundAnswer:
 
 
 def revoke(wallets: SqliteWallets, request: RevokeGrant) -> GrantAnswer:
-    """Take back what is unspent, until the target is reached."""
+    """Take back what is unspent until the target is reached; claim of what is held the rest."""
     wallet = wallets.wallet(request.wallet_id, request.now)
-    grant_id, amount, remaining, revoked, state = _grant(wallets, wallet, request.grant_id)
-    taken = max(0, min(remaining, request.target - revoked))
-    is_all = request.target >= amount
-    after = grant_after(GrantState(state), GrantEvent.REVOKE) if is_all else GrantState(state)
+    grant = _grant(wallets, wallet, request.grant_id)
+    taken = max(0, min(grant.remaining, request.target - grant.revoked))
+    claimed = max(grant.claimed, min(grant.held, request.target - grant.revoked - taken))
+    before = GrantState(grant.state)
+    is_all = request.target >= grant.amount
+    after = grant_after(before, GrantEvent.REVOKE) if is_all else before
     if taken > 0:
-        wallets.append(wallet, EntryKind.REVOKE, -taken, grant_id=grant_id)
-    if after != state:
-        wallets.change(wallet, WalletChangeKind.REVOKE, grant_id=grant_id)
-    if taken > 0 or after != state:
-        wallets.do(_REVOKE, taken, after, grant_id)
+        wallets.append(wallet, EntryKind.REVOKE, -taken, grant_id=grant.id)
+    is_changed = (after, claimed) != (before, grant.claimed)
+    if is_changed:
+        wallets.change(wallet, WalletChangeKind.REVOKE, grant_id=grant.id)
+    if taken > 0 or is_changed:
+        wallets.do(_REVOKE, taken, claimed, after, grant.id)
         wallets.save(wallet)
     return GrantAnswer(
-        grant_id=grant_id,
+        grant_id=grant.id,
         state=after,
         taken=MilliCredits(taken),
-        revoked=MilliCredits(revoked + taken),
+        revoked=MilliCredits(grant.revoked + taken),
         version=wallet.version,
     )
 
@@ -110,9 +128,9 @@ def set_frozen(
 ) -> GrantAnswer:
     """Freeze or unfreeze a grant; nothing happens to one that has ended."""
     wallet = wallets.wallet(wallet_id, now)
-    _, _, _, revoked, state = _grant(wallets, wallet, grant_id)
-    after = grant_after(GrantState(state), event)
-    if after != state:
+    grant = _grant(wallets, wallet, grant_id)
+    after = grant_after(GrantState(grant.state), event)
+    if after != grant.state:
         wallets.do(_SET_STATE, after, grant_id)
         wallets.change(wallet, WalletChangeKind(event), grant_id=grant_id)
         wallets.save(wallet)
@@ -120,7 +138,7 @@ def set_frozen(
         grant_id=grant_id,
         state=after,
         taken=MilliCredits(0),
-        revoked=MilliCredits(revoked),
+        revoked=MilliCredits(grant.revoked),
         version=wallet.version,
     )
 
@@ -149,7 +167,7 @@ def _grant_again(wallets: SqliteWallets, wallet: WalletRow, leg: ChargedLeg, ref
     )
 
 
-def _grant(wallets: SqliteWallets, wallet: WalletRow, grant_id: int) -> tuple[Any, ...]:
+def _grant(wallets: SqliteWallets, wallet: WalletRow, grant_id: int) -> _Grant:
     for row in wallets.rows(_GRANT, grant_id, wallet.id):
-        return row
+        return _Grant(*row)
     raise LookupError(f"there is no grant {grant_id} in wallet {wallet.id}")

@@ -141,6 +141,10 @@ RULES: Final[Mapping[str, str]] = {
     "3 a hold is its allocations": """
         SELECT 'hold', h.id FROM hold h LEFT JOIN allocation a ON a.hold_id = h.id
         GROUP BY h.id HAVING h.amount <> COALESCE(SUM(a.amount), 0)""",
+    "3 what is claimed of a grant is held, and nothing remains of it": """
+        SELECT 'grant', id FROM credit_grant
+        WHERE claimed < 0 OR claimed > held OR (claimed > 0 AND remaining > 0)
+          OR (state = 'revoked' AND claimed <> held)""",
     "4 a grant is its entries": """
         SELECT 'grant', g.id FROM credit_grant g LEFT JOIN entry e ON e.grant_id = g.id
         GROUP BY g.id HAVING g.remaining + g.held <> COALESCE(SUM(e.amount), 0)

@@ -2,7 +2,8 @@
 
 Every function works inside the unit or the read that lends its `Session`. Which step an order may
 take is decided by `host.purchase.orders` before. An order is seen as it is *now*: one that was
-not paid in time has expired, whether or not somebody has written that down yet.
+not paid in time has expired, whether or not somebody has written that down yet; and what was held
+when it was refunded is taken back, or written off, once the ledger has ended the hold.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import ColumnElement, update
+from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col, func, select
 
 from storage.catalogue import stored
@@ -166,6 +168,9 @@ class OrderGrant:
     grant_id: int
     amount: MilliCredits
     unspent: MilliCredits
+    held: MilliCredits
+    claimed: MilliCredits
+    """Of what is held: it is revoked as soon as it comes back."""
     revoked: MilliCredits
 
 
@@ -188,10 +193,17 @@ def grants_of_order(session: Session, subscription_id: int) -> tuple[OrderGrant,
     if wallet_and_grant is None:
         return ()
     wallet_id, first_id = wallet_and_grant
-    grants = session.exec(
-        select(CreditGrant.id, CreditGrant.amount, CreditGrant.remaining, CreditGrant.revoked)
+    grants = session.connection().execute(
+        select_columns(
+            col(CreditGrant.id),
+            col(CreditGrant.amount),
+            col(CreditGrant.remaining),
+            col(CreditGrant.held),
+            col(CreditGrant.claimed),
+            col(CreditGrant.revoked),
+        )
         .where(
-            CreditGrant.wallet_id == wallet_id,
+            col(CreditGrant.wallet_id) == wallet_id,
             (col(CreditGrant.id) == first_id) | (col(CreditGrant.origin_id) == first_id),
         )
         .order_by(col(CreditGrant.id))
@@ -202,9 +214,11 @@ def grants_of_order(session: Session, subscription_id: int) -> tuple[OrderGrant,
             grant_id=stored(grant_id),
             amount=MilliCredits(amount),
             unspent=MilliCredits(remaining),
+            held=MilliCredits(held),
+            claimed=MilliCredits(claimed),
             revoked=MilliCredits(revoked),
         )
-        for grant_id, amount, remaining, revoked in grants
+        for grant_id, amount, remaining, held, claimed, revoked in grants
     )
 
 
@@ -226,7 +240,21 @@ def _views(
         .order_by(col(PurchaseOrder.created_at).desc(), col(PurchaseOrder.id).desc())
         .limit(LISTED_MOST)
     ).all()
-    return tuple(_view(*row).as_of(now) for row in rows)
+    return tuple(_as_it_stands(session, _view(*row)).as_of(now) for row in rows)
+
+
+def _as_it_stands(session: Session, order: OrderView) -> OrderView:
+    """The order with what became since its refund of what was held then."""
+    if not order.written_off or order.subscription_id is None:
+        return order
+    grants = grants_of_order(session, order.subscription_id)
+    taken_since = max(0, sum(grant.revoked for grant in grants) - order.taken_back)
+    still_held = sum(grant.claimed for grant in grants)
+    return replace(
+        order,
+        taken_back=order.taken_back + taken_since,
+        written_off=max(0, order.written_off - taken_since - still_held),
+    )
 
 
 def _view(row: PurchaseOrder, plan: Plan, version: PlanVersion) -> OrderView:

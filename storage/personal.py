@@ -7,7 +7,7 @@ passwords, cookies and links are kept as hashes and left out, access tokens are 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Select, exists, tuple_
+from sqlalchemy import Select, tuple_
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col
 
@@ -113,32 +113,6 @@ def orders_page(session: Session, account_id: int, after: Any) -> list[Row]:
         .join(Subscription, col(Subscription.id) == col(order.subscription_id), isouter=True)
         .where(col(order.account_id) == account_id, col(order.id) > (after or ""))
         .order_by(col(order.id))
-        .limit(PAGE)
-    )
-    return _rows(session, statement)
-
-
-def got_without_order_page(session: Session, account_id: int, after: Any) -> list[Row]:
-    """What the account got before there were orders; `cursor` leads on."""
-    has_order = exists().where(col(PurchaseOrder.subscription_id) == col(Subscription.id))
-    statement: Select[*tuple[Any, ...]] = (
-        select_columns(
-            col(Subscription.id).label("cursor"),
-            col(Plan.slug).label("plan"),
-            col(Plan.title),
-            col(PlanVersion.kind),
-            col(Subscription.source).label("how"),
-            col(Subscription.starts_at),
-            col(Subscription.ends_at),
-        )
-        .join(Plan, col(Plan.id) == col(Subscription.plan_id))
-        .join(PlanVersion, col(PlanVersion.id) == col(Subscription.plan_version_id))
-        .where(
-            col(Subscription.account_id) == account_id,
-            col(Subscription.id) > (after or 0),
-            ~has_order,
-        )
-        .order_by(col(Subscription.id))
         .limit(PAGE)
     )
     return _rows(session, statement)

@@ -1,6 +1,7 @@
 """Find and save sealed secrets. What is in them is `host.vault`'s business."""
 
 from sqlalchemy import inspect
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, func, select, update
 
 from storage.addresses import sqlite_path
@@ -12,6 +13,14 @@ def add_secret(session: Session, secret: Secret) -> None:
     """Save a new sealed secret."""
     session.add(secret)
     session.flush()
+
+
+def add_secret_once(session: Session, secret: Secret) -> Secret:
+    """Save a new sealed secret unless there is one of its name; returns the one that is kept."""
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    insert = (sqlite.insert if is_sqlite else postgresql.insert)(Secret)
+    session.execute(insert.values(secret.model_dump()).on_conflict_do_nothing())
+    return session.get_one(Secret, secret.id)
 
 
 def find_secret(session: Session, secret_id: str) -> Secret | None:

@@ -17,7 +17,9 @@ from storage import books_sqlite, corrections_sqlite, wallet_sqlite
 from storage import credits as credit_rules
 from tests.ledger_desk import Desk, OpenBooks
 
-FUNCTIONS: Final = Path(books_sqlite.__file__).parent / "migrations/postgresql/0002_ledger.sql"
+_SCRIPTS: Final = Path(books_sqlite.__file__).parent / "migrations/postgresql"
+FUNCTIONS: Final = (_SCRIPTS / "0002_ledger.sql", _SCRIPTS / "0006_ledger.sql")
+"""The later ones take the place of earlier ones of their name."""
 MODULES: Final[Mapping[str, ModuleType]] = {
     "credits": credit_rules,
     "wallet": wallet_sqlite,
@@ -85,14 +87,18 @@ def _executed(copy: ModuleType, original: ModuleType, source: str) -> ModuleType
 @contextmanager
 def faulty_functions(desk: Desk, fault: Fault) -> Iterator[None]:
     """The functions in the database with one fault in them, until the end of the block."""
-    source = FUNCTIONS.read_text(encoding="utf-8")
-    desk.execute(_replacing(fault.put_into(source)))
+    source = _in_force()
+    desk.execute(fault.put_into(source))
     try:
         yield
     finally:
-        desk.execute(_replacing(source))
+        desk.execute(source)
 
 
-def _replacing(source: str) -> str:
-    _, *functions = source.split("\nCREATE FUNCTION ")
-    return "".join(f"\nCREATE OR REPLACE FUNCTION {function}" for function in functions)
+def _in_force() -> str:
+    """The functions as they are in the database after all migrations, each to be replaced."""
+    functions: dict[str, str] = {}
+    for script in FUNCTIONS:
+        _, *made = script.read_text(encoding="utf-8").split("\nCREATE FUNCTION ")
+        functions |= {function.partition("(")[0]: function for function in made}
+    return "".join(f"\nCREATE OR REPLACE FUNCTION {one}" for one in functions.values())

@@ -87,8 +87,8 @@ def _id(grant: ModelGrant | None) -> int | None:
 def _grant_row(grant: ModelGrant) -> tuple[object, ...]:
     return (
         *(grant.id, grant.plan, grant.priority, grant.begins, grant.ends, grant.amount),
-        *(grant.remaining, grant.held, grant.revoked, grant.state, grant.source, grant.ref),
-        _id(grant.origin),
+        *(grant.remaining, grant.held, grant.revoked, grant.claimed, grant.state),
+        *(grant.source, grant.ref, _id(grant.origin)),
     )
 
 

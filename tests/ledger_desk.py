@@ -97,7 +97,7 @@ class Desk:
 WALLET: Final = "SELECT seq, version, held, last_at, spent_day, spent, daily_cap, head FROM wallet"
 GRANTS: Final = (
     "SELECT id, plan_id, priority, effective_at, expires_at, amount, remaining, held, revoked,"
-    " state, source, source_ref, origin_id FROM credit_grant ORDER BY id"
+    " claimed, state, source, source_ref, origin_id FROM credit_grant ORDER BY id"
 )
 HOLDS: Final = (
     "SELECT id, state, amount, captured, shortfall, created_at, expires_at, ended_at,"

@@ -283,6 +283,42 @@ class LedgerMachine(ComparedBooks):
         else:
             self.captured(hold, used)
 
+    @rule(
+        amounts=st.tuples(st.integers(1, 15), st.integers(1, 15)),
+        part=st.integers(1, 20),
+        less=st.integers(0, 20),
+        used=USED,
+        ends_first=st.booleans(),
+        is_released=st.booleans(),
+    )
+    def taken_of_what_is_held(
+        self,
+        *,
+        amounts: tuple[int, int],
+        part: int,
+        less: int,
+        used: int | None,
+        ends_first: bool,
+        is_released: bool,
+    ) -> None:
+        """More is taken back of a grant than remains of it, and then what held it ends."""
+        opened = [self.open_hold(amount=amount, lasts=100 * DAY) for amount in amounts]
+        holds = [hold for hold in opened if hold is not None]
+        if not holds:
+            return
+        grant = holds[0].legs[-1][0]
+        target = grant.revoked + grant.remaining + part
+        self.revoke(grant, target)
+        self.revoke(grant, max(0, target - less))
+        if ends_first:
+            self.clock.advance(max(0, grant.ends - self.clock.now()))
+            self.sweep(0)
+        for hold in holds:
+            if is_released:
+                self.same_end(hold, HoldEvent.RELEASE, 0, self.plan_ids)
+            else:
+                self.captured(hold, used)
+
     @rule(cap=st.sampled_from([None, None, 0, 5, 20, 60, 200]))
     def set_cap(self, cap: int | None) -> None:
         now = self.clock.now()

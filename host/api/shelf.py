@@ -6,6 +6,7 @@ when it is still true.
 """
 
 import hashlib
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Response
@@ -34,6 +35,7 @@ def shelf_routes(host: ApiHost) -> APIRouter:
         account_id = visitor.account_id
         shelf = await host.catalogue.shelf()
         mine = await host.catalogue.possessions(account_id)
+        mine = replace(mine, had=mine.had | await host.purchases.had_before(account_id))
         view = catalogue_view(shelf, mine, account_id, place)
         body = view.model_dump_json().encode()
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'

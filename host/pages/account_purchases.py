@@ -1,33 +1,23 @@
 """What one got and what one was charged: purchases, and the receipts of messages and calls."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from host.language import N_, _
 from host.pages.order_receipts import order_words
 from host.pages.own import OwnPages
 from host.purchase.orders import GIVEN
 from storage.cards import SubscriptionView
 from storage.charges import recent_charges
-from storage.models.money import GrantSource
 from storage.moments import NEVER, Micros
 from storage.order_states import OrderState
 from storage.orders import OrderView
 
 RECEIPTS_SHOWN: Final = 25
 _DIGITS_MAX: Final = 18
-HOW: Final[Mapping[GrantSource, str]] = {
-    GrantSource.ORDER: N_("Bought"),
-    GrantSource.VOUCHER: N_("Voucher"),
-    GrantSource.TRIAL: N_("Free trial"),
-    GrantSource.OPERATOR: N_("Given by the operator"),
-    GrantSource.REFUND: N_("Refund"),
-}
-"""Of what was got before there were orders."""
 _TAKEN: Final = frozenset({OrderState.REFUNDED, OrderState.LOST})
 """The order's own words say where what it gave has gone."""
 
@@ -43,8 +33,7 @@ class PurchaseLine:
     ends_at: Micros | None
     """The end of what was got, where it ends by time."""
     is_taken_back: bool
-    receipt_id: str | None
-    """None for what was got before there were orders."""
+    receipt_id: str
     price: str = ""
     pay_path: str | None = None
     """Where it can still be paid."""
@@ -81,14 +70,12 @@ def purchase_lines(
     *,
     pay_path: Callable[[OrderView], str | None],
 ) -> list[PurchaseLine]:
-    """Every order, and what was got before there were orders; the newest first."""
-    without_order = {got.id: got for got in subscriptions}
-    lines = []
-    for order in orders:
-        given = without_order.pop(order.subscription_id or 0, None)
-        lines.append(_of_order(order, given, pay_path(order)))
-    lines += [_of_subscription(got) for got in without_order.values()]
-    return sorted(lines, key=lambda line: line.at, reverse=True)
+    """Every order, with what it gave; in their order."""
+    given = {got.id: got for got in subscriptions}
+    return [
+        _of_order(order, given.get(order.subscription_id or 0), pay_path(order))
+        for order in orders
+    ]
 
 
 def _of_order(
@@ -106,18 +93,6 @@ def _of_order(
         receipt_id=order.id,
         price=words.price,
         pay_path=pay_path,
-    )
-
-
-def _of_subscription(got: SubscriptionView) -> PurchaseLine:
-    return PurchaseLine(
-        title=got.plan_title,
-        plan_slug=got.plan_slug,
-        how=_(HOW[got.source]),
-        at=got.starts_at,
-        ends_at=_end(got),
-        is_taken_back=got.is_cancelled,
-        receipt_id=None,
     )
 
 

@@ -6,7 +6,7 @@ the operator. The form carries a key that is used once, so that pressing twice o
 somebody may have a plan is decided by `host.purchase`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Final
 
 from starlette.requests import Request
@@ -46,6 +46,7 @@ class BuyPages:
         got = await self._host.catalogue.subscriptions(visitor.account_id)
         now = self._host.clock.now()
         of_this = [one for one in got if one.plan_id == plan.id]
+        had_before = await self._host.purchases.had_before(visitor.account_id)
         return self._renderer.page(
             "buy.html",
             visitor=visitor,
@@ -55,12 +56,15 @@ class BuyPages:
             terms=terms(plan),
             covers=[cover_line(card, plan) for card in covered],
             was_had=bool(of_this),
+            was_had_before=plan.id in had_before,
             is_running=any(
                 not one.is_cancelled and one.starts_at <= now < one.ends_at for one in of_this
             ),
             runs_until=_runs_until(plan, of_this, now),
             opens=first_assistant(covered),
-            trials=[] if plan.is_free else _trials(covered, {one.plan_id for one in got}),
+            trials=(
+                [] if plan.is_free else _trials(covered, had_before | {one.plan_id for one in got})
+            ),
             takes_payments=self._host.purchases.takes_payments,
             key=new_id(),
             return_to=_return_to(request.query_params.get("return_to")),
@@ -120,7 +124,7 @@ def _runs_until(plan: PlanView, of_this: Iterable[SubscriptionView], now: Micros
     return max(ends, default=None) if plan.version.kind is PlanKind.TIME else None
 
 
-def _trials(covered: Iterable[OfferingCard], known: set[int]) -> list[PlanView]:
+def _trials(covered: Iterable[OfferingCard], known: Set[int]) -> list[PlanView]:
     """Free plans over the same things that this person has not had yet."""
     plans = {plan.id: plan for card in covered for plan in card.plans}
     wanted = [p for p in plans.values() if p.is_sold and p.is_free and p.id not in known]

@@ -1,10 +1,11 @@
 """The demonstration's pay page: what a hosted checkout would show, and no money moves.
 
-Pay fulfils the order, once however often it is pressed and also when the page was left open until
-the order had expired, but not when there is nothing left that the plan covers; Decline gives the
-order up; Close goes back and leaves it as it is. What
-became of it is told to the page that opened this one by a script of our own (`static/pay.js`);
-without it, a link leads on. An order is shown to whoever made it, and to nobody else.
+Pay fulfils the order, once however often it is pressed, but not on a page that was left open until
+the order had expired (nobody has paid before the button is pressed, so its price need not be kept
+any longer), nor when there is nothing left that the plan covers; Decline gives the order up; Close
+goes back and leaves it as it is. What became of it is told to the page that opened this one by a
+script of our own (`static/pay.js`); without it, a link leads on. An order is shown to whoever made
+it, and to nobody else.
 """
 
 from typing import Final
@@ -69,9 +70,11 @@ class PayPages:
             await self._host.purchases.cancel(visitor.account_id, order.id, WITHDRAWN)
             return go(f"/pay/{order.id}")
         try:
-            done = await self._host.purchases.fulfil(order.id, f"demo:{order.id}")
+            done = await self._host.purchases.fulfil(
+                order.id, f"demo:{order.id}", only_in_time=True
+            )
         except OrderClosed:
-            return go(f"/pay/{order.id}")  # which says that it was cancelled
+            return go(f"/pay/{order.id}")  # which says what became of it
         return go(f"/pay/{order.id}?{FRESH}" if done.is_new else f"/pay/{order.id}")
 
     async def decline(self, request: Request) -> Response:

@@ -2,7 +2,8 @@
 
 Names, addresses, conversations, drafts, keys and what was written to the operator are erased in
 one unit of work; wallet, entries and what was bought stay under a number, since bookkeeping law
-wants them kept. It is refused, with the reason, while something would be torn apart by it: an
+wants them kept. That a trial is once for each person stays true after it (`host.identity.former`).
+It is refused, with the reason, while something would be torn apart by it: an
 answer that is being written, a payment that nobody has decided, offerings that others have paid
 for, the last operator. Orders that nobody paid are cancelled.
 """
@@ -15,6 +16,7 @@ from host.clock import Clock
 from host.errors import AccountBusy
 from host.identity.access_tokens import AccessTokens
 from host.identity.accounts import keep_an_operator
+from host.identity.former import FormerPeople
 from host.language import _
 from host.purchase.ordering import cancel
 from storage import accounts as kept
@@ -22,7 +24,6 @@ from storage import audit, erasing
 from storage.accounts import AccountRecord
 from storage.database import Database, Unit
 from storage.erasing import Hindrances
-from storage.ledger import find_wallet
 from storage.models.accounts import AccountState
 from storage.models.catalogue import OfferingState
 from storage.order_states import OrderState
@@ -41,12 +42,14 @@ class Deletion:
         access_tokens: AccessTokens,
         catalogue: Catalogue,
         *,
+        former: FormerPeople,
         told_of_erased_words: Callable[[], None],
     ) -> None:
         self._database = database
         self._clock = clock
         self._access_tokens = access_tokens
         self._catalogue = catalogue
+        self._former = former
         self._told_of_erased_words = told_of_erased_words
 
     async def hindrance(self, account_id: int) -> str | None:
@@ -90,9 +93,8 @@ class Deletion:
                 cancel(unit, By(None, now), order.id, reason="")
         erasing.erase_orders(session, account_id)
         erasing.lock_conversations(session, account_id)  # and threads before wallets
-        wallet_id = find_wallet(session, account_id)
-        if wallet_id is not None:
-            lock_wallet(session, wallet_id)
+        # Also where there is none yet: a trial that is being taken is waited for, and remembered.
+        lock_wallet(session, unit.books.open_wallet(account_id))
         account = kept.find_account(session, account_id)
         if account is None or account.state is AccountState.DELETED:
             return ()
@@ -107,6 +109,7 @@ class Deletion:
         return revoked
 
     def _anonymise(self, unit: Unit, account: AccountRecord) -> None:
+        self._former.remember(unit, account)
         erasing.erase_account(unit.session, account.id, account.email, self._clock.now())
 
 

@@ -36,7 +36,6 @@ This archive holds what {public_url} keeps about the account {email}, as of {now
 
 profile.json         name, address, roles, balance by plan, daily limit
 purchases            every order: the plan, how you got it, its price, what was refunded
-given_before_orders  plans you got before orders were kept
 receipts             every message and call, what it cost and what came back
 usage                every line of your wallet's history, numbered without a gap
 conversations        your conversations, by number

@@ -66,11 +66,6 @@ def tables_of(database: Database, account_id: int) -> tuple[Table, ...]:
             personal.orders_page,
         ),
         paged(
-            "given_before_orders",
-            ("plan", "title", "kind", "how", "starts_at", "ends_at"),
-            personal.got_without_order_page,
-        ),
-        paged(
             "receipts",
             (
                 "receipt", "operation", "state", "offering", "title", "charged", "refunded",

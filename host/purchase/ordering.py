@@ -20,6 +20,7 @@ from host.errors import (
     UnknownOrder,
     UnknownPlan,
 )
+from host.identity.former import FormerPeople
 from host.language import _
 from host.purchase.orders import GIVEN, ORDER_LIVES, OrderClosedError, OrderStep, next_state
 from host.purchase.payments.base import PaymentProvider
@@ -76,6 +77,7 @@ def place(
     now: Micros,
     wanted: WantedOrder,
     *,
+    former: FormerPeople,
     free: PaymentProvider,
     paid: PaymentProvider | None,
 ) -> Ordered:
@@ -84,7 +86,7 @@ def place(
     Raises:
         UnknownPlan: there is no such plan, or it is no longer offered.
         PaymentsOff: it costs money, and nobody takes any here.
-        AlreadyHad: it is given once for each person, and was.
+        AlreadyHad: it is given once for each person, and was, be it to an account since deleted.
         IdempotencyConflict: the key was used for another plan.
         RateLimited: too many orders are left unpaid.
     """
@@ -101,6 +103,7 @@ def place(
     if not plan.is_sold:
         raise no_longer_offered(plan)
     if plan.is_free:
+        _check_not_had_before(unit, former, wanted.account_id, plan)
         return Ordered(order=_give_free(unit, now, wanted, plan, free, key), is_new=True)
     if paid is None:
         raise PaymentsOff(
@@ -116,14 +119,17 @@ def place(
     return Ordered(order=kept.add_order(unit.session, row), is_new=True)
 
 
-def fulfil(unit: Unit, now: Micros, order_id: str, provider_ref: str) -> Ordered:
+def fulfil(
+    unit: Unit, now: Micros, order_id: str, provider_ref: str, *, only_in_time: bool = False
+) -> Ordered:
     """Give what a payment paid for, once, on the terms that were ordered.
 
     A payment that comes after the order expired is as good as one in time: somebody has paid.
+    `only_in_time` is for a page of our own, on which nobody has paid before it is asked here.
 
     Raises:
         UnknownOrder: there is no such order.
-        OrderClosed: it was cancelled.
+        OrderClosed: it was cancelled, or has expired where only a payment in time is good.
         IdempotencyConflict: it was paid by another payment, or this one has paid another order.
     """
     row = locked(unit, order_id)
@@ -134,11 +140,13 @@ def fulfil(unit: Unit, now: Micros, order_id: str, provider_ref: str) -> Ordered
         return Ordered(order=_view(unit, order_id, now), is_new=False)
     if kept.find_by_payment(unit.session, provider=provider, provider_ref=provider_ref, now=now):
         raise IdempotencyConflict(_("This payment has paid another order."))
+    ordered = _view(unit, order_id, now)
+    if only_in_time and ordered.state is OrderState.EXPIRED:
+        raise OrderClosed(_("This order has expired. Nothing was paid; begin again."))
     try:
         row.state = next_state(next_state(state, OrderStep.CONFIRM_PAYMENT), OrderStep.FULFIL)
     except OrderClosedError:
         raise OrderClosed(_("This order was cancelled. Nothing was paid; begin again.")) from None
-    ordered = _view(unit, order_id, now)
     opened = subscribe(
         unit,
         By(None, now),
@@ -243,6 +251,20 @@ def _give_free(
         )
     given = Given(provider=free, request_key=key, return_to=wanted.return_to)
     return add_given(unit, now, plan, given, opened.subscription)
+
+
+def _check_not_had_before(
+    unit: Unit, former: FormerPeople, account_id: int, plan: PlanView
+) -> None:
+    """Refuse what the same person had under an account that they have deleted."""
+    if plan.id in former.plans_had(unit.session, account_id):
+        raise AlreadyHad(
+            _(
+                "You had {plan} before, with an account of this address that was deleted."
+                " It is given once for each person.",
+                plan=plan.title,
+            )
+        )
 
 
 def _row(

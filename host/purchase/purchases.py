@@ -13,6 +13,7 @@ from host.catalogue.registering import By
 from host.catalogue.subscribing import Subscribed, SubscribeRequest, subscribe
 from host.clock import Clock
 from host.config import Settings
+from host.identity.former import FormerPeople
 from host.purchase.ordering import (
     Given,
     Ordered,
@@ -39,9 +40,12 @@ log = structlog.get_logger(__name__)
 class Purchases:
     """Orders; an actor of None is the operator at the machine itself."""
 
-    def __init__(self, database: Database, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, settings: Settings, former: FormerPeople
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._former = former
         self._free = TrialPayments()
         self._manual = ManualPayments()
         self._paid = DemoPayments() if settings.payments == "demo" else None
@@ -69,8 +73,14 @@ class Purchases:
         """
         now = self._clock.now()
         return await self._database.run(
-            lambda unit: place(unit, now, wanted, free=self._free, paid=self._paid)
+            lambda unit: place(
+                unit, now, wanted, former=self._former, free=self._free, paid=self._paid
+            )
         )
+
+    async def had_before(self, account_id: int) -> frozenset[int]:
+        """Free plans that are not for this account: had under its address by one since deleted."""
+        return await self._database.read(lambda s: self._former.plans_had(s, account_id))
 
     async def find(self, account_id: int | None, order_id: str) -> OrderView:
         """One of one's own orders; anybody's for the operator at the machine.
@@ -101,17 +111,20 @@ class Purchases:
         by = By(account_id, self._clock.now())
         return await self._database.run(lambda unit: cancel(unit, by, order_id, reason))
 
-    async def fulfil(self, order_id: str, provider_ref: str) -> Ordered:
+    async def fulfil(
+        self, order_id: str, provider_ref: str, *, only_in_time: bool = False
+    ) -> Ordered:
         """Give what a payment paid for, once however often it is told, and also when it is late.
 
         Raises:
             UnknownOrder: there is no such order.
-            OrderClosed: it was cancelled.
+            OrderClosed: it was cancelled; or it has expired, and it is `only_in_time` to be paid.
             IdempotencyConflict: order or payment belong to another one.
         """
         now = self._clock.now()
         done = await self._database.run(
-            lambda unit: fulfil(unit, now, order_id, provider_ref), must_land=True
+            lambda unit: fulfil(unit, now, order_id, provider_ref, only_in_time=only_in_time),
+            must_land=True,
         )
         if done.is_new:
             log.info("order.fulfilled", order_id=order_id, provider=done.order.provider)

@@ -1,7 +1,8 @@
 """Giving money back for an order: what is left of what it gave goes, in proportion.
 
 How much is decided by `host.purchase.refunds`; here it is taken, in one unit of work under the
-wallet's lock. Moving the money itself is the operator's: none of our providers holds any.
+wallet's lock, and what is held is claimed, for the ledger to take when its hold ends. Moving the
+money itself is the operator's: none of our providers holds any.
 """
 
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class OrderRefunded:
     order: OrderView
     taken: int
     """What this request took back: milli-credits, or seconds."""
+    claimed: int
+    """What is held for work under way, and is taken back when that ends without using it."""
     is_new: bool
     """Whether it refunded more than had been before."""
 
@@ -59,6 +62,7 @@ def refund_order(unit: Unit, by: By, order_id: str, in_all: int | None) -> Order
         refunded_minor=before.refunded_minor,
         # Credits are not taken twice, whoever took them: a refund, or the operator by hand.
         taken_back=before.taken_back if is_time else sum(grant.revoked for grant in grants),
+        claimed=sum(grant.claimed for grant in grants),
     )
     wanted = known.told(before.amount_minor if in_all is None else in_all)
     more = wanted.refunded_minor - known.refunded_minor
@@ -76,7 +80,13 @@ def refund_order(unit: Unit, by: By, order_id: str, in_all: int | None) -> Order
         note(unit, by, "order.refunded", f"order:{order_id}", in_all=money)
     after = kept.find_order(unit.session, order_id, by.now)
     assert after is not None
-    return OrderRefunded(order=after, taken=done.taken_back - known.taken_back, is_new=more > 0)
+    standing = kept.grants_of_order(unit.session, row.subscription_id)
+    return OrderRefunded(
+        order=after,
+        taken=done.taken_back - known.taken_back,
+        claimed=sum(grant.claimed for grant in standing),
+        is_new=more > 0,
+    )
 
 
 def _check(order: OrderView, in_all: int | None) -> None:
@@ -106,11 +116,17 @@ def _closed(state: OrderState) -> OrderClosed:
 def _take_credits(
     unit: Unit, by: By, subscription_id: int, wanted: Refunding, grants: tuple[OrderGrant, ...]
 ) -> Refunding:
-    """Take back unspent credits, also those that refunds of charges have put back."""
-    shares = take_from(tuple(grant.unspent for grant in grants), wanted.still_to_take)
-    for grant, share in zip(grants, shares, strict=True):
-        # All of it ends the grant, so that what is held now is taken when it is released.
-        target = grant.amount if wanted.is_all else MilliCredits(grant.revoked + share)
+    """Take back unspent credits, also those that refunds of charges have put back; then held ones.
+
+    The target of a grant goes beyond what is unspent of it by what is to be claimed of it. All of
+    it ends the grant.
+    """
+    unspent = take_from(tuple(grant.unspent for grant in grants), wanted.unclaimed)
+    held = tuple(grant.held - grant.claimed for grant in grants)
+    claims = take_from(held, wanted.unclaimed - sum(unspent))
+    for grant, share, claim in zip(grants, unspent, claims, strict=True):
+        part = grant.revoked + grant.claimed + share + claim
+        target = grant.amount if wanted.is_all else MilliCredits(part)
         standing = unit.books.revoke(
             RevokeGrant(
                 wallet_id=grant.wallet_id, grant_id=grant.grant_id, target=target, now=by.now

@@ -3,7 +3,8 @@
 Refunds converge, they are not added up: what is told is how much has been given back *in all*, and
 what is taken back follows from that alone. So an event that comes twice, late, or out of order
 ends in the same place. What is spent stays spent: no balance goes below zero, and what cannot be
-taken back any more is written off.
+taken back any more is written off. What is held may come back, so it is *claimed*: the ledger
+takes it when it does, and lets no other hold have it.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ class Refunding:
     amount_minor: int
     refunded_minor: int = 0
     taken_back: int = 0
+    claimed: int = 0
+    """What will be taken back of what is held, unless the work that holds it uses it."""
 
     def __post_init__(self) -> None:
         assert self.amount_minor > 0, "of nothing there is nothing to give back"
@@ -31,6 +34,11 @@ class Refunding:
     def still_to_take(self) -> int:
         """What should be taken back now, if it is there."""
         return max(0, self.target - self.taken_back)
+
+    @property
+    def unclaimed(self) -> int:
+        """What of that is neither taken nor claimed yet."""
+        return max(0, self.still_to_take - self.claimed)
 
     @property
     def is_all(self) -> bool:

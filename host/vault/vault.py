@@ -104,9 +104,13 @@ class Vault:
         owner_id: int | None = None,
         bound_to: str = "",
         last4: str = "",
+        secret_id: str | None = None,
     ) -> Secret:
-        """A sealed row, for a caller that saves it together with what refers to it."""
-        secret_id, version = new_id(), 1
+        """A sealed row, for a caller that saves it together with what refers to it.
+
+        `secret_id` is for the one secret of its kind; any other has a name of its own.
+        """
+        secret_id, version = secret_id or new_id(), 1
         return Secret(
             id=secret_id,
             owner_id=owner_id,

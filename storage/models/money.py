@@ -107,6 +107,7 @@ class CreditGrant(BooksRow, table=True):
         CheckConstraint("effective_at < expires_at", name="has_a_life"),
         CheckConstraint("state IN ('active', 'frozen') OR remaining = 0", name="ended_is_empty"),
         CheckConstraint("(cost_minor IS NULL) = (currency IS NULL)", name="cost_has_currency"),
+        CheckConstraint("claimed >= 0 AND claimed <= held", name="claimed_is_held"),
         Index(
             "ix_credit_grant_live",
             "wallet_id",
@@ -146,6 +147,12 @@ class CreditGrant(BooksRow, table=True):
         default=None,
         sa_type=BigInt,
         description="of a refund: the grant whose credits came back, whose cost they carry",
+    )
+    claimed: int = Field(
+        default=0,
+        sa_type=BigInt,
+        sa_column_kwargs={"server_default": text("0")},
+        description="of `held`: what is taken back as soon as it comes back",
     )
 
 

@@ -1,4 +1,4 @@
-"""What people ask of the operator about what they were charged."""
+"""What people ask of the operator about what they were charged, and who was here before."""
 
 from enum import StrEnum
 
@@ -47,3 +47,18 @@ class Concern(SQLModel, table=True):
     note: str = Field(default="", sa_type=Text, description="what the operator answered")
     created_at: int = Field(sa_type=BigInt)
     closed_at: int | None = Field(default=None, sa_type=BigInt)
+
+
+class FormerTrial(SQLModel, table=True):
+    """A plan that cost nothing, had by somebody whose account is deleted.
+
+    No number, no date and, since it is ordered by the mark alone, no place leads to the account.
+    """
+
+    __tablename__ = "former_trial"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    mark: bytes = Field(
+        primary_key=True, description="HMAC-SHA256 of the address, by `host.identity.former`"
+    )
+    plan_id: int = Field(primary_key=True, foreign_key="plan.id", sa_type=BigInt)

@@ -55,7 +55,7 @@ class PurchaseOrder(SQLModel, table=True):
         default=0, sa_type=BigInt, description="by refunds: milli-credits, or seconds of time"
     )
     written_off: int = Field(
-        default=0, sa_type=BigInt, description="refunded, but no longer there to take back"
+        default=0, sa_type=BigInt, description="refunded and not taken back then: spent, or held"
     )
     reason: str = Field(default="", description="why it was cancelled")
     created_at: int = Field(sa_type=BigInt)

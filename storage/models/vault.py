@@ -14,7 +14,9 @@ class Secret(SQLModel, table=True):
 
     __tablename__ = "secret"
 
-    id: str = Field(primary_key=True, description="UUIDv7, part of the associated data")
+    id: str = Field(
+        primary_key=True, description="a UUIDv7 or a name, part of the associated data"
+    )
     owner_id: int | None = Field(default=None, foreign_key="account.id", sa_type=BigInt)
     purpose: str = Field(description="what it is for, as in `openai_key`")
     version: int = Field(default=1, description="advances when the value is replaced")

@@ -180,15 +180,20 @@ class ModelBooks:
     def revoke(self, grant: ModelGrant, request: RevokeGrant) -> GrantAnswer:
         wanted = request.target - grant.revoked
         taken = min(grant.remaining, wanted) if wanted > 0 else 0
+        still_wanted = min(wanted - taken, grant.held)
+        claims = still_wanted > grant.claimed
         ends = request.target >= grant.amount and grant.state in ALIVE
-        if taken or ends:
+        if taken or claims or ends:
             self._touch(request.now)
         if taken:
             grant.remaining -= taken
             grant.revoked += taken
             self._enter("revoke", -taken, grant)
+        if claims:
+            grant.claimed = still_wanted
         if ends:
             grant.state = "revoked"
+        if claims or ends:
             self._change("revoke", grant.id)
         return self._standing(grant, taken)
 
@@ -266,17 +271,25 @@ class ModelBooks:
             grant.held -= amount
             if charge:
                 self._enter("charge", -charge, grant, hold=hold.id)
-            if back and grant.state == "expired":
-                self._enter("expire", -back, grant)
-            elif back and grant.state == "revoked":
-                grant.revoked += back
-                self._enter("revoke", -back, grant)
-            else:
-                grant.remaining += back
+            self._come_back(grant, back)
         if state is HoldState.CAPTURED and not hold.captured:
             self._enter("charge", 0, None, hold=hold.id)
         self.version += 1
         hold.state, hold.ended_at, hold.ended_version = state, self.last_at, self.version
+
+    def _come_back(self, grant: ModelGrant, back: int) -> None:
+        """What somebody waits for is theirs first; the rest is spendable, or comes too late."""
+        theirs = min(back, grant.claimed)
+        rest = back - theirs
+        grant.revoked += theirs
+        # What was spent will not come back, whoever waits for it.
+        grant.claimed = min(grant.claimed - theirs, grant.held)
+        if theirs:
+            self._enter("revoke", -theirs, grant)
+        if rest and grant.state == "expired":
+            self._enter("expire", -rest, grant)
+        else:
+            grant.remaining += rest
 
     def _tell(self, hold: ModelHold, before: int, plans: tuple[int, ...]) -> None:
         """A threshold that the balance fell through with this charge is told with it."""

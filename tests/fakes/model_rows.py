@@ -22,6 +22,7 @@ class ModelGrant:
     version: int
     held: int = 0
     revoked: int = 0
+    claimed: int = 0
     state: str = "active"
     origin: "ModelGrant | None" = None
 

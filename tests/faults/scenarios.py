@@ -162,12 +162,12 @@ def _revoking(unit: Unit) -> Act:
     return _revoke(unit, _open(unit, _shop(unit)))
 
 
-def _revoke(unit: Unit, end: EndHold) -> Act:
-    """The grant that bears the middle of the hold."""
+def _revoke(unit: Unit, end: EndHold, target: int = 4_000) -> Act:
+    """The grant that bears the middle of the hold; all of it unless told."""
     request = RevokeGrant(
         wallet_id=end.wallet_id,
         grant_id=_a_grant(unit, end.wallet_id),
-        target=MilliCredits(4_000),
+        target=MilliCredits(target),
         now=Micros(START + HOUR),
     )
     return lambda unit: unit.books.revoke(request)
@@ -176,6 +176,16 @@ def _revoke(unit: Unit, end: EndHold) -> Act:
 def _releasing_to_a_revoked_grant(unit: Unit) -> Act:
     end = _open(unit, _shop(unit))
     _revoke(unit, end)(unit)
+    return lambda unit: unit.books.release(end)
+
+
+def _claiming(unit: Unit) -> Act:
+    return _revoke(unit, _open(unit, _shop(unit)), 2_500)
+
+
+def _releasing_what_is_claimed(unit: Unit) -> Act:
+    end = _open(unit, _shop(unit))
+    _revoke(unit, end, 2_500)(unit)
     return lambda unit: unit.books.release(end)
 
 
@@ -252,6 +262,8 @@ SCENARIOS: Final = (
     Scenario("refund a part of two legs", _refunding),
     Scenario("revoke what is left", _revoking),
     Scenario("release to a grant that was revoked", _releasing_to_a_revoked_grant),
+    Scenario("claim of what is held", _claiming),
+    Scenario("release what is claimed in part", _releasing_what_is_claimed),
     Scenario("freeze", _freezing),
     Scenario("unfreeze", _unfreezing),
     Scenario("set a daily cap", _capping),

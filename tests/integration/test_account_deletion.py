@@ -365,8 +365,8 @@ async def test_the_copy_has_everything_and_no_secret(
     assert json.loads(files["drafts.json"]) == []
     assert files["messages.csv"].count("'=cmd()") == 2
     assert {name.rsplit(".")[0] for name in files if name.endswith(".csv")} == {
-        "purchases", "given_before_orders", "receipts", "usage", "conversations", "messages",
-        "files", "deletions", "access_tokens", "reports", "drafts",
+        "purchases", "receipts", "usage", "conversations", "messages", "files", "deletions",
+        "access_tokens", "reports", "drafts",
     }  # fmt: skip
     whole = "\n".join(files.values())
     account = await host.database.read(lambda s: s.get_one(Account, sam))

@@ -30,7 +30,7 @@ from storage.models.money import CreditGrant, GrantSource
 from storage.models.vault import Secret
 from storage.moments import DAY, NEVER, Micros
 from storage.subscriptions import cancel
-from tests.builders import add_account
+from tests.builders import add_account, former_people
 from tests.fakes.clock import START, ManualClock
 
 UPSTREAM = "https://api.openai.com/v1"
@@ -472,7 +472,8 @@ async def bought(
     database: Database, clock: ManualClock, plan: PlanView, account_id: int, name: str
 ) -> None:
     """Order the plan and pay."""
-    purchases = Purchases(database, clock, Settings(_env_file=None, payments="demo"))
+    settings = Settings(_env_file=None, payments="demo")
+    purchases = Purchases(database, clock, settings, former_people(database, clock))
     wanted = WantedOrder(account_id=account_id, plan_slug=plan.slug, key=name)
     made = await purchases.order(wanted)
     await purchases.fulfil(made.order.id, f"payment {name}")

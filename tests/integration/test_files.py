@@ -27,6 +27,7 @@ from host.errors import (
 from host.files.files import QUARTER_S, REFUSED_MAX, UNSENT_LIFE, Files
 from host.files.limits import ACCOUNT_BYTES_MAX, FILE_BYTES_MAX, UNSENT_MAX
 from host.identity.access_tokens import AccessTokens
+from host.identity.former import FormerPeople
 from host.personal.deletion import Deletion
 from host.runs.again import Again
 from host.runs.answers import LiveAnswer
@@ -391,6 +392,7 @@ async def test_a_deleted_account_leaves_no_file_and_its_provider_forgets_what_it
         hall.clock,
         AccessTokens(hall.database, hall.clock, hall.means.vault, "http://farebox.test"),
         Catalogue(hall.database, hall.clock, hall.means.settings),
+        former=FormerPeople(hall.means.vault),
         told_of_erased_words=forgetting.words_were_erased,
     )
     assert PLANTED in upstream_remembers(hall)

@@ -18,6 +18,7 @@ from host.catalogue.catalogue import Catalogue
 from host.errors import AccountBusy, UnknownThread
 from host.files.files import UNSENT_LIFE
 from host.identity.access_tokens import AccessTokens
+from host.identity.former import FormerPeople
 from host.metering.meter import Meter
 from host.metering.tabs import MeteredWork, Opening, Tab
 from host.personal.deletion import Deletion
@@ -103,6 +104,7 @@ def deletion_of(hall: Hall) -> Deletion:
         hall.clock,
         AccessTokens(hall.database, hall.clock, hall.means.vault, "http://farebox.test"),
         Catalogue(hall.database, hall.clock, hall.means.settings),
+        former=FormerPeople(hall.means.vault),
         told_of_erased_words=lambda: None,
     )
 

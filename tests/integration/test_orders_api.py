@@ -13,6 +13,7 @@ from host.app import Host
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import PlanTerms
 from host.config import Settings
+from host.identity.former import FormerPeople
 from host.purchase.purchases import Purchases
 from host.purchase.vouchers import VoucherBatch
 from storage.credits import MilliCredits
@@ -22,7 +23,8 @@ from tests.proxy_world import World, problem_of
 def unpaid(host: Host) -> Host:
     """The same host where nobody takes payments."""
     settings = Settings(_env_file=None)
-    return replace(host, purchases=Purchases(host.database, host.clock, settings))
+    former = FormerPeople(host.vault)
+    return replace(host, purchases=Purchases(host.database, host.clock, settings, former))
 
 
 async def order(
@@ -66,6 +68,18 @@ async def test_twenty_clicks_of_one_attempt_make_one_order(each_world: World) ->
     refused = await order(world, headers, "week", key=key)
     problem_of(refused, 409, "idempotency_conflict")
     assert len((await world.client.get("/api/v1/orders", headers=headers)).json()) == 1
+
+
+async def test_two_attempts_in_one_moment_are_two_purchases(each_world: World) -> None:
+    world = each_world
+    headers = await world.sign_in(world.subscriber)
+    answers = await asyncio.gather(*(order(world, headers) for _ in range(2)))
+    assert [answer.status_code for answer in answers] == [201, 201]
+    made = {answer.json()["id"] for answer in answers}
+    assert len(made) == 2
+    for number in made:
+        await world.host.purchases.fulfil(number, f"payment of {number}")
+    assert await world.available() == 200_000
 
 
 async def test_the_same_key_of_two_people_makes_two_orders(world: World) -> None:
@@ -121,9 +135,12 @@ async def test_an_order_is_its_owners_alone(world: World) -> None:
     address = f"/api/v1/orders/{made['id']}"
     told = problem_of(await world.client.get(address, headers=stranger), 404, "unknown_order")
     refused = await world.client.post(f"{address}/cancel", headers=stranger)
-    problem_of(refused, 404, "unknown_order")
-    nothing = await world.client.get(f"/api/v1/orders/{uuid4()}", headers=stranger)
-    assert problem_of(nothing, 404, "unknown_order") == told
+    assert problem_of(refused, 404, "unknown_order") == told
+    for number in (str(uuid4()), "nonsense"):
+        nothing = await world.client.get(f"/api/v1/orders/{number}", headers=stranger)
+        assert problem_of(nothing, 404, "unknown_order") == told
+        nothing = await world.client.post(f"/api/v1/orders/{number}/cancel", headers=stranger)
+        assert problem_of(nothing, 404, "unknown_order") == told
     assert (await world.client.get("/api/v1/orders", headers=stranger)).json() == []
     assert (await world.host.purchases.find(world.subscriber, made["id"])).state == "created"
 

@@ -14,6 +14,7 @@ from host.config import Settings
 from host.errors import InvalidInput
 from host.files.files import Files
 from host.identity.access_tokens import AccessTokens
+from host.identity.former import FormerPeople
 from host.identity.own_login import OwnLogin
 from host.metering.corrections import Corrections, RefundRequest
 from host.metering.revoking import RevokeRequest
@@ -52,13 +53,19 @@ class PagesHost(Door):
         vault = Vault(database, clock, MasterKey(bytes(32)))
         self.access_tokens = AccessTokens(database, clock, vault, settings.public_url)
         self.catalogue = Catalogue(database, clock, settings)
-        self.purchases = Purchases(database, clock, settings)
+        former = FormerPeople(vault)
+        self.purchases = Purchases(database, clock, settings, former)
         self.vouchers = Vouchers(database, clock)
         self.corrections = Corrections(database, clock)
         self.own_login = OwnLogin(database, clock, self.passwords)
         self.concerns = Concerns(database, clock)
         self.deletion = Deletion(
-            database, clock, self.access_tokens, self.catalogue, told_of_erased_words=lambda: None
+            database,
+            clock,
+            self.access_tokens,
+            self.catalogue,
+            former=former,
+            told_of_erased_words=lambda: None,
         )
         self.download = Download(database, clock, public_url=settings.public_url)
         self.files = Files(database, clock)

@@ -1,5 +1,6 @@
 """Buying on the pages: ordered once, paid once, replayed, declined, closed; and nobody else's."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -8,17 +9,17 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from host.catalogue.subscribing import SubscribeRequest
 from host.config import Settings
 from host.purchase.orders import ORDER_LIVES
 from host.purchase.vouchers import VoucherBatch
-from storage.database import Database, Unit
+from storage.database import Database
 from storage.ids import new_id
-from storage.models.catalogue import Subscription
 from storage.models.money import GrantSource
-from storage.moments import DAY, HOUR, NEVER
+from storage.moments import DAY, HOUR
 from storage.order_states import OrderState
 from storage.orders import OrderView
-from tests.fakes.clock import START, ManualClock
+from tests.fakes.clock import ManualClock
 from tests.integration.test_buy_page import account_of, press, stock
 from tests.integration.test_pages import BASE, PagesHost, add, open_browser, sign_in
 
@@ -92,6 +93,25 @@ async def test_pressing_buy_twice_orders_once(host: PagesHost, browser: httpx.As
     assert len(await orders(host)) == 2
 
 
+@pytest.mark.parametrize(("plan", "brings"), [("pack", 100_000), ("trial", 20_000)])
+async def test_a_double_click_orders_once_and_pays_once(
+    host: PagesHost, browser: httpx.AsyncClient, plan: str, brings: int
+) -> None:
+    page = (await browser.get(f"/buy/{plan}")).text
+    form = dict(re.findall(r'name="(key)" value="([^"]+)"', page))
+    async with asyncio.timeout(30):
+        clicks = await asyncio.gather(*(browser.post(f"/buy/{plan}", data=form) for _ in range(5)))
+    (address,) = {click.headers["location"] for click in clicks}
+    (order,) = await orders(host)
+    if plan == "pack":
+        assert address == f"/pay/{order.id}"
+        async with asyncio.timeout(30):
+            paid = await asyncio.gather(*(browser.post(f"{address}/pay") for _ in range(5)))
+        told = [one.headers["location"] for one in paid]
+        assert sorted(told) == [address] * 4 + [f"{address}?done"]
+    assert await left(host) == brings
+
+
 async def test_a_page_that_is_replayed_says_that_it_was_paid_and_pays_nothing(
     host: PagesHost, browser: httpx.AsyncClient
 ) -> None:
@@ -140,16 +160,37 @@ async def test_closing_goes_back_and_leaves_the_order_open(
     assert (await browser.post(f"{plain}/close")).headers["location"] == "/buy/pack"
 
 
-async def test_an_expired_order_offers_a_new_one_and_a_page_left_open_still_pays(
-    host: PagesHost, browser: httpx.AsyncClient, clock: ManualClock
+@pytest.mark.parametrize("is_written_down", [False, True])
+async def test_an_expired_order_offers_a_new_one_and_a_page_left_open_pays_nothing(
+    host: PagesHost, browser: httpx.AsyncClient, clock: ManualClock, is_written_down: bool
 ) -> None:
-    address = (await press(browser, "/buy/pack")).headers["location"]
+    address = (await press(browser, "/buy/pack?return_to=/a/math")).headers["location"]
     clock.advance(ORDER_LIVES)
+    if is_written_down:
+        assert await host.purchases.expire_due() == 1
+    late = await browser.post(f"{address}/pay")
+    assert late.headers["location"] == address
     page = (await browser.get(address)).text
     assert "This order has expired" in page
     assert "Pay $5.00" not in page
-    late = await browser.post(f"{address}/pay")
-    assert late.headers["location"] == f"{address}?done"
+    assert 'href="/buy/pack?return_to=/a/math"' in page
+    assert [one.state for one in await orders(host)] == [OrderState.EXPIRED]
+    assert await left(host) == 0
+    again = (await press(browser, "/buy/pack")).headers["location"]
+    await browser.post(f"{again}/pay")
+    assert await left(host) == 100_000
+
+
+async def test_a_page_in_its_last_moment_still_pays(
+    host: PagesHost, browser: httpx.AsyncClient, clock: ManualClock
+) -> None:
+    address = (await press(browser, "/buy/pack")).headers["location"]
+    clock.advance(ORDER_LIVES - 1)
+    paid = await browser.post(f"{address}/pay")
+    assert paid.headers["location"] == f"{address}?done"
+    clock.advance(1)
+    assert (await browser.post(f"{address}/pay")).headers["location"] == address
+    assert "This order is already paid" in (await browser.get(address)).text
     assert await left(host) == 100_000
 
 
@@ -169,6 +210,10 @@ async def test_an_order_is_shown_and_paid_by_nobody_but_its_maker(
             assert "sam@example.com" not in refused.text
         for step in ("pay", "decline", "close"):
             assert (await stranger.post(f"{address}/{step}")).status_code == 404
+        for theirs in ("/pay/{}", "/receipts/{}"):
+            refused = await stranger.get(theirs.format(order.id))
+            nothing = theirs.format(unknown := str(uuid4()))
+            assert refused.text == (await stranger.get(nothing)).text.replace(unknown, order.id)
     forged = await browser.post(f"{address}/pay", headers={"Sec-Fetch-Site": "cross-site"})
     assert forged.status_code == 403
     assert [one.state for one in await orders(host)] == [OrderState.CREATED]
@@ -256,7 +301,13 @@ async def test_purchases_are_listed_as_orders_with_their_receipts_and_what_can_b
     declined = (await press(browser, "/buy/pack")).headers["location"]
     await browser.post(f"{declined}/decline")
     unpaid = (await press(browser, "/buy/pack")).headers["location"]
-    await host.database.run(lambda unit: got_without_order(unit, refunded))
+    given = SubscribeRequest(
+        account_id=refunded.account_id,
+        plan_slug="pack",
+        source=GrantSource.OPERATOR,
+        source_ref="ticket-1",
+    )
+    await host.purchases.give(None, given)
 
     page = (await browser.get("/account/purchases")).text
     lines = [" ".join(re.sub(r"<[^>]+>", " ", one).split()) for one in page.split("<li>")]
@@ -276,19 +327,3 @@ async def test_purchases_are_listed_as_orders_with_their_receipts_and_what_can_b
     later = (await browser.get("/account/purchases")).text
     assert "Not paid in time" in later
     assert unpaid not in later
-
-
-def got_without_order(unit: Unit, like: OrderView) -> None:
-    """A plan that was given before there were orders."""
-    unit.session.add(
-        Subscription(
-            account_id=like.account_id,
-            plan_id=like.plan_id,
-            plan_version_id=like.version_id,
-            source=GrantSource.OPERATOR.value,
-            source_ref="long ago",
-            starts_at=START,
-            ends_at=NEVER,
-            created_at=START,
-        )
-    )

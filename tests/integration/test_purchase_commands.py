@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,13 @@ from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import PlanTerms
 from host.config import Settings
 from host.purchase.ordering import WantedOrder
+from storage.books import EndHold, HoldOpened
 from storage.credits import MilliCredits
 from storage.ledger import balances
 from storage.migrate import upgrade
 from storage.models.accounts import Role
 from storage.moments import DAY, SECOND
+from tests.builders import PlanIds, Shop, hold_of
 from tests.databases import verify_ledger
 
 SAM = "sam@example.com"
@@ -134,6 +137,47 @@ def test_an_order_is_listed_and_refunded_in_part_and_whole(settings: Settings) -
     assert (line["order"], line["email"], line["plan"]) == (number, SAM, "pack")
     assert (line["price"], line["state"], line["refunded"]) == ("$5.00", "refunded", "$5.00")
     assert asyncio.run(left(settings)) == 0
+
+
+def test_a_refund_says_what_is_held_and_the_list_what_is_written_off_in_the_end(
+    settings: Settings,
+) -> None:
+    number = asyncio.run(buy(settings, "pack"))
+    asyncio.run(use(settings, 10_000))
+    held = asyncio.run(use(settings, 30_000, ends=False))
+    said = run(settings, "order", "refund", number).output
+    assert "Took back 60 credits of Pack. 10 credits are spent, and written off." in said
+    assert "30 credits held for work under way: what that does not use is taken back" in said
+    assert [one["written_off"] for one in told(settings, "order", "list")] == ["10 credits"]
+    asyncio.run(end(settings, held, 25_000))
+    assert [one["written_off"] for one in told(settings, "order", "list")] == ["35 credits"]
+    assert asyncio.run(left(settings)) == 0
+
+
+async def use(settings: Settings, amount: int, *, ends: bool = True) -> int:
+    """A message of Sam's, delivered or under way. Returns its hold."""
+    host = await open_host(settings)
+    sam, plan = await host.accounts.find(SAM), await host.catalogue.find_plan("pack")
+    wallet_id = await host.database.run(lambda unit: unit.books.open_wallet(sam.id))
+    shop = Shop(0, sam.id, wallet_id, 0, PlanIds(plan.id, plan.version.id))
+    now = host.clock.now()
+    request = replace(hold_of(shop, amount, now=now), offering_id=None)
+    hold = await host.database.run(lambda unit: unit.books.open_hold(request))
+    assert isinstance(hold, HoldOpened)
+    await host.close()
+    if ends:
+        await end(settings, hold.hold_id, amount)
+    return hold.hold_id
+
+
+async def end(settings: Settings, hold_id: int, used: int) -> None:
+    """What became of that message."""
+    host = await open_host(settings)
+    sam = await host.accounts.find(SAM)
+    wallet_id = await host.database.run(lambda unit: unit.books.open_wallet(sam.id))
+    ending = EndHold(wallet_id=wallet_id, hold_id=hold_id, plan_ids=(), now=host.clock.now())
+    await host.database.run(lambda unit: unit.books.capture(ending, MilliCredits(used)))
+    await host.close()
 
 
 def test_a_refunded_pass_says_how_much_time_was_taken(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from storage.invariants import verify
 from storage.models.accounts import Role
 from storage.moments import Micros
 from storage.purchase_rules import PURCHASES
-from tests.builders import add_account
+from tests.builders import add_account, former_people
 from tests.databases import Databases
 from tests.fakes.clock import ManualClock
 
@@ -77,7 +77,8 @@ async def trade(address: str) -> None:
     """A pack that was bought and refunded in part, and one that was redeemed."""
     database, clock = Database.open(address), ManualClock()
     settings = Settings(_env_file=None, payments="demo")
-    purchases, vouchers = Purchases(database, clock, settings), Vouchers(database, clock)
+    purchases = Purchases(database, clock, settings, former_people(database, clock))
+    vouchers = Vouchers(database, clock)
     builder = await database.run(lambda u: add_account(u.session, Role.BUILDER))
     buyer = await database.run(lambda u: add_account(u.session))
     terms = PlanTerms(

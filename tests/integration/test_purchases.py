@@ -43,7 +43,7 @@ from storage.models.purchase import PurchaseOrder, Voucher
 from storage.moments import DAY, HOUR, SECOND, Micros
 from storage.order_states import OrderState
 from storage.orders import OrderView
-from tests.builders import PlanIds, Shop, add_account, add_offering, hold_of
+from tests.builders import PlanIds, Shop, add_account, add_offering, former_people, hold_of
 from tests.fakes.clock import START, ManualClock
 
 FROM = "192.0.2.1"
@@ -84,17 +84,28 @@ class Till:
 
     async def spend(self, amount: int) -> str:
         """Charge for a message. Returns its receipt."""
+        hold = await self.hold(amount)
+        await self.end(hold, amount)
+        return hold.public_id
+
+    async def hold(self, amount: int) -> HoldOpened:
+        """Begin a message."""
         now, shop = self.clock.now(), self.shop
         hold = await self.database.run(lambda u: u.books.open_hold(hold_of(shop, amount, now=now)))
         assert isinstance(hold, HoldOpened)
+        return hold
+
+    async def end(self, hold: HoldOpened, used: int) -> None:
+        """End a message; one that used nothing was stopped."""
         end = EndHold(
-            wallet_id=shop.wallet_id,
+            wallet_id=self.shop.wallet_id,
             hold_id=hold.hold_id,
-            plan_ids=(shop.plan.plan_id,),
-            now=now,
+            plan_ids=(self.shop.plan.plan_id,),
+            now=self.clock.now(),
         )
-        await self.database.run(lambda u: u.books.capture(end, MilliCredits(amount)))
-        return hold.public_id
+        await self.database.run(
+            lambda u: u.books.capture(end, MilliCredits(used)) if used else u.books.release(end)
+        )
 
     async def reprice(self, credits_: int, price_minor: int) -> None:
         """Sell the pack on other terms from now on."""
@@ -144,7 +155,8 @@ async def till(database: Database, clock: ManualClock) -> AsyncIterator[Till]:
 
     shop, other = await database.run(work)
     yield Till(
-        database, clock, catalogue, Purchases(database, clock, settings),
+        database, clock, catalogue,
+        Purchases(database, clock, settings, former_people(database, clock)),
         Vouchers(database, clock), Corrections(database, clock), shop, other,
     )  # fmt: skip
 
@@ -350,12 +362,56 @@ async def test_what_is_held_when_all_is_refunded_is_charged_or_taken_when_the_wo
     hold = await till.database.run(lambda u: u.books.open_hold(hold_of(shop, 5_000, now=now)))
     assert isinstance(hold, HoldOpened)
     done = await till.purchases.refund(None, made.id, None)
-    assert (done.taken, done.order.written_off) == (95_000, 5_000)
+    assert (done.taken, done.claimed, done.order.written_off) == (95_000, 5_000, 0)
     end = EndHold(wallet_id=shop.wallet_id, hold_id=hold.hold_id, plan_ids=(), now=now)
     await till.database.run(lambda u: u.books.release(end))
     assert await till.left() == 0
     again = await till.purchases.refund(None, made.id, None)
     assert (again.is_new, again.order.written_off) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    ("used", "left", "taken_back", "written_off"),
+    [
+        pytest.param(0, 40_000, 60_000, 0, id="nothing"),
+        pytest.param(30_000, 10_000, 60_000, 0, id="some"),
+        pytest.param(70_000, 0, 30_000, 30_000, id="more"),
+        pytest.param(90_000, 0, 10_000, 50_000, id="all"),
+    ],
+)
+async def test_of_what_is_held_a_refund_of_a_part_takes_what_the_work_does_not_use(
+    till: Till, used: int, left: int, taken_back: int, written_off: int
+) -> None:
+    """Three fifths are refunded while nine tenths are held: one is there, five are claimed."""
+    made, hold = await till.buy(), await till.hold(90_000)
+    for in_all in (300, 300, 200):
+        done = await till.purchases.refund(None, made.id, in_all)
+        assert (done.claimed, done.order.taken_back) == (50_000, 10_000)
+        assert done.order.written_off == 0
+    assert await till.left() == 0
+    await till.end(hold, used)
+    assert await till.left() == left
+    now = await till.purchases.find(till.buyer, made.id)
+    assert (now.taken_back, now.written_off) == (taken_back, written_off)
+    again = await till.purchases.refund(None, made.id, 300)
+    assert (again.taken, again.claimed, again.order) == (0, 0, now)
+    whole = await till.purchases.refund(None, made.id, None)
+    assert (whole.taken, whole.order.written_off) == (left, used)
+    assert await till.left() == 0
+
+
+async def test_a_claim_goes_over_all_that_an_order_has_held(till: Till) -> None:
+    """Also over what the refund of a charge has put back; what is unspent goes first."""
+    made = await till.buy()
+    receipt = await till.spend(30_000)
+    await till.corrections.refund(None, RefundRequest(receipt_id=receipt, request="ticket-1"))
+    hold = await till.hold(90_000)
+    done = await till.purchases.refund(None, made.id, 400)
+    assert (done.taken, done.claimed, done.order.written_off) == (10_000, 70_000, 0)
+    await till.end(hold, 0)
+    assert await till.left() == 20_000
+    now = await till.purchases.find(till.buyer, made.id)
+    assert (now.taken_back, now.written_off) == (80_000, 0)
 
 
 async def test_what_was_taken_back_by_hand_is_not_taken_twice(till: Till) -> None:
