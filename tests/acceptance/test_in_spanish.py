@@ -100,7 +100,7 @@ def test_somebody_buys_in_spanish(people: People, newcomer: str) -> None:
     expect(travel).to_contain_text("Esperando tu pago en la otra ventana.")
     expect_no_english(eva)
     press(declined.value, "decline")
-    expect(travel).to_contain_text("no se cobró nada")
+    expect(travel).to_contain_text("no se ha cobrado nada")
     expect_no_english(eva)
     with page.expect_popup() as paid:
         travel.get_by_role("button", name="Comprar por $9.00").click()
@@ -121,7 +121,7 @@ def test_a_kept_message_is_paid_for_and_sent_in_spanish_on_a_phone(
     eva = people.person(locale=SPAIN, size=PHONE)
     eva.sign_in(newcomer)
     eva.say("What is 17 * 23?")
-    kept = eva.page.get_by_role("region", name="Tu mensaje está guardado")
+    kept = eva.page.get_by_role("region", name="Tu mensaje queda guardado")
     expect(kept).to_contain_text("Guardado para ti")
     expect(eva.balance).to_have_accessible_name("Saldo. Quedan 3 créditos. Abre tu cuenta.")
     expect_no_english(eva)

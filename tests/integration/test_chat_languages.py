@@ -25,7 +25,7 @@ from tests.integration.test_chat_files import provider_out_of_reach
 
 ROOT = Path(__file__).parents[2]
 SPANISH = {"Accept-Language": "es-MX,es;q=0.9,en;q=0.8"}
-DISCLOSED = "Lo que escribes aquí va a 127.0.0.1, que responde por Math Tutor."
+DISCLOSED = "Lo que escribes aquí se envía a 127.0.0.1, que genera las respuestas de Math Tutor."
 
 
 @pytest.fixture
@@ -64,10 +64,10 @@ async def test_an_answer_and_what_stands_around_it_are_in_the_language_that_was_
         tools = [one["name"] for one in chat.all("new_message") if one["type"] == "tool"]
         in_spanish, in_english = await reopened(chat, "es"), await reopened(chat, "en")
     assert re.fullmatch(r"−5 créditos · quedan 95 · \d+,\d s", receipt["line"])
-    assert labels(receipt) == ["recibo", "informar", "reembolso"]
+    assert labels(receipt) == ["recibo", "reportar", "reembolso"]
     assert receipt["again"]["label"] == "Preguntar de nuevo · 5 créditos"
     assert tools[0] == "Buscando en la web"
-    assert tools[-1].startswith("Ejecutó código · ")
+    assert tools[-1].startswith("Ha ejecutado código · ")
     (said,) = disclosed(chat)
     assert said.startswith(DISCLOSED)
     assert said.endswith("[Condiciones](/terms)")
@@ -83,7 +83,7 @@ async def test_what_was_chosen_comes_before_what_the_browser_asks_for(
         eva.http.cookies.set(COOKIE, "es")
         async with page(server, eva.http, headers={"Accept-Language": "en"}) as chat:
             await chat.say("What is 6 * 7?")
-            assert labels(await chat.receipt()) == ["recibo", "informar", "reembolso"]
+            assert labels(await chat.receipt()) == ["recibo", "reportar", "reembolso"]
             first = (await chat.receipt())["again"]
             await press(chat, first)
             await chat.receipt(2)
@@ -104,7 +104,7 @@ async def test_two_pages_of_a_conversation_each_get_their_own_words_for_the_same
         async with page(server, eva.http, thread_id=english.thread_id, headers=SPANISH) as spanish:
             await spanish.until(lambda c: bool(c.all("resume_thread")))
             (drawn,) = spanish.all("resume_thread")[0]["elements"]
-            assert labels(drawn["props"]) == ["recibo", "informar", "reembolso"]
+            assert labels(drawn["props"]) == ["recibo", "reportar", "reembolso"]
             for number, asking in enumerate((english, spanish)):
                 await asking.say("/error")
                 theirs = await english.receipt(2 + number)
@@ -112,7 +112,7 @@ async def test_two_pages_of_a_conversation_each_get_their_own_words_for_the_same
                 assert theirs["line"].startswith("0 credits · 95 left")
                 assert ours["line"] == "0 créditos · quedan 95"
                 assert labels(theirs) == ["receipt", "report"]
-                assert labels(ours) == ["recibo", "informar"]
+                assert labels(ours) == ["recibo", "reportar"]
             await english.told("Please try again.")
             assert (await spanish.told("Inténtalo de nuevo.")).startswith("Sin cargo: ")
             assert "Please try again." not in spanish.said()
@@ -144,7 +144,7 @@ async def test_browse_greets_finds_and_tells_an_account_in_spanish(
         assert (await card(chat, "Catalogue", 2))["slugs"] == [MATH]
         assert await hears(chat, 2) == "1 resultado para “Necesito ayuda con math”:"
         await chat.say("¿Cuántos créditos me quedan?")
-        assert (await hears(chat, 3)).startswith("Aún no tienes ningún plan.")
+        assert (await hears(chat, 3)).startswith("Todavía no tienes ningún plan.")
         await give(folder, ana.email, "pack-100", "12.5")
         await give(folder, ana.email, "travel-pass")
         await chat.say("Mi saldo")
@@ -166,12 +166,12 @@ async def test_a_kept_message_says_in_spanish_what_sending_it_costs(
         )
         await give(folder, ana.email, "pack-100", "5")
         kept = await told(ana.http, chat, "kept_look", refusal=refusal)
-        assert kept["price"] == "Cuesta 5 créditos y se cobra cuando se responda"
+        assert kept["price"] == "Cuesta 5 créditos y se cobrará cuando se responda"
         assert (await told(ana.http, chat, "kept_send", refusal=refusal))["sentence"] == ""
         await card(chat, "Receipt")
         sent = await told(ana.http, chat, "kept_look", refusal=refusal)
-    assert sent["sentence"] == "Este mensaje se envió. Su respuesta está más abajo."
-    assert labels(named(chat, "Receipt")[0]) == ["recibo", "informar", "reembolso"]
+    assert sent["sentence"] == "Este mensaje se ha enviado. Su respuesta está más abajo."
+    assert labels(named(chat, "Receipt")[0]) == ["recibo", "reportar", "reembolso"]
 
 
 async def test_what_is_refused_at_the_socket_is_said_in_spanish(
@@ -179,14 +179,14 @@ async def test_what_is_refused_at_the_socket_is_said_in_spanish(
 ) -> None:
     async with page(server, ana.http, headers=SPANISH) as chat:
         await chat.say(" ")
-        await chat.told("Este mensaje está vacío. No se cobró nada")
+        await chat.told("Este mensaje está vacío. No se ha cobrado nada")
         await chat.say("word " * 50_000)
         await chat.told("en partes de 32000 caracteres como máximo")
         await chat.say("word " * 240_000)  # which the door keeps
         await chat.until(lambda c: len(c.toasts()) == 3)
         assert chat.toasts()[2] == chat.toasts()[1]
         await chat.say("use sk-proj-abcdEFGH1234567890ijklMNOP please")
-        await chat.told("Se quitó una clave de tu mensaje")
+        await chat.told("Se ha quitado una clave de tu mensaje")
     async with page(server, ana.http, profile="setup-bot", headers=SPANISH) as chat:
         await chat.told("Sin cargo. Solo los creadores pueden registrar asistentes.")
 
@@ -230,7 +230,7 @@ async def test_an_assistant_that_its_builder_paused_says_so_in_spanish(
     lines = (await ana.http.get("/composer")).json()["assistants"]
     async with page(server, ana.http, profile=slug, headers=SPANISH) as chat:
         await chat.say("What is 6 * 7?")
-        await chat.told("Math Tutor está en pausa por su creador. No se cobró nada")
+        await chat.told("Math Tutor está en pausa por su creador. No se ha cobrado nada")
     await operate(folder, "move_offering", slug=slug, step="retire")
     (line,) = [one["line"] for one in lines if one["slug"] == slug]
     assert line == "Math Tutor · en pausa por su creador"

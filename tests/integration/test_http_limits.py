@@ -162,8 +162,11 @@ async def test_who_sends_too_slowly_is_told_in_their_language() -> None:
     async with serving(Outer(echo, Settings(public_url=URL), body_s=0.05)) as port:
         _status, body = await answered(port, head)
     told = json.loads(body)
-    assert (told["code"], told["title"]) == ("request_timeout", "La solicitud tardó demasiado")
-    assert told["detail"] == "El cuerpo de la solicitud llegó demasiado despacio."
+    assert (told["code"], told["title"]) == (
+        "request_timeout",
+        "La solicitud ha tardado demasiado",
+    )
+    assert told["detail"] == "El cuerpo de la solicitud ha llegado demasiado despacio."
 
 
 async def test_an_answer_that_takes_long_after_the_body_is_not_given_up() -> None:

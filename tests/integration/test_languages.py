@@ -224,7 +224,7 @@ async def test_a_catalogue_seen_in_one_language_is_not_taken_for_another(world: 
         "5 créditos por mensaje", "Quedan 100 créditos",
     )  # fmt: skip
     note = next(plan["note"] for plan in spanish.json()["plans"] if plan["slug"] == "pack")
-    assert note == "Te quedan 100 créditos; obtenerlo de nuevo añade 100 créditos."
+    assert note == "Te quedan 100 créditos; si lo consigues de nuevo, sumas 100 créditos."
     known = headers | {"If-None-Match": english.headers["etag"]}
     assert (await world.client.get(path, headers=known)).status_code == 304
     assert (await world.client.get(path, headers=known | SPANISH)).status_code == 200
@@ -252,7 +252,7 @@ async def test_a_conversation_is_taken_away_in_the_language_of_who_takes_it(worl
     read = (await world.client.get(address, headers=headers)).json()
     charges = [one["charge"]["sentence"] for one in read["messages"] if one["charge"]]
     assert charges[0].startswith("−5 créditos · quedan 95 · ")
-    assert charges[1].startswith("Sin cargo: falló el proveedor del asistente (id ")
+    assert charges[1].startswith("Sin cargo: ha fallado el proveedor del asistente (id ")
     assert [one["speaker"] for one in read["messages"]] == ["you", "Math Tutor"] * 2
     written = (await world.client.get(f"{address}/export?format=md", headers=headers)).text
     lines = written.splitlines()

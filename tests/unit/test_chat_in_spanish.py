@@ -56,8 +56,8 @@ def test_how_far_what_is_left_will_go(available: int, said: str) -> None:
     ("took_s", "is_failed", "line"),
     [
         (None, False, "Buscando en la web"),
-        (2.4, False, "Buscó en la web · 2 s"),
-        (0.2, True, "No se pudo buscar en la web · menos de 1 s"),
+        (2.4, False, "Ha buscado en la web · 2 s"),
+        (0.2, True, "No se ha podido buscar en la web · menos de 1 s"),
     ],
 )
 def test_a_tool_that_failed_is_told_in_a_sentence_of_its_own(
@@ -103,7 +103,9 @@ def test_an_account_is_told_plan_by_plan() -> None:
 def test_matches_are_counted() -> None:
     assert sentences.found("mates", 1, shown=1) == "1 resultado para “mates”:"
     assert sentences.found("mates", 2, shown=2) == "2 resultados para “mates”:"
-    assert sentences.found("mates", 60, shown=12) == "60 resultados para “mates”, los 12 mejores:"
+    assert sentences.found("mates", 60, shown=12) == (
+        "60 resultados para “mates”; estos son los 12 mejores:"
+    )
 
 
 @pytest.mark.parametrize(

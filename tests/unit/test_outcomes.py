@@ -89,7 +89,10 @@ def test_the_sentence_says_what_happened_and_what_it_cost(outcome: Outcome, sent
             "Incluido en tu plan hasta el 18 de noviembre de 2026, 11:06 UTC · 1,2 s",
         ),
         (replace(DELIVERED, reason=Reason.STOPPED), "Detenido, 5 créditos"),
-        (refused(Reason.UPSTREAM_TRUNCATED), "Sin cargo: la respuesta se interrumpió (id r-1)."),
+        (
+            refused(Reason.UPSTREAM_TRUNCATED),
+            "Sin cargo: la respuesta se ha interrumpido (id r-1).",
+        ),
     ],
 )
 def test_an_outcome_is_said_to_whoever_reads_it_in_their_language(

@@ -132,7 +132,7 @@ def test_a_receipt_says_what_it_comes_to(receipt: Receipt, amount: str, words: s
         pytest.param(
             receipt_of(HoldState.CAPTURED, captured=250, operation=Operation.CALL),
             "−0,25 créditos",
-            "Cobrado una vez, por una llamada.",
+            "Se cobró una sola vez, por una llamada.",
             id="charged",
         ),
         pytest.param(

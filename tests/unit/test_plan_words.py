@@ -217,13 +217,13 @@ def test_a_price_tag_names_what_is_free_in_words_and_money_alike_everywhere() ->
         pytest.param(
             order(OrderState.FULFILLED, provider=ProviderName.VOUCHER),
             ("Voucher", "A voucher paid for it. What it bought is on your account."),
-            ("Vale", "Se pagó con un vale. Lo que da está en tu cuenta."),
+            ("Vale", "Se pagó con un vale. Lo que obtuviste está en tu cuenta."),
             id="a voucher",
         ),
         pytest.param(
             order(OrderState.PARTIALLY_REFUNDED, refunded=200),
             ("Bought for $9.00 · $2.00 refunded", "Part of it was refunded."),
-            ("Comprado por $9.00 · $2.00 de reembolso", "Se reembolsó una parte."),
+            ("Comprado por $9.00 · se reembolsaron $2.00", "Se reembolsó una parte."),
             id="refunded in part",
         ),
         pytest.param(
@@ -232,13 +232,13 @@ def test_a_price_tag_names_what_is_free_in_words_and_money_alike_everywhere() ->
                 "Bought for $9.00 · taken back by the bank",
                 "The payment was taken back by the bank.",
             ),
-            ("Comprado por $9.00 · retirado por el banco", "El banco retiró el pago."),
+            ("Comprado por $9.00 · revertido por el banco", "El banco revirtió el pago."),
             id="lost",
         ),
         pytest.param(
             order(OrderState.CANCELLED),
             ("Cancelled", "It was cancelled. Nothing was charged."),
-            ("Cancelado", "Se canceló. No se cobró nada."),
+            ("Cancelado", "Se ha cancelado. No se ha cobrado nada."),
             id="cancelled",
         ),
     ],
