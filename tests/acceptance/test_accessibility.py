@@ -22,7 +22,7 @@ AXE: Final = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 THEMES: Final = ("light", "dark")
 NEXT_DRAWN: Final = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-SAM, RAE = "sam@example.com", "rae@example.com"
+SAM, RAE, OLGA = "sam@example.com", "rae@example.com", "olga@example.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,18 @@ SCENES: Final[dict[str, tuple[Scene, ...]]] = {
         Scene("sign out", "/logout"),
     ),
     RAE: (Scene("the setup bot with its form for a key"),),
+    OLGA: (  # who has no plan yet
+        Scene(
+            "everything on offer",
+            "",
+            lambda olga: olga.page.locator("[data-offering]").nth(2).wait_for(),
+        ),
+        Scene(
+            "what brings an offering",
+            "/a/travel-helper",
+            lambda olga: olga.page.locator("[data-plan]").wait_for(),
+        ),
+    ),
 }
 
 
