@@ -162,7 +162,7 @@ def verdict(found: Receipt, *, is_included: bool = False) -> Verdict:
     match found.state:
         case HoldState.RELEASED | HoldState.EXPIRED:
             return Verdict(amount=credits_written(0), sentence=_(of.not_completed))
-        case _state if is_included:
+        case _ if is_included:
             return Verdict(amount=_("Included"), sentence=_inclusion(found, of))
         case HoldState.OPEN:
             return Verdict(amount=credits_written(found.held), sentence=_(of.set_aside))

@@ -17,7 +17,13 @@ def refusals(path: Path) -> Iterator[tuple[str, bool]]:
                 args=[ast.Call(func=ast.Name(id="_"), args=[ast.Constant(value=str(said)), *_])],
                 keywords=keywords,
             ) if kind[0].isupper():
-                yield said, any(one.arg == "says_charge" for one in keywords)
+                yield (
+                    said,
+                    any(
+                        one.arg == "says_charge" and ast.unparse(one.value) == "True"
+                        for one in keywords
+                    ),
+                )
 
 
 def test_a_refusal_that_speaks_of_the_charge_says_that_it_does() -> None:

@@ -55,6 +55,7 @@ def test_a_language_is_spoken_inside_and_not_after() -> None:
         assert credits_written(2_500) == "2,5 créditos"
         with speaking(Language.ENGLISH):
             assert credits_written(2_500) == "2.5 credits"
+        assert spoken() is Language.SPANISH
     assert spoken() is Language.ENGLISH
 
 
