@@ -38,7 +38,8 @@ for `ChargeUndecided`: there it is not known yet.
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from host.writing import credits_written
+from host.language import _
+from host.writing import amount, credits_written
 from storage.credits import format_credits
 from storage.errors import StorageError, UnfitValue
 
@@ -293,11 +294,19 @@ class RateLimited(FareboxError):
 
 
 class SpendCapReached(FareboxError):
-    """The subscriber's own limit for the day would be passed."""
+    """A limit for the day would be passed, the subscriber's own or the operator's."""
 
     status, code, title = 429, "spend_cap_reached", "This would pass your daily limit"
 
-    def __init__(self, *, required: int, cap: int, spent: int, retry_after_s: int) -> None:
+    def __init__(
+        self,
+        *,
+        required: int,
+        cap: int,
+        spent: int,
+        retry_after_s: int,
+        is_operators: bool = False,
+    ) -> None:
         if required > cap:  # no day has room for it
             why = f"more than your daily limit of {format_credits(cap)}"
             then = "raise the limit on your account page"
@@ -305,15 +314,34 @@ class SpendCapReached(FareboxError):
             left = format_credits(max(0, cap - spent))
             why = f"and your daily limit of {format_credits(cap)} has {left} left"
             then = "wait until midnight UTC, or raise the limit on your account page"
+        said = f"Not charged: this needs {credits_written(required)}, {why}; {then}."
         super().__init__(
-            f"Not charged: this needs {credits_written(required)}, {why}; {then}.",
+            _over_operators_cap(required, cap, spent) if is_operators else said,
             headers={"Retry-After": str(retry_after_s)},
             facts={
                 "required": credits_number(required),
                 "daily_cap": credits_number(cap),
+                "set_by_operator": is_operators,
                 "spent_today": credits_number(spent),
             },
         )
+
+
+def _over_operators_cap(required: int, cap: int, spent: int) -> str:
+    if required > cap:
+        return _(
+            "Not charged: this needs {required}, more than your daily limit of {limit}; ask the"
+            " operator of this site to raise it.",
+            required=credits_written(required),
+            limit=amount(cap),
+        )
+    return _(
+        "Not charged: this needs {required}, and your daily limit of {limit} has {left} left; wait"
+        " until midnight UTC, or ask the operator of this site to raise it.",
+        required=credits_written(required),
+        limit=amount(cap),
+        left=amount(max(0, cap - spent)),
+    )
 
 
 class HeadersTooLarge(FareboxError):
