@@ -109,7 +109,7 @@ async def revoke(host: Host, *, email: str, plan: str, note: str, request: str) 
 
 
 async def set_cap(host: Host, *, email: str, credits_: str | None) -> str:
-    """Limit what an account may spend in a day; None lifts the limit. Returns a sentence."""
+    """Limit what an account may spend in a day; None lifts that limit. Returns a sentence."""
     account = await host.accounts.find(email)
     cap = None if credits_ is None else credits_entered(credits_)
     return _cap(account.email, await host.corrections.set_cap(None, account.id, cap))
@@ -187,9 +187,17 @@ def _taken(email: str, done: PlanRevoked) -> str:
 def _cap(email: str, cap: DailyCap | None) -> str:
     if cap is None:
         return f"{email} has no daily limit."
-    return (
+    said = (
         f"{email} may spend {credits_written(cap.cap)} a day (UTC);"
         f" {format_credits(cap.spent)} spent or set aside today."
+    )
+    if cap.own is None:
+        return said
+    if cap.operators is None:
+        return f"{said} This is their own limit."
+    return (
+        f"{said} Their own limit is {format_credits(cap.own)}, yours"
+        f" {format_credits(cap.operators)}."
     )
 
 

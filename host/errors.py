@@ -312,36 +312,65 @@ class RateLimited(FareboxError):
 
 
 class SpendCapReached(FareboxError):
-    """The subscriber's own limit for the day would be passed."""
+    """A limit for the day would be passed, the subscriber's own or the operator's."""
 
     status, code, title = 429, "spend_cap_reached", N_("This would pass your daily limit")
 
-    def __init__(self, *, required: int, cap: int, spent: int, retry_after_s: int) -> None:
-        if required > cap:  # no day has room for it
-            said = _(
-                "Not charged: this needs {required}, more than your daily limit of {limit}; raise"
-                " the limit on your account page.",
-                required=credits_written(required),
-                limit=amount(cap),
-            )
-        else:
-            said = _(
-                "Not charged: this needs {required}, and your daily limit of {limit} has {left}"
-                " left; wait until midnight UTC, or raise the limit on your account page.",
-                required=credits_written(required),
-                limit=amount(cap),
-                left=amount(max(0, cap - spent)),
-            )
+    def __init__(
+        self,
+        *,
+        required: int,
+        cap: int,
+        spent: int,
+        retry_after_s: int,
+        is_operators: bool = False,
+    ) -> None:
+        over = _over_operators_cap if is_operators else _over_own_cap
         super().__init__(
-            said,
+            over(required, cap, spent),
             says_charge=True,
             headers={"Retry-After": str(retry_after_s)},
             facts={
                 "required": credits_number(required),
                 "daily_cap": credits_number(cap),
+                "set_by_operator": is_operators,
                 "spent_today": credits_number(spent),
             },
         )
+
+
+def _over_own_cap(required: int, cap: int, spent: int) -> str:
+    if required > cap:  # no day has room for it
+        return _(
+            "Not charged: this needs {required}, more than your daily limit of {limit}; raise"
+            " the limit on your account page.",
+            required=credits_written(required),
+            limit=amount(cap),
+        )
+    return _(
+        "Not charged: this needs {required}, and your daily limit of {limit} has {left}"
+        " left; wait until midnight UTC, or raise the limit on your account page.",
+        required=credits_written(required),
+        limit=amount(cap),
+        left=amount(max(0, cap - spent)),
+    )
+
+
+def _over_operators_cap(required: int, cap: int, spent: int) -> str:
+    if required > cap:
+        return _(
+            "Not charged: this needs {required}, more than your daily limit of {limit}; ask the"
+            " operator of this site to raise it.",
+            required=credits_written(required),
+            limit=amount(cap),
+        )
+    return _(
+        "Not charged: this needs {required}, and your daily limit of {limit} has {left} left; wait"
+        " until midnight UTC, or ask the operator of this site to raise it.",
+        required=credits_written(required),
+        limit=amount(cap),
+        left=amount(max(0, cap - spent)),
+    )
 
 
 class HeadersTooLarge(FareboxError):

@@ -108,10 +108,13 @@ class Insufficient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverCap:
-    """The subscriber's own limit for the day would be passed. Nothing was taken."""
+    """A limit for the day would be passed. Nothing was taken."""
 
     required: MilliCredits
     cap: MilliCredits
+    """The smaller of the subscriber's own limit and the operator's."""
+    is_operators: bool = False
+    """Whose it is; where both are the same, the operator's: to lift one's own would not help."""
     spent: MilliCredits
     """What the day's charges and all open holds come to."""
     resets_at: Micros
@@ -290,8 +293,18 @@ class Books(Protocol):
         """Let a frozen grant be spent again."""
         ...
 
-    def set_cap(self, *, wallet_id: int, cap: MilliCredits | None, now: Micros) -> int:
-        """Limit what may be spent in a day (UTC), or lift the limit. Returns the version."""
+    def set_cap(
+        self,
+        *,
+        wallet_id: int,
+        cap: MilliCredits | None,
+        now: Micros,
+        is_operators: bool = False,
+    ) -> int:
+        """Limit what may be spent in a day (UTC), or lift the limit. Returns the version.
+
+        The subscriber's own limit and the operator's are two, and the smaller counts.
+        """
         ...
 
     def sweep(self, now: Micros, *, most: int = 256) -> Swept:

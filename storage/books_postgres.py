@@ -53,7 +53,7 @@ _GRANT: Final = (
 )
 _HOLD: Final = (
     "SELECT outcome, hold_id, public_id, run_id, state, amount, captured, at_version, available,"
-    " cap, spent, resets_at FROM ledger_hold("
+    " cap, spent, resets_at, is_operators FROM ledger_hold("
     "%s, %s, %s, %s, %s, %s, %s::bigint[], %s, %s, %s, %s, %s)"
 )
 _END: Final = (
@@ -68,7 +68,7 @@ _REVOKE: Final = "SELECT state, taken, revoked, at_version FROM ledger_revoke(%s
 _SET_FROZEN: Final = (
     "SELECT state, 0, revoked, at_version FROM ledger_set_frozen(%s, %s, %s, %s, %s, %s)"
 )
-_SET_CAP: Final = "SELECT * FROM ledger_set_cap(%s, %s, %s)"
+_SET_CAP: Final = "SELECT * FROM ledger_set_cap(%s, %s, %s, %s)"
 _SWEEP: Final = "SELECT holds, grants FROM ledger_sweep(%s, %s::int)"
 _AVAILABLE: Final = "SELECT * FROM ledger_available(%s, %s::bigint[], %s)"
 
@@ -149,9 +149,16 @@ class PostgresBooks:
         """Let a frozen grant be spent again."""
         return self._set_frozen(wallet_id, grant_id, GrantEvent.UNFREEZE, now)
 
-    def set_cap(self, *, wallet_id: int, cap: MilliCredits | None, now: Micros) -> int:
+    def set_cap(
+        self,
+        *,
+        wallet_id: int,
+        cap: MilliCredits | None,
+        now: Micros,
+        is_operators: bool = False,
+    ) -> int:
         """Limit what may be spent in a day, or lift the limit."""
-        version: int = self._call(_SET_CAP, wallet_id, cap, now)[0]
+        version: int = self._call(_SET_CAP, wallet_id, cap, is_operators, now)[0]
         return version
 
     def sweep(self, now: Micros, *, most: int = 256) -> Swept:
@@ -206,7 +213,7 @@ class PostgresBooks:
 def hold_answer(row: tuple[Any, ...]) -> HoldAnswer:
     """The answer in a row of `ledger_hold`."""
     outcome, hold_id, public_id, run_id, state, amount, captured, version, *rest = row
-    available, cap, spent, resets_at = rest
+    available, cap, spent, resets_at, is_operators = rest
     match outcome:
         case "opened":
             return HoldOpened(
@@ -216,7 +223,12 @@ def hold_answer(row: tuple[Any, ...]) -> HoldAnswer:
             return Insufficient(required=amount, available=available, version=version)
         case "over cap":
             return OverCap(
-                required=amount, cap=cap, spent=spent, resets_at=resets_at, version=version
+                required=amount,
+                cap=cap,
+                is_operators=is_operators,
+                spent=spent,
+                resets_at=resets_at,
+                version=version,
             )
         case "conflict":
             return HoldConflict(version=version)

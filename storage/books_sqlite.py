@@ -267,9 +267,18 @@ class SqliteBooks:
             self._wallets, GrantEvent.UNFREEZE, wallet_id=wallet_id, grant_id=grant_id, now=now
         )
 
-    def set_cap(self, *, wallet_id: int, cap: MilliCredits | None, now: Micros) -> int:
+    def set_cap(
+        self,
+        *,
+        wallet_id: int,
+        cap: MilliCredits | None,
+        now: Micros,
+        is_operators: bool = False,
+    ) -> int:
         """Limit what may be spent in a day, or lift the limit."""
-        return corrections.set_cap(self._wallets, wallet_id=wallet_id, cap=cap, now=now)
+        return corrections.set_cap(
+            self._wallets, wallet_id=wallet_id, cap=cap, now=now, is_operators=is_operators
+        )
 
     def sweep(self, now: Micros, *, most: int = 256) -> Swept:
         """Expire holds and grants that are past their time."""
@@ -416,15 +425,13 @@ def _refusal(
         return Insufficient(required=request.amount, available=available, version=wallet.version)
     day = day_of(wallet.last_at)
     spent = wallet.spent_on(day) + wallet.held
-    if (
-        wallet.daily_cap is None
-        or not request.amount
-        or spent + request.amount <= wallet.daily_cap
-    ):
+    cap = wallet.cap
+    if cap is None or not request.amount or spent + request.amount <= cap:
         return None
     return OverCap(
         required=request.amount,
-        cap=MilliCredits(wallet.daily_cap),
+        cap=MilliCredits(cap),
+        is_operators=cap == wallet.operator_cap,
         spent=MilliCredits(spent),
         resets_at=Micros((day + 1) * DAY),
         version=wallet.version,

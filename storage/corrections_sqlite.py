@@ -144,13 +144,23 @@ def set_frozen(
 
 
 def set_cap(
-    wallets: SqliteWallets, *, wallet_id: int, cap: MilliCredits | None, now: Micros
+    wallets: SqliteWallets,
+    *,
+    wallet_id: int,
+    cap: MilliCredits | None,
+    now: Micros,
+    is_operators: bool,
 ) -> int:
-    """Limit what may be spent in a day, or lift the limit."""
+    """Limit what may be spent in a day, or lift the limit; the other limit stays as it is."""
     wallet = wallets.wallet(wallet_id, now)
-    if cap != wallet.daily_cap:
+    before = (wallet.daily_cap, wallet.operator_cap)
+    if is_operators:
+        wallet.operator_cap = cap
+    else:
         wallet.daily_cap = cap
-        wallets.change(wallet, WalletChangeKind.CAP, amount=cap)
+    if (wallet.daily_cap, wallet.operator_cap) != before:
+        kind = WalletChangeKind.OPERATOR_CAP if is_operators else WalletChangeKind.CAP
+        wallets.change(wallet, kind, amount=cap)
         wallets.save(wallet)
     return wallet.version
 

@@ -99,11 +99,25 @@ class PlanBalance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyCap:
-    """The most a subscriber may spend in a day of UTC, and what counts against it today."""
+    """The most a subscriber may spend in a day of UTC, and what counts against it today.
 
-    cap: MilliCredits
+    There is their own limit, or the operator's, or both, of which the smaller counts.
+    """
+
+    own: MilliCredits | None
+    operators: MilliCredits | None
     spent: MilliCredits
     """The day's charges and all open holds, as when a hold is opened; refunds change nothing."""
+
+    @property
+    def cap(self) -> MilliCredits:
+        """The limit that counts."""
+        return min(cap for cap in (self.own, self.operators) if cap is not None)
+
+    @property
+    def is_operators(self) -> bool:
+        """Whether it is the operator's, so that lifting one's own would not help."""
+        return self.operators == self.cap
 
     @property
     def left(self) -> MilliCredits:
@@ -175,13 +189,14 @@ def find_wallet(session: Session, account_id: int) -> int | None:
 
 
 def daily_cap(session: Session, account_id: int, now: Micros) -> DailyCap | None:
-    """The account's limit for a day; None when it has none."""
+    """The account's limits for a day; None when it has none."""
     wallet = session.exec(select(Wallet).where(Wallet.subscriber_id == account_id)).first()
-    if wallet is None or wallet.daily_cap is None:
+    if wallet is None or (wallet.daily_cap is None and wallet.operator_cap is None):
         return None
     is_today = wallet.spent_day == day_of(max(now, wallet.last_at))
     return DailyCap(
-        cap=MilliCredits(wallet.daily_cap),
+        own=None if wallet.daily_cap is None else MilliCredits(wallet.daily_cap),
+        operators=None if wallet.operator_cap is None else MilliCredits(wallet.operator_cap),
         spent=MilliCredits(wallet.held + (wallet.spent if is_today else 0)),
     )
 

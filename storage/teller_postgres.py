@@ -49,7 +49,7 @@ _SET_UP: Final = (
 )
 _BATCH: Final = (
     "SELECT position, outcome, hold_id, public_id, run_id, state, amount, captured, shortfall,"
-    " at_version, available, cap, spent, resets_at FROM ledger_batch(%s::text[])"
+    " at_version, available, cap, spent, resets_at, is_operators FROM ledger_batch(%s::text[])"
 )
 
 

@@ -15,12 +15,12 @@ from storage.models.money import EntryKind, WalletChangeKind
 from storage.moments import Micros
 
 _WALLET: Final = (
-    "SELECT id, credits, debits, held, seq, version, head, last_at, spent_day, spent, daily_cap"
-    " FROM wallet WHERE id = ?"
+    "SELECT id, credits, debits, held, seq, version, head, last_at, spent_day, spent, daily_cap,"
+    " operator_cap FROM wallet WHERE id = ?"
 )
 _SAVE_WALLET: Final = (
     "UPDATE wallet SET credits = ?, debits = ?, held = ?, seq = ?, version = ?, head = ?,"
-    " last_at = ?, spent_day = ?, spent = ?, daily_cap = ? WHERE id = ?"
+    " last_at = ?, spent_day = ?, spent = ?, daily_cap = ?, operator_cap = ? WHERE id = ?"
 )
 _APPEND: Final = (
     "INSERT INTO entry (wallet_id, seq, version, kind, amount, balance_after, grant_id, hold_id,"
@@ -47,6 +47,13 @@ class WalletRow:
     spent_day: int
     spent: int
     daily_cap: int | None
+    operator_cap: int | None
+
+    @property
+    def cap(self) -> int | None:
+        """The most that may be spent in a day: of its owner's and the operator's, the smaller."""
+        caps = [cap for cap in (self.daily_cap, self.operator_cap) if cap is not None]
+        return min(caps, default=None)
 
     def spent_on(self, day: int) -> int:
         """What the charges of that day come to: nothing, when the last charge was before it."""
@@ -120,8 +127,8 @@ class SqliteWallets:
         self.do(
             _SAVE_WALLET,
             *(wallet.credits, wallet.debits, wallet.held, wallet.seq, wallet.version),
-            *(wallet.head, wallet.last_at, wallet.spent_day, wallet.spent, wallet.daily_cap),
-            wallet.id,
+            *(wallet.head, wallet.last_at, wallet.spent_day, wallet.spent),
+            *(wallet.daily_cap, wallet.operator_cap, wallet.id),
         )
 
     def do(self, statement: str, *values: object) -> int:

@@ -49,7 +49,7 @@ class ComparedBooks(RuleBasedStateMachine):
         day = model.last_day()
         assert wallet == [
             *(len(model.entries), model.version, model.held(), model.last_at),
-            *(day, model.spent_on(day), model.cap),
+            *(day, model.spent_on(day), model.cap, model.operator_cap),
         ]
         assert self.desk.rows(GRANTS) == [_grant_row(grant) for grant in model.grants]
         assert self.desk.rows(HOLDS) == [_hold_row(hold) for hold in model.holds]

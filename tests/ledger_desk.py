@@ -94,7 +94,10 @@ class Desk:
         ]
 
 
-WALLET: Final = "SELECT seq, version, held, last_at, spent_day, spent, daily_cap, head FROM wallet"
+WALLET: Final = (
+    "SELECT seq, version, held, last_at, spent_day, spent, daily_cap, operator_cap, head"
+    " FROM wallet"
+)
 GRANTS: Final = (
     "SELECT id, plan_id, priority, effective_at, expires_at, amount, remaining, held, revoked,"
     " claimed, state, source, source_ref, origin_id FROM credit_grant ORDER BY id"

@@ -82,6 +82,7 @@ class LedgerMachine(ComparedBooks):
             amount=60 + amount, plan=plan, ref=ref, priority=priority - is_first, lasts=90 * DAY
         )
         self.set_cap(None)
+        self.set_cap(None, is_operators=True)
 
     @rule(
         some=st.lists(st.tuples(PRICES, LASTS), min_size=1, max_size=3),
@@ -319,12 +320,14 @@ class LedgerMachine(ComparedBooks):
             else:
                 self.captured(hold, used)
 
-    @rule(cap=st.sampled_from([None, None, 0, 5, 20, 60, 200]))
-    def set_cap(self, cap: int | None) -> None:
+    @rule(cap=st.sampled_from([None, None, 0, 5, 20, 60, 200]), is_operators=st.booleans())
+    def set_cap(self, cap: int | None, *, is_operators: bool = False) -> None:
         now = self.clock.now()
         limit = None if cap is None else MilliCredits(cap)
-        version = self.books.set_cap(wallet_id=self.shop.wallet_id, cap=limit, now=now)
-        assert version == self.model.set_cap(cap, now)
+        version = self.books.set_cap(
+            wallet_id=self.shop.wallet_id, cap=limit, now=now, is_operators=is_operators
+        )
+        assert version == self.model.set_cap(cap, now, is_operators=is_operators)
 
     @rule(after=st.sampled_from([0, 1, 2 * MINUTE]))
     def sweep(self, after: int) -> None:

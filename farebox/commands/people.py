@@ -133,7 +133,10 @@ def cap(
     none: Annotated[bool, typer.Option("--none", help="Lift the limit.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Limit what an account may spend in a day (UTC), lift the limit, or say what it is."""
+    """Limit what an account may spend in a day (UTC), lift that limit, or say what it is.
+
+    Its owner may have set a limit too: the smaller of both counts, and each lifts their own.
+    """
     if credits_ and none:
         raise typer.BadParameter("give --credits or --none, not both")
     if credits_ or none:

@@ -1,7 +1,8 @@
 """`/api/v1/usage/days` and `/api/v1/cap`: what one used day by day, and the most one lets oneself.
 
 Dates are whole days, UTC, as on statements. The limit is the account's own: its owner sets and
-lifts it here and on the account page, the operator by `farebox account cap`.
+lifts it here and on the account page. Beside it the operator may have set one, by `farebox account
+cap`, which is told here and stays; of both the smaller counts.
 """
 
 from typing import Annotated

@@ -38,9 +38,11 @@ class NewCap(Body):
 
 
 class CapView(View):
-    """The limit for the day, and what counts against it."""
+    """The limits for the day, and what counts against the smaller of them."""
 
     credits: Credits | None
+    """One's own."""
+    operator_credits: Credits | None
     spent_today: Credits | None
     left_today: Credits | None
 
@@ -64,9 +66,10 @@ def usage_by_day_view(used: tuple[UsageDay, ...], dates: Dates) -> UsageByDay:
 def cap_view(cap: DailyCap | None) -> CapView:
     """The limit for its owner."""
     if cap is None:
-        return CapView(credits=None, spent_today=None, left_today=None)
+        return CapView(credits=None, operator_credits=None, spent_today=None, left_today=None)
     return CapView(
-        credits=credits_number(cap.cap),
+        credits=None if cap.own is None else credits_number(cap.own),
+        operator_credits=None if cap.operators is None else credits_number(cap.operators),
         spent_today=credits_number(cap.spent),
         left_today=credits_number(cap.left),
     )

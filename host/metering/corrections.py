@@ -91,7 +91,7 @@ class Corrections:
     async def set_cap(
         self, actor: int | None, account_id: int, cap: MilliCredits | None
     ) -> DailyCap | None:
-        """Limit what an account may spend in a day of UTC; None lifts the limit.
+        """Limit what an account may spend in a day of UTC; None lifts the operator's limit.
 
         Raises:
             NotAllowed: the actor is no operator.
@@ -101,9 +101,11 @@ class Corrections:
         )
 
     async def set_own_cap(self, account_id: int, cap: MilliCredits | None) -> DailyCap | None:
-        """The same by the account itself: it is its owner's own limit."""
+        """The same by its owner, whose limit is another one; of both the smaller counts."""
         by = self._by(account_id)
-        return await self._database.run(lambda unit: _limit(unit, by, account_id, cap))
+        return await self._database.run(
+            lambda unit: _limit(unit, by, account_id, cap, is_operators=False)
+        )
 
     def _by(self, actor: int | None) -> By:
         return By(actor, self._clock.now())
@@ -156,17 +158,22 @@ def refund(unit: Unit, by: By, request: RefundRequest) -> ChargeRefunded:
 def set_cap(unit: Unit, by: By, account_id: int, cap: MilliCredits | None) -> DailyCap | None:
     """Limit what an account may spend in a day, inside a unit of work."""
     require_operator(unit, by)
-    return _limit(unit, by, account_id, cap)
+    return _limit(unit, by, account_id, cap, is_operators=True)
 
 
-def _limit(unit: Unit, by: By, account_id: int, cap: MilliCredits | None) -> DailyCap | None:
+def _limit(
+    unit: Unit, by: By, account_id: int, cap: MilliCredits | None, *, is_operators: bool
+) -> DailyCap | None:
     wallet_id = unit.books.open_wallet(account_id)
-    version = unit.books.set_cap(wallet_id=wallet_id, cap=cap, now=by.now)
+    version = unit.books.set_cap(
+        wallet_id=wallet_id, cap=cap, now=by.now, is_operators=is_operators
+    )
     note(
         unit,
         by,
         "account.daily_cap_set",
         f"account:{account_id}",
+        whose="operator" if is_operators else "own",
         credits="none" if cap is None else format_credits(cap),
         version=str(version),
     )

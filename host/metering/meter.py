@@ -273,6 +273,7 @@ class Meter:
                 raise SpendCapReached(
                     required=answer.required,
                     cap=answer.cap,
+                    is_operators=answer.is_operators,
                     spent=answer.spent,
                     retry_after_s=(answer.resets_at - wanted.hold.now) // SECOND + 1,
                 )

@@ -96,6 +96,7 @@ class AccountPages(OwnPages):
             plans=plan_lines(await host.catalogue.subscriptions(account_id), left, now=now),
             low=low_lines(purchased, newest),
             cap=cap,
+            has_own_cap=cap is not None and cap.own is not None,
             charges=charges,
             written=written,
             error=error,

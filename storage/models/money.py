@@ -46,6 +46,7 @@ class WalletChangeKind(StrEnum):
     UNFREEZE = "unfreeze"
     REVOKE = "revoke"
     CAP = "cap"
+    OPERATOR_CAP = "operator_cap"
 
 
 class Operation(StrEnum):
@@ -63,6 +64,7 @@ class Wallet(BooksRow, table=True):
         CheckConstraint("credits >= 0 AND debits >= 0 AND held >= 0", name="not_negative"),
         CheckConstraint("credits - debits - held >= 0", name="available_not_negative"),
         CheckConstraint("daily_cap >= 0 AND spent >= 0", name="cap_not_negative"),
+        CheckConstraint("operator_cap >= 0", name="operator_cap_not_negative"),
         {"sqlite_strict": True},
     )
 
@@ -88,7 +90,10 @@ class Wallet(BooksRow, table=True):
         description="sum of that day's charges",
     )
     daily_cap: int | None = Field(
-        default=None, sa_type=BigInt, description="the most that may be spent in a day"
+        default=None, sa_type=BigInt, description="the most its owner lets it spend in a day"
+    )
+    operator_cap: int | None = Field(
+        default=None, sa_type=BigInt, description="the same by the operator; the smaller counts"
     )
 
 
@@ -299,7 +304,8 @@ class WalletChange(BooksRow, table=True):
     __tablename__ = "wallet_change"
     __table_args__ = (
         CheckConstraint(
-            "(kind = 'cap') = (grant_id IS NULL) AND (kind = 'cap' OR amount IS NULL)",
+            "(kind IN ('cap', 'operator_cap')) = (grant_id IS NULL)"
+            " AND (kind IN ('cap', 'operator_cap') OR amount IS NULL)",
             name="about_a_grant_or_a_cap",
         ),
         {"sqlite_strict": True},

@@ -44,6 +44,7 @@ class ModelBooks:
     last_at: int = 0
     version: int = 0
     cap: int | None = None
+    operator_cap: int | None = None
     grants: list[ModelGrant] = field(default_factory=list)
     holds: list[ModelHold] = field(default_factory=list)
     entries: list[ModelEntry] = field(default_factory=list)
@@ -81,10 +82,13 @@ class ModelBooks:
             return Insufficient(required=request.amount, available=available, version=self.version)
         at = max(self.last_at, request.now)
         counted = self.spent_on(at // DAY) + self.held()
-        if self.cap is not None and request.amount > 0 and counted + request.amount > self.cap:
+        caps = (self.operator_cap, self.cap)  # where both are passed, the smaller one is told
+        passed = [cap for cap in caps if cap is not None and counted + request.amount > cap]
+        if passed and request.amount > 0:
             return OverCap(
                 required=request.amount,
-                cap=MilliCredits(self.cap),
+                cap=MilliCredits(min(passed)),
+                is_operators=self.operator_cap == min(passed),
                 spent=MilliCredits(counted),
                 resets_at=Micros(at - at % DAY + DAY),
                 version=self.version,
@@ -211,8 +215,12 @@ class ModelBooks:
             self._change("unfreeze", grant.id)
         return self._standing(grant, 0)
 
-    def set_cap(self, cap: int | None, now: int) -> int:
-        if cap != self.cap:
+    def set_cap(self, cap: int | None, now: int, *, is_operators: bool) -> int:
+        if is_operators and cap != self.operator_cap:
+            self._touch(now)
+            self.operator_cap = cap
+            self._change("operator_cap", None, cap)
+        elif not is_operators and cap != self.cap:
             self._touch(now)
             self.cap = cap
             self._change("cap", None, cap)

@@ -213,6 +213,17 @@ def _capping(unit: Unit) -> Act:
     )
 
 
+def _capping_by_the_operator(unit: Unit) -> Act:
+    wallet_id = _shop(unit).wallet_id
+    unit.books.set_cap(wallet_id=wallet_id, cap=MilliCredits(7_000), now=START)
+    return lambda unit: unit.books.set_cap(
+        wallet_id=wallet_id,
+        cap=MilliCredits(5_000),
+        now=Micros(START + HOUR),
+        is_operators=True,
+    )
+
+
 def _opening_over_the_cap(unit: Unit) -> Act:
     shop = _shop(unit)
     unit.books.set_cap(wallet_id=shop.wallet_id, cap=MilliCredits(7_000), now=START)
@@ -267,6 +278,7 @@ SCENARIOS: Final = (
     Scenario("freeze", _freezing),
     Scenario("unfreeze", _unfreezing),
     Scenario("set a daily cap", _capping),
+    Scenario("set the operator's daily cap", _capping_by_the_operator),
     Scenario("open a hold that passes the cap", _opening_over_the_cap),
     Scenario("subscribe", _subscribing),
 )

@@ -135,6 +135,29 @@ async def test_one_sets_changes_and_lifts_ones_own_limit(
     assert await cap_of(host, eve) is None
 
 
+async def test_the_operators_limit_stays_whatever_one_sets_and_the_page_says_whose_counts(
+    host: PagesHost, browser: httpx.AsyncClient, sam: int
+) -> None:
+    await host.corrections.set_cap(None, sam, MilliCredits(20_000))
+    page = (await browser.get("/account")).text
+    assert "Daily limit: 20 credits." in page
+    assert "The operator of this site has set this limit." in page
+    assert ("Set limit" in page, "Lift limit" in page) == (True, False)
+    for own, counts, is_operators in (("50", 20_000, True), ("5", 5_000, False)):
+        await browser.post("/account/cap", data={"credits": own})
+        assert await cap_of(host, sam) == counts
+        page = (await browser.get("/account")).text
+        assert f'value="{own}"' in page
+        assert ("The operator of this site has set this limit." in page) is is_operators
+        assert ("This is your own limit." in page) is not is_operators
+    assert "has set one of 20 credits, which stays." in page
+    await browser.post("/account/cap", data={"lift": "1"})
+    assert await cap_of(host, sam) == 20_000
+    await browser.post("/account/cap", data={"credits": "5"})
+    await host.corrections.set_cap(None, sam, None)
+    assert await cap_of(host, sam) == 5_000
+
+
 @SQLITE_ALONE
 @pytest.mark.parametrize("written", ["-1", "abc", "1e99", "", "1.2345", "9" * 40, "NaN", "٣"])
 async def test_what_is_no_number_of_credits_sets_no_limit(

@@ -123,23 +123,65 @@ async def test_one_sets_and_lifts_ones_own_limit_for_the_day(each_world: World) 
     headers = await world.sign_in(world.subscriber)
     for wanted, told in ((10, 10), (0.25, 0.25), ("2.5", 2.5), (0, 0)):
         answer = await world.client.put("/api/v1/cap", headers=headers, json={"credits": wanted})
-        assert answer.json() == {"credits": told, "spent_today": 0, "left_today": told}
+        assert answer.json() == {
+            "credits": told, "operator_credits": None, "spent_today": 0, "left_today": told
+        }  # fmt: skip
     refused = await world.client.get("/s/mirror/status/200", headers=await world.bearer("mirror"))
     assert (
         "raise the limit on your account page"
         in problem_of(refused, 429, "spend_cap_reached")["detail"]
     )
     lifted = await world.client.put("/api/v1/cap", headers=headers, json={"credits": None})
-    assert lifted.json() == {"credits": None, "spent_today": None, "left_today": None}
+    assert lifted.json() == {
+        "credits": None, "operator_credits": None, "spent_today": None, "left_today": None
+    }  # fmt: skip
     assert (await world.client.get("/api/v1/cap", headers=headers)).json() == lifted.json()
+
+
+async def test_ones_own_limit_and_the_operators_are_two_and_the_smaller_counts(
+    each_world: World,
+) -> None:
+    world = each_world
+    await world.buy("pack")
+    headers, call = await world.sign_in(world.subscriber), await world.bearer("mirror")
+
+    async def own(wanted: float | None) -> dict[str, object]:
+        body = {"credits": wanted}
+        answer = await world.client.put("/api/v1/cap", headers=headers, json=body)
+        told: dict[str, object] = answer.json()
+        return told
+
+    await world.cap(2)
+    for wanted, left in ((None, 2), (5, 2), (1, 1), (2, 2), (None, 2)):
+        assert await own(wanted) == {
+            "credits": wanted, "operator_credits": 2, "spent_today": 0, "left_today": left
+        }  # fmt: skip
+    for _ in range(2):
+        assert (await world.client.get("/s/mirror/status/200", headers=call)).is_success
+    for wanted, is_operators, then in (
+        (5, True, "ask the operator of this site to raise it."),
+        (2, True, "ask the operator of this site to raise it."),
+        (1, False, "raise the limit on your account page."),
+        (None, True, "ask the operator of this site to raise it."),
+    ):
+        await own(wanted)
+        refused = await world.client.get("/s/mirror/status/200", headers=call)
+        told = problem_of(refused, 429, "spend_cap_reached")
+        assert told["set_by_operator"] is is_operators
+        assert told["daily_cap"] == (2 if is_operators else 1)
+        assert told["detail"].endswith(then)
+    await own(5)
+    await world.cap(None)
+    assert (await world.client.get("/s/mirror/status/200", headers=call)).is_success
+    assert (await own(None))["left_today"] is None
 
 
 @pytest.mark.parametrize(
     "wanted", [-1, "abc", "1e99", 1e99, 0.0001, "", True, [1], "-2", 10**30, "5 credits"], ids=str
 )
 async def test_what_is_no_number_of_credits_is_no_limit(world: World, wanted: object) -> None:
-    await world.cap(7)
     headers = await world.sign_in(world.subscriber)
+    await world.client.put("/api/v1/cap", headers=headers, json={"credits": 7})
     answer = await world.client.put("/api/v1/cap", headers=headers, json={"credits": wanted})
     assert answer.status_code in {400, 422}
     problem_of(answer, answer.status_code, answer.json()["code"])

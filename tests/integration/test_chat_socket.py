@@ -48,8 +48,8 @@ async def test_a_daily_limit_is_said_in_the_chat_with_what_to_do(
     async with page(server, sam) as chat:
         await chat.say("What is 6 * 7?")
         sentence = (
-            "Not charged: this needs 5 credits, more than your daily limit of 1; raise the limit"
-            " on your account page."
+            "Not charged: this needs 5 credits, more than your daily limit of 1; ask the operator"
+            " of this site to raise it."
         )
         await chat.until(lambda c: sentence in [m["output"] for m in c.all("new_message")])
         assert not chat.all("element")

@@ -341,7 +341,25 @@ def test_a_daily_limit_is_set_told_and_lifted_by_command(settings: Settings) -> 
     for wrong in ("-5", "NaN"):
         refused = cap("--credits", wrong)
         assert (refused.exit_code, "is not a number of credits" in refused.output) == (1, True)
+    asyncio.run(set_own_limit(settings, 1_000))
+    assert cap().output == (
+        "sam@example.com may spend 1 credit a day (UTC); 0 spent or set aside today. Their own"
+        " limit is 1, yours 2.5.\n"
+    )
+    assert cap("--none").output == (
+        "sam@example.com may spend 1 credit a day (UTC); 0 spent or set aside today. This is"
+        " their own limit.\n"
+    )
+    asyncio.run(set_own_limit(settings, None))
     assert cap("--none").output == cap().output == "sam@example.com has no daily limit.\n"
+
+
+async def set_own_limit(settings: Settings, cap: int | None) -> None:
+    """What Sam does on the account page."""
+    host = await open_host(settings)
+    sam = await host.accounts.find("sam@example.com")
+    await host.corrections.set_own_cap(sam.id, None if cap is None else MilliCredits(cap))
+    await host.close()
 
 
 def test_what_was_added_is_told_beside_what_is_there_now(settings: Settings) -> None:

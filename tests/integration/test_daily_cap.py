@@ -1,7 +1,10 @@
-"""What a subscriber lets themselves spend in a day, UTC, on both databases."""
+"""What a subscriber and the operator let be spent in a day, UTC, on both databases."""
 
 import asyncio
 from collections import Counter
+
+import pytest
+from sqlalchemy import text
 
 from storage.books import HoldAnswer, HoldOpened, OverCap
 from storage.credits import MilliCredits
@@ -14,10 +17,19 @@ from tests.integration.test_books_holds import captured, opened, released
 MIDNIGHT = START - START % DAY + DAY
 
 
-async def capped(database: Database, shop: Shop, cap: int | None, now: int = START) -> int:
+async def capped(
+    database: Database,
+    shop: Shop,
+    cap: int | None,
+    now: int = START,
+    *,
+    is_operators: bool = False,
+) -> int:
     limit = None if cap is None else MilliCredits(cap)
     return await database.run(
-        lambda unit: unit.books.set_cap(wallet_id=shop.wallet_id, cap=limit, now=Micros(now))
+        lambda unit: unit.books.set_cap(
+            wallet_id=shop.wallet_id, cap=limit, now=Micros(now), is_operators=is_operators
+        )
     )
 
 
@@ -96,6 +108,49 @@ async def test_a_cap_is_numbered_when_it_changes_and_can_be_lifted(database: Dat
 
     assert versions == [2, 2, 3, 3]
     assert isinstance(await asked(database, shop, 100_000), HoldOpened)
+
+
+@pytest.mark.parametrize(
+    ("own", "operators", "counts", "is_operators"),
+    [
+        pytest.param(None, 7_000, 7_000, True, id="the operator's alone"),
+        pytest.param(9_000, 7_000, 7_000, True, id="the operator's is smaller"),
+        pytest.param(5_000, 7_000, 5_000, False, id="one's own is smaller"),
+        pytest.param(7_000, 7_000, 7_000, True, id="both are the same"),
+        pytest.param(7_000, None, 7_000, False, id="one's own alone"),
+        pytest.param(7_000, 0, 0, True, id="nothing"),
+    ],
+)
+async def test_of_ones_own_cap_and_the_operators_the_smaller_counts(
+    database: Database, own: int | None, operators: int | None, counts: int, is_operators: bool
+) -> None:
+    shop = await shop_with(database, 100_000)
+    await capped(database, shop, own)
+    await capped(database, shop, operators, is_operators=True)
+
+    over = await asked(database, shop, counts + 1)
+    served = await database.teller.open_hold(hold_of(shop, counts + 1))
+
+    for answer in (over, served):
+        assert isinstance(answer, OverCap)
+        assert (answer.cap, answer.is_operators) == (counts, is_operators)
+    assert isinstance(await asked(database, shop, counts), HoldOpened)
+
+
+async def test_each_cap_is_lifted_by_itself_and_numbered(database: Database) -> None:
+    shop = await shop_with(database, 100_000)
+    await capped(database, shop, 5_000, is_operators=True)
+
+    versions = [await capped(database, shop, cap) for cap in (9_000, None)]
+    assert isinstance(await asked(database, shop, 5_001), OverCap)
+    versions.append(await capped(database, shop, None, is_operators=True))
+
+    assert versions == [3, 4, 5]
+    assert isinstance(await asked(database, shop, 5_001), HoldOpened)
+    kinds = text("SELECT kind, amount FROM wallet_change ORDER BY version")
+    assert await database.read(lambda s: [tuple(row) for row in s.execute(kinds)]) == [
+        ("operator_cap", 5_000), ("cap", 9_000), ("cap", None), ("operator_cap", None)
+    ]  # fmt: skip
 
 
 async def test_twenty_at_once_pass_exactly_as_often_as_the_cap_allows(

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from alembic import command
 from sqlalchemy import text
 
+from storage.chain import FIRST_HEAD
 from storage.database import Database
-from storage.migrate import upgrade
+from storage.migrate import _config, _transaction, upgrade
 from storage.models.money import GrantSource
 from storage.moments import DAY, NEVER, SECOND
 from storage.order_states import OrderState
@@ -46,6 +48,53 @@ def got_without_orders() -> Iterator[Statement]:
             source=source.value, source_ref=ref, state="active", starts_at=at, ends_at=ends_at,
             created_at=at,
         )  # fmt: skip
+
+
+def capped_by_hand() -> Iterator[Statement]:
+    """Wallets with a limit for the day, and who set it: the operator at the machine, by name, …"""
+    operator = 1
+    for account, actors in ((2, [None]), (3, [3]), (4, [None, 4]), (5, [5, operator]), (6, [])):
+        cap = None if not actors else 1_000 * account
+        yield insert(
+            "wallet", subscriber_id=account, credits=0, debits=0, held=0, seq=0,
+            version=len(actors), head=FIRST_HEAD, last_at=START, daily_cap=cap,
+        )  # fmt: skip
+        for version, actor in enumerate(actors, start=1):
+            yield insert(
+                "audit", at=START, actor_id=actor, action="account.daily_cap_set",
+                subject=f"account:{account}", detail="{}",
+            )  # fmt: skip
+            yield insert(
+                "wallet_change", wallet_id=account - 1, version=version, kind="cap", amount=cap,
+                created_at=START,
+            )  # fmt: skip
+
+
+async def test_a_limit_is_whose_who_set_it_last(databases: Databases, database_kind: str) -> None:
+    people = [
+        insert("account", email=f"{number}@example.com", name="", state="active", created_at=START)
+        for number in range(1, 7)
+    ]
+    with databases.fresh(database_kind, is_migrated=False) as address:
+        with _transaction(address) as connection:
+            command.upgrade(_config(connection), "0005")
+            for statement, values in (*people, *capped_by_hand()):
+                connection.execute(text(statement), values)
+        upgrade(address)
+        database = Database.open(address)
+        caps = text(
+            "SELECT subscriber_id, daily_cap, operator_cap FROM wallet ORDER BY subscriber_id"
+        )
+        limits = await database.read(lambda s: [tuple(row) for row in s.execute(caps)])
+        changes = text("SELECT COUNT(*) FROM wallet_change WHERE kind = 'cap'")
+        kept = await database.read(lambda s: s.execute(changes).scalar_one())
+        await verify_ledger(database)
+        await database.close()
+
+    assert limits == [
+        (2, None, 2_000), (3, 3_000, None), (4, 4_000, None), (5, None, 5_000), (6, None, None)
+    ]  # fmt: skip
+    assert kept == 6
 
 
 async def test_what_is_held_of_a_revoked_grant_is_claimed_after_the_upgrade(
