@@ -62,6 +62,7 @@ def browse(text: str) -> Callable[[Person], None]:
     """Say something to Browse."""
 
     def prepare(person: Person) -> None:
+        person.arrive()
         before = person.answers.count()
         person.say(text)
         expect(person.answers).not_to_have_count(before)
@@ -72,6 +73,7 @@ def browse(text: str) -> Callable[[Person], None]:
 
 def be_refused(person: Person) -> None:
     """A message that there are not enough credits for."""
+    person.arrive()
     person.say("What is 17 * 23?")
     expect(person.page.get_by_text("Your message is kept.")).to_be_visible()
     expect(person.page.locator("[data-plan]").first).to_be_visible()
@@ -123,11 +125,11 @@ SCENES: Final[dict[str, tuple[Scene, ...]]] = {
         Scene("browse"),
         Scene("found nothing", "", find("cities in a day")),
         Scene("a card opened", "", open_card),
-        Scene("browse answers", "/", browse("song")),
+        Scene("browse answers", "/a/travel-helper", browse("song")),
         Scene("a balance of nothing", "", browse("balance")),
     ),
     SAM: (
-        Scene("an empty conversation", "/a/math-tutor"),
+        Scene("an empty conversation", "/a/math-tutor", Person.arrive),
         Scene("an answer and its receipt", "", lambda sam: sam.ask("What is 6 * 7?")),
         Scene("a table", "", lambda sam: sam.ask("/table")),
         Scene("code", "", lambda sam: sam.ask("/code")),
