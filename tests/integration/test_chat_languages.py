@@ -13,6 +13,7 @@ from host.language import COOKIE
 from tests.acceptance.servers import ServerProcess
 from tests.chatting import MATH, Chat, Newcomer, give, newcomer, operate, page
 from tests.integration.test_browse_socket import (
+    TRAVEL,
     a_copy_of_math_tutor,
     card,
     hears,
@@ -140,9 +141,9 @@ async def test_browse_greets_finds_and_tells_an_account_in_spanish(
 ) -> None:
     async with page(server, ana.http, profile="home", headers=SPANISH) as chat:
         await card(chat, "Catalogue")
-        await chat.say("Necesito ayuda con math")
-        assert (await card(chat, "Catalogue", 2))["slugs"] == [MATH]
-        assert await hears(chat, 2) == "1 resultado para “Necesito ayuda con math”:"
+        await chat.say("Necesito ayuda con travel")
+        assert (await card(chat, "Catalogue", 2))["slugs"] == [TRAVEL]
+        assert await hears(chat, 2) == "1 resultado para “Necesito ayuda con travel”:"
         await chat.say("¿Cuántos créditos me quedan?")
         assert (await hears(chat, 3)).startswith("Todavía no tienes ningún plan.")
         await give(folder, ana.email, "pack-100", "12.5")
@@ -166,7 +167,7 @@ async def test_a_kept_message_says_in_spanish_what_sending_it_costs(
         )
         await give(folder, ana.email, "pack-100", "5")
         kept = await told(ana.http, chat, "kept_look", refusal=refusal)
-        assert kept["price"] == "Cuesta 5 créditos y se cobrará cuando se responda"
+        assert kept["price"] == "Cuesta 5 créditos al recibir la respuesta"
         assert (await told(ana.http, chat, "kept_send", refusal=refusal))["sentence"] == ""
         await card(chat, "Receipt")
         sent = await told(ana.http, chat, "kept_look", refusal=refusal)
