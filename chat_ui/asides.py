@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from chat_ui.hearing import agreed_price
 from chat_ui.wording import DOT, day, plain, price_tag
+from host.language import N_, _
 from host.providers.base import Tool
 from host.runs.outcomes import Outcome
 from host.writing import credits_written
@@ -35,12 +36,21 @@ TOOL_EXPLAINED: Final = (
     "The assistant's provider did this on the way to the answer. It is part of the price of the"
     " message; what was looked up or computed is not passed on to this page."
 )
+PICTURE_EXPLAINED: Final = N_(
+    "The assistant's provider did this on the way to the answer. It is part of the price of the"
+    " message; the picture stands under the finished answer."
+)
 MORE: Final = "Get more"
 ASKED_ALREADY: Final = "This was asked again already. Nothing more was charged."
 TERMS: Final = "Terms"
 TERMS_HREF: Final = "/terms"
 ASK_AGAIN: Final = "ask_again"
 """The name of the action behind the button."""
+
+
+def tool_explained(tool: Tool) -> str:
+    """What the line of a tool says when it is opened."""
+    return _(PICTURE_EXPLAINED) if tool is Tool.PICTURE else TOOL_EXPLAINED
 
 
 def tool_line(tool: Tool, seconds: float | None, *, is_failed: bool) -> str:

@@ -268,6 +268,7 @@ class Drive:
                 outcome=outcome.reason.value if outcome.reason else None,
                 usage=asdict(transcript.usage) if transcript.usage else None,
                 tools=_done(self._steps),
+                pictures=transcript.pictures if transcript.is_payable else (),
                 now=now,
             ),
         )
