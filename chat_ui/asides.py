@@ -43,12 +43,21 @@ TOOL_EXPLAINED: Final = N_(
     "The assistant's provider did this on the way to the answer. It is part of the price of the"
     " message; what was looked up or computed is not passed on to this page."
 )
+PICTURE_EXPLAINED: Final = N_(
+    "The assistant's provider did this on the way to the answer. It is part of the price of the"
+    " message; the picture stands under the finished answer."
+)
 MORE: Final = N_("Get more")
 ASKED_ALREADY: Final = N_("This was asked again already. Nothing more was charged.")
 TERMS: Final = N_("Terms")
 TERMS_HREF: Final = "/terms"
 ASK_AGAIN: Final = "ask_again"
 """The name of the action behind the button."""
+
+
+def tool_explained(tool: Tool) -> str:
+    """What the line of a tool says when it is opened."""
+    return _(PICTURE_EXPLAINED if tool is Tool.PICTURE else TOOL_EXPLAINED)
 
 
 def tool_line(tool: Tool, took_s: float | None, *, is_failed: bool) -> str:

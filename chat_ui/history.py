@@ -17,7 +17,6 @@ from chainlit.types import FeedbackDict, ThreadDict
 from chat_ui import asides, cards, wording
 from chat_ui.pictures import without_pictures
 from chat_ui.stamps import iso
-from host.language import _
 from host.providers.base import Tool
 from host.runs.answers import LiveAnswer
 from host.runs.outcomes import outcome_of
@@ -120,7 +119,7 @@ def element_dict(element: Element) -> ElementDict:
 
 
 def file_element(attachment: Attachment) -> ElementDict:
-    """A file under the message it was sent with: a picture, or something to download."""
+    """A file under its message, sent or drawn: a picture, or something to download."""
     return ElementDict(
         id=attachment.id,
         threadId=attachment.thread_id,
@@ -217,7 +216,7 @@ def tool_dict(thread_id: str, run_id: str, step: ToolStep) -> StepDict:
         type="tool",
         name=asides.tool_line(step.tool, step.seconds, is_failed=step.is_failed),
         input="",
-        output=_(asides.TOOL_EXPLAINED),
+        output=asides.tool_explained(step.tool),
         isError=False,
         createdAt=iso(step.began_at),
         start=iso(step.began_at),

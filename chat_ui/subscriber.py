@@ -162,7 +162,8 @@ async def _on_other_pages(session: WebsocketSession, step: StepDict) -> None:
 async def show(live: LiveAnswer) -> None:
     """Show an answer on this page from its first word to its receipt."""
     emitter, name = context.emitter, await _speaker(live.thread_id)
-    await _show_files(live)
+    if live.question.files:
+        await _show_files(live.question_id)  # now that they were taken
     await _disclose(live)
     await emitter.send_step(run_step(live))
     begun, painter = False, Painter()
@@ -180,6 +181,7 @@ async def show(live: LiveAnswer) -> None:
     final = answer_step(live, name, text)
     await (emitter.update_step(final) if begun else emitter.send_step(final))
     await emitter.send_step(run_step(live, is_over=True))
+    await _show_files(live.answer_id)
     beside = await _beside(live)
     await emitter.send_element(cards.receipt_element(live.thread_id, outcome, beside=beside))
 
@@ -216,14 +218,10 @@ async def _disclose(live: LiveAnswer) -> None:
         await context.emitter.send_step(disclosure_dict(said))
 
 
-async def _show_files(live: LiveAnswer) -> None:
-    """Show what was sent with the question, now that it was taken."""
-    if not live.question.files:
-        return
-    sent = await wiring.host.database.read(
-        lambda s: attachments.sent_with(s, live.question.message_id)
-    )
-    for one in sent:
+async def _show_files(message_id: str) -> None:
+    """Show the files of a message: sent with a question, or drawn for an answer."""
+    files = await wiring.host.database.read(lambda s: attachments.sent_with(s, message_id))
+    for one in files:
         await context.emitter.send_element(file_element(one))
 
 

@@ -1,8 +1,9 @@
-"""Find and keep files: those that wait to be sent, and those that were sent with a message.
+"""Find and keep files: sent with a message, waiting to be sent, or drawn for an answer.
 
 A file belongs to one person and one thread from its first moment, and to one message from when it
-is sent, for good; what is sent again is a copy. Files of a refused message that is kept wait for
-as long as it does. Who may send what is decided by `host.files` and `host.runs`.
+is sent, or from its answer's end, for good; what is sent again is a copy. Files of a refused
+message that is kept wait for as long as it does. Who may send what is decided by `host.files` and
+`host.runs`.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from sqlalchemy import ColumnElement, delete, exists, func, insert, literal, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
+from storage.file_kinds import FileKind, Picture
+from storage.ids import new_id
 from storage.models.conversations import Attachment, AttachmentContent, Step, Thread
 from storage.moments import Micros
 
@@ -25,7 +28,7 @@ class Waiting:
 
 
 def add_attachment(session: Session, attachment: Attachment, content: bytes) -> None:
-    """Keep a file that was uploaded."""
+    """Keep a file with its bytes."""
     session.add(attachment)
     session.flush()
     session.add(AttachmentContent(attachment_id=attachment.id, content=content))
@@ -42,7 +45,7 @@ def waiting_of(session: Session, account_id: int) -> Waiting:
 
 
 def bytes_sent_by(session: Session, account_id: int) -> int:
-    """How large the files are together that a person has sent and not deleted since.
+    """How large the files are together that a person has sent or got, and not deleted since.
 
     By way of the person's threads, which have an index; what was sent has a thread.
     """
@@ -94,6 +97,34 @@ def copy_of(session: Session, original: Attachment, name: str, now: Micros) -> A
     columns = ["attachment_id", "content"]
     session.execute(insert(AttachmentContent).from_select(columns, content))
     return copy
+
+
+def add_drawn(
+    session: Session,
+    pictures: Sequence[Picture],
+    answer_id: str,
+    *,
+    account_id: int,
+    thread_id: str,
+    now: Micros,
+) -> None:
+    """Keep what was drawn for an answer, as files of it that belong to whoever asked."""
+    for position, picture in enumerate(pictures):
+        drawn = Attachment(
+            id=new_id(),
+            account_id=account_id,
+            thread_id=thread_id,
+            message_id=answer_id,
+            position=position,
+            name=picture.name,
+            kind=FileKind.IMAGE.value,
+            media_type=picture.media_type,
+            size=len(picture.content),
+            width=picture.width,
+            height=picture.height,
+            created_at=now,
+        )
+        add_attachment(session, drawn, picture.content)
 
 
 def keep_with(

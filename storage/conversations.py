@@ -12,8 +12,10 @@ from typing import Any, Final
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, and_, case, col, exists, or_, select, update
 
+from storage.attachments import add_drawn
 from storage.chat_history import TITLE_MAX, open_thread
 from storage.credits import MilliCredits
+from storage.file_kinds import Picture
 from storage.models.catalogue import Assistant, Offering
 from storage.models.conversations import Message, Run, Speaker, Step, Thread
 from storage.models.money import Hold, ProcessLease
@@ -80,6 +82,8 @@ class RunEnd:
     usage: dict[str, Any] | None
     now: Micros
     tools: Sequence[ToolDone] = ()
+    pictures: Sequence[Picture] = ()
+    """What was drawn for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +360,17 @@ def end_run(session: Session, end: RunEnd) -> bool:
         .where(col(Message.id) == end.answer_id)
         .values(text=end.text, updated_at=end.now)
     )
-    _save_tools(session, end)
+    if end.tools or end.pictures:
+        run = session.exec(select(Run).where(Run.id == end.run_id)).one()
+        _save_tools(session, run, end)
+        add_drawn(
+            session,
+            end.pictures,
+            end.answer_id,
+            account_id=run.account_id,
+            thread_id=run.thread_id,
+            now=end.now,
+        )
     return True
 
 
@@ -394,15 +408,12 @@ def tool_step_id(run_id: str, number: int) -> str:
     return f"{run_id}.{number}"
 
 
-def _save_tools(session: Session, end: RunEnd) -> None:
-    if not end.tools:
-        return
-    thread_id = session.exec(select(Run.thread_id).where(Run.id == end.run_id)).one()
+def _save_tools(session: Session, run: Run, end: RunEnd) -> None:
     session.add_all(
         Step(
-            id=tool_step_id(end.run_id, done.number),
-            thread_id=thread_id,
-            parent_id=end.run_id,
+            id=tool_step_id(run.id, done.number),
+            thread_id=run.thread_id,
+            parent_id=run.id,
             type=TOOL,
             name=done.tool,
             is_error=done.is_failed,

@@ -12,7 +12,7 @@ from host.catalogue.currencies import format_money
 from host.config import Settings
 from host.drafts.drafts import Offer
 from host.drafts.state import FIELDS, DraftState, KeyCheckResult, NewPlan, Question
-from host.runs.runner import Rehearsal
+from host.runs.rehearsal import Rehearsal
 from host.writing import credits_written
 from storage.cards import PlanView
 

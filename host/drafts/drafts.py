@@ -21,7 +21,8 @@ from host.drafts.publishing import publish_draft
 from host.drafts.state import DraftLife, DraftState, KeyCheckResult, KeyNote
 from host.errors import DraftChanged, InvalidInput, UnknownDraft
 from host.providers.base import Credential, Provider
-from host.runs.runner import Rehearsal, Runs
+from host.runs.rehearsal import Rehearsal
+from host.runs.runner import Runs
 from host.vault.vault import Vault
 from storage import drafts as kept
 from storage.cards import AssistantConfig, PlanView

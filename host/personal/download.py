@@ -40,7 +40,7 @@ receipts             every message and call, what it cost and what came back
 usage                every line of your wallet's history, numbered without a gap
 conversations        your conversations, by number
 messages             what was said in them, by you and by the assistants
-files                the files you uploaded; they themselves are in the folder files/
+files                files you sent and pictures drawn for you; they themselves are in files/
 deletions            conversations you deleted that their provider has not deleted yet
 access_tokens        the names and dates of your access tokens (the tokens themselves are not kept)
 reports              what you reported or asked back, and what was answered

@@ -127,6 +127,8 @@ class ToolEnded:
 
     call: str
     is_failed: bool = False
+    picture: bytes | None = field(default=None, repr=False)
+    """What it has drawn, which is a part of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,9 +235,12 @@ class Delivered:
     usage: Usage | None
     cites: tuple[tuple[int, Cited], ...] = ()
     """What it cites, in order, each behind so many characters of the text."""
+    pictures: tuple[bytes, ...] = field(default=(), repr=False)
+    """What was drawn for it."""
 
     def events(self) -> Iterator[RunEvent]:
         """What would have been shown of it, so that it is folded like any other answer."""
+        yield from (ToolEnded("", picture=picture) for picture in self.pictures)
         told = 0
         for position, cited in self.cites:
             yield TextDelta(self.text[told:position])

@@ -7,6 +7,7 @@ passed over. Nothing here does input or output.
 """
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
@@ -31,11 +32,12 @@ from host.providers.openai_errors import error_in_stream, kind_of_code, safe_wor
 
 JsonObject: TypeAlias = Mapping[str, object]
 
+DRAWING: Final = "image_generation_call"
 _TOOLS: Final[Mapping[str, Tool]] = {
     "web_search_call": Tool.WEB_SEARCH,
     "file_search_call": Tool.FILE_SEARCH,
     "code_interpreter_call": Tool.CODE,
-    "image_generation_call": Tool.PICTURE,
+    DRAWING: Tool.PICTURE,
     "mcp_call": Tool.OTHER,
 }
 """Items of an answer that are work done on the way to it."""
@@ -120,7 +122,9 @@ def delivered(response: JsonObject) -> Delivered:
             cites.append((len(text) + len(storable(said[:ends_at])), cited))
         text += storable(said)
     in_order = sorted(cites, key=lambda cite: cite[0])
-    return Delivered(text, usage_of(response), tuple(in_order))
+    drawn = (_picture(item) for item in _objects(response, "output"))
+    pictures = tuple(picture for picture in drawn if picture is not None)
+    return Delivered(text, usage_of(response), tuple(in_order), pictures)
 
 
 def _parts(response: JsonObject) -> list[JsonObject]:
@@ -165,7 +169,18 @@ def _done(item: JsonObject) -> ToolEnded | None:
     if _string(item, "type") not in _TOOLS:
         return None
     is_failed = item.get("status") in ("failed", "incomplete")
-    return ToolEnded(str(item.get("id", "")), is_failed)
+    return ToolEnded(str(item.get("id", "")), is_failed, _picture(item))
+
+
+def _picture(item: JsonObject) -> bytes | None:
+    """What the item has drawn; whether it is a picture is not known here."""
+    result = item.get("result")
+    if item.get("type") != DRAWING or not isinstance(result, str):
+        return None
+    try:
+        return b64decode(result, validate=True)
+    except ValueError:
+        return None
 
 
 def _cited(event: JsonObject) -> Cited | None:

@@ -1,17 +1,13 @@
 """Drives one run from its hold to its end, whatever happens on the way.
 
 The provider's events are folded into the transcript, shown to who listens, and saved about once a
-second. Then there is one end: the text, the run's last state and the hold's capture or release are
-written in one unit of work. Neither a browser that leaves nor a task that is cancelled comes
-between the work and that end.
-
-It is about as long as a module should get: following, saving and ending share what is known of one
-run, and each is only right in view of the others.
+second (`host.runs.saving`). Then there is one end: the text, the run's last state and the hold's
+capture or release are written in one unit of work. Neither a browser that leaves nor a task that
+is cancelled comes between the work and that end.
 """
 
 import asyncio
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -39,6 +35,7 @@ from host.runs.enclosing import files_of
 from host.runs.lifecycle import Reason
 from host.runs.opening import Opened
 from host.runs.outcomes import Outcome
+from host.runs.saving import Saving, log_fault
 from host.runs.tool_steps import Steps, after, closed
 from host.runs.transcript import Transcript
 from host.vault.vault import Vault
@@ -95,7 +92,7 @@ class Drive:
         """Whether the end is written down."""
         self._transcript = Transcript()
         self._steps: Steps = ()
-        self._writing: set[asyncio.Task[None]] = set()
+        self._saving = Saving(means.database, means.clock, opened)
 
     async def to_the_end(self) -> Outcome:
         """Answer the question and settle it. Never raises, but for being cancelled."""
@@ -140,7 +137,7 @@ class Drive:
             )
         except Exception as error:  # noqa: BLE001 - ours, or the key's: somebody still waits
             self._transcript = self._transcript.ended(Reason.UPSTREAM_FAILED)
-            self._log_fault("run.broke", error)
+            log_fault("run.broke", self._opened.run_id, error)
         else:
             # Without its terminal event an answer is not whole, however good it looks.
             self._transcript = self._transcript.ended(Reason.UPSTREAM_TRUNCATED)
@@ -153,7 +150,7 @@ class Drive:
         thread = opened.provider_thread
         if thread is None:
             thread = await provider.open_thread(credential, thread_id=question.thread_id)
-            await self._remember_thread(thread)
+            await self._saving.provider_thread(thread)
         request = RunRequest(
             credential=credential,
             model=assistant.model,
@@ -183,9 +180,9 @@ class Drive:
             if self._transcript.is_over:  # longer than any answer may be: hang up
                 self._answer.halt(Reason.INCOMPLETE)
             if self._transcript.is_visible and not was_visible:
-                await self._save_first_text()
+                await self._saving.first_text(self._transcript.text)
         elif isinstance(event, RunStarted):
-            self._save_provider_run(event.provider_run)
+            self._saving.provider_run(event.provider_run)
 
     async def _keep(self) -> None:
         """Save what has been written, and move the hold's deadline, as long as it takes."""
@@ -195,7 +192,7 @@ class Drive:
             await asyncio.sleep(self._means.save_every_s)
             if self._transcript.text != kept:
                 kept = self._transcript.text
-                await self._save_text(kept)
+                await self._saving.text(kept)
             now = self._means.clock.now()
             if now - renewed_at >= renew_every and await self._renew():
                 renewed_at = now
@@ -208,7 +205,7 @@ class Drive:
         try:
             return await self._means.database.read(lambda s: saved.is_asked_to_stop(s, run_id))
         except StorageError as error:  # asked again in a moment
-            self._log_fault("run.unheard", error)
+            log_fault("run.unheard", self._opened.run_id, error)
             return False
 
     async def _renew(self) -> bool:
@@ -219,56 +216,11 @@ class Drive:
         except LedgerUnavailable:
             return False
         except Exception as error:  # noqa: BLE001 - saving the text must not end with it
-            self._log_fault("run.not_renewed", error)
+            log_fault("run.not_renewed", self._opened.run_id, error)
             return False
         if not is_open:  # the answer goes on, and will not be charged
             log.warning("run.hold_gone", run_id=run_id)
         return True
-
-    async def _save(self, work: Callable[[Unit], object]) -> None:
-        """Write something that the run can do without when it cannot be written."""
-        await asyncio.shield(self._begin_save(work))
-
-    def _begin_save(self, work: Callable[[Unit], object]) -> "asyncio.Task[None]":
-        """The same without waiting; the run's end waits for it."""
-        writing = asyncio.create_task(self._write(work))
-        self._writing.add(writing)
-        writing.add_done_callback(self._writing.discard)
-        return writing
-
-    async def _write(self, work: Callable[[Unit], object]) -> None:
-        try:
-            await self._means.database.run(work)
-        except Exception as error:  # noqa: BLE001 - the answer matters more
-            self._log_fault("run.unsaved", error)
-
-    async def _remember_thread(self, provider_thread: str) -> None:
-        thread_id = self._opened.question.thread_id
-        await self._save(
-            lambda unit: saved.set_provider_thread(unit.session, thread_id, provider_thread)
-        )
-
-    def _save_provider_run(self, provider_run: str) -> None:
-        """Not waited for: the first word would come a commit later."""
-        run_id = self._opened.run_id
-        self._begin_save(lambda unit: saved.set_provider_run(unit.session, run_id, provider_run))
-
-    async def _save_first_text(self) -> None:
-        run_id, now = self._opened.run_id, self._means.clock.now()
-        await self._save(lambda unit: saved.note_first_text(unit.session, run_id, now))
-        await self._save_text(self._transcript.text)
-
-    async def _save_text(self, text: str) -> None:
-        now, opened = self._means.clock.now(), self._opened
-        await self._save(
-            lambda unit: saved.save_text(
-                unit.session,
-                opened.run_id,
-                answer_id=opened.question.answer_id,
-                text=text,
-                now=now,
-            )
-        )
 
     async def _settle(self) -> Outcome:
         """Write the end, once, for as long as it takes while the hold may be open.
@@ -280,14 +232,14 @@ class Drive:
         """
         self._transcript = self._transcript.ended(Reason.INTERRUPTED)
         # A save still under way must not land after the end and put half of the text back.
-        await asyncio.gather(*self._writing)
+        await self._saving.landed()
         now = self._means.clock.now()
         self._steps = closed(self._steps, now)
         self._answer.note(self._steps)
         try:
             outcome = await self._means.meter.insist(lambda unit: self._end(unit, now))
         except Exception as error:  # noqa: BLE001 - who waits must be told
-            self._log_fault("run.undecided", error)
+            log_fault("run.undecided", self._opened.run_id, error)
             is_free = self._opened.tab.amount == 0 or _is_released(error)
             return self._outcome(Reason.INTERRUPTED if is_free else Reason.UNDECIDED, None, now)
         self.is_settled = True
@@ -316,6 +268,7 @@ class Drive:
                 outcome=outcome.reason.value if outcome.reason else None,
                 usage=asdict(transcript.usage) if transcript.usage else None,
                 tools=_done(self._steps),
+                pictures=transcript.pictures if transcript.is_payable else (),
                 now=now,
             ),
         )
@@ -346,16 +299,6 @@ class Drive:
             reason=outcome.reason,
             failure=self._transcript.failure,
             charged=outcome.charged,
-        )
-
-    def _log_fault(self, event: str, error: Exception) -> None:
-        """Where it went wrong, without the error's text: that of SQL quotes what people wrote."""
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        log.error(
-            event,
-            run_id=self._opened.run_id,
-            kind=type(error).__name__,
-            where=f"{frame.filename}:{frame.lineno}",
         )
 
 

@@ -147,6 +147,7 @@ def _end(
             balance_after=ended.available if ended else None,
             outcome=None if is_whole else reason.value,
             usage=asdict(transcript.usage) if transcript.usage else None,
+            pictures=transcript.pictures if is_whole else (),
             now=now,
         ),
     )

@@ -6,20 +6,12 @@ this process, and of no caller, then drives the answer (`host.runs.drive`). Who 
 
 import asyncio
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from host.errors import CallInProgress, LedgerUnavailable, Restarting
-from host.providers.base import (
-    FOR_BUILDERS,
-    FailureKind,
-    RunEvent,
-    RunRequest,
-    Show,
-    UpstreamError,
-)
 from host.runs.again import Again, find_replaced
 from host.runs.answers import Answers, LiveAnswer, Question
 from host.runs.drive import Drive, Means
@@ -38,30 +30,17 @@ from host.runs.opening import (
 )
 from host.runs.outcomes import outcome_of
 from host.runs.recovery import Recovered, recover
-from host.runs.transcript import Transcript
-from host.vault.envelope import SecretUnreadable
+from host.runs.rehearsal import Rehearsal, rehearse
 from storage.cards import AssistantConfig
 from storage.credits import MilliCredits
 from storage.errors import LedgerDown, StorageError
 from storage.ids import new_id
-from storage.moments import SECOND
 
 log = structlog.get_logger(__name__)
 
-REHEARSAL_MAX_S: Final = 60.0
 LAST_WORDS_S: Final = 10.0
 """How long the ends of interrupted answers may take to be written."""
 LAST_RECOVERY_S: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What came of trying an assistant, in a sentence for its builder."""
-
-    ok: bool
-    text: str
-    seconds: float
-    sentence: str
 
 
 class Runs:
@@ -216,26 +195,7 @@ class Runs:
 
     async def rehearse(self, assistant: AssistantConfig, text: str) -> Rehearsal:
         """Have an assistant answer once, outside of any thread, for nothing."""
-        clock = self._means.clock
-        transcript, began_at = Transcript(), clock.now()
-
-        async def show(event: RunEvent) -> None:
-            nonlocal transcript
-            transcript = transcript.after(event)
-
-        try:
-            async with asyncio.timeout(REHEARSAL_MAX_S):
-                await self._ask_once(assistant, text, show)
-            transcript = transcript.ended(Reason.UPSTREAM_TRUNCATED)
-        except UpstreamError as error:
-            transcript = transcript.failed(error.kind)
-        except TimeoutError:
-            transcript = transcript.failed(FailureKind.TIMED_OUT)
-        except SecretUnreadable:
-            transcript = transcript.failed(FailureKind.KEY_REJECTED)
-        seconds = (clock.now() - began_at) / SECOND
-        is_ok = transcript.is_payable
-        return Rehearsal(is_ok, transcript.text, seconds, _verdict(transcript, seconds))
+        return await rehearse(self._means, assistant, text)
 
     async def recover(self) -> Recovered:
         """End what dead processes left unfinished. May be called again and again."""
@@ -326,21 +286,6 @@ class Runs:
             self._answers.forget(answer)
         answer.close(outcome)
 
-    async def _ask_once(self, assistant: AssistantConfig, text: str, show: Show) -> None:
-        provider = self._means.providers[assistant.provider]
-        credential = await self._means.credential(assistant)
-        run_id = new_id()
-        request = RunRequest(
-            credential=credential,
-            model=assistant.model,
-            instructions=assistant.instructions,
-            provider_thread=await provider.open_thread(credential, thread_id=run_id),
-            text=text,
-            run_id=run_id,
-            subscriber="rehearsal",
-        )
-        await provider.run(request, show)
-
 
 async def _wait_for(tasks: Collection["asyncio.Task[object]"], timeout_s: float) -> None:
     if tasks:
@@ -360,17 +305,3 @@ def _refuse_unless_theirs(busy_with: LiveAnswer, question: Question) -> None:
         raise unknown_thread()
     if other.message_id == question.message_id:
         raise used_before()
-
-
-def _verdict(transcript: Transcript, seconds: float) -> str:
-    if transcript.is_payable:
-        return f"It answered in {seconds:.1f} s."
-    if transcript.failure is not None:
-        return f"It did not answer. {FOR_BUILDERS[transcript.failure]}"
-    match transcript.reason:
-        case Reason.EMPTY_ANSWER:
-            return "It answered with nothing. Check the model and the instructions."
-        case Reason.INCOMPLETE:
-            return "Its answer was cut short by the upstream."
-        case _:
-            return "Its answer broke off."

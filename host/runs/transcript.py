@@ -8,6 +8,9 @@ What an answer cites becomes part of its text, as numbered footnotes: the number
 was named, the list when the answer ends (`host.runs.footnotes`). So the text only ever grows, and
 whoever reads it, in the chat, through a program or in an export, reads the sources too.
 
+An answer may have pictures. One that is nothing else says what they are called, and is not empty.
+They are shown when it has ended, so before that there is nothing of them to be seen, or paid for.
+
 What no table can hold, U+0000 and halves of surrogate pairs, is taken out on the way in: an answer
 that cannot be stored could not be charged either.
 """
@@ -29,8 +32,10 @@ from host.providers.base import (
     ToolEnded,
     Usage,
 )
+from host.runs.drawings import named, with_picture
 from host.runs.footnotes import listed, noted
 from host.runs.lifecycle import UNFINISHED, Reason, RunStep, next_state
+from storage.file_kinds import Picture
 from storage.run_states import RunState
 
 _REASONS: Final[Mapping[FailureKind, Reason]] = {
@@ -69,6 +74,8 @@ class Transcript:
     failure: FailureKind | None = None
     sources: tuple[Cited, ...] = ()
     """What the text cites, in the order of their numbers."""
+    pictures: tuple[Picture, ...] = ()
+    """What was drawn for it."""
 
     @property
     def is_over(self) -> bool:
@@ -92,8 +99,8 @@ class Transcript:
                 return _longer(begun, storable(text))
             case Cited():
                 return _cited(begun, event)
-            case ToolBegan() | ToolEnded():  # kept by `host.runs.tool_steps`
-                return begun
+            case ToolBegan() | ToolEnded():  # what was used is kept by `host.runs.tool_steps`
+                return _drawn(begun, event)
             case RunCompleted() | RunIncomplete() | RunFailed():
                 return _finished(begun, event)
 
@@ -133,8 +140,17 @@ def _finished(begun: Transcript, event: RunCompleted | RunIncomplete | RunFailed
     if isinstance(event, RunIncomplete):
         reason = Reason.INCOMPLETE if begun.is_visible else Reason.EMPTY_ANSWER
         return _over(begun, RunStep.CUT_SHORT, reason, event.usage)
+    if not begun.is_visible:
+        begun = replace(begun, text=named(begun.pictures))
     reason_if_empty = None if begun.is_visible else Reason.EMPTY_ANSWER
     return _over(begun, RunStep.COMPLETE, reason_if_empty, event.usage)
+
+
+def _drawn(before: Transcript, event: ToolBegan | ToolEnded) -> Transcript:
+    picture = event.picture if isinstance(event, ToolEnded) else None
+    if picture is None:
+        return before
+    return replace(before, pictures=with_picture(before.pictures, picture))
 
 
 def _cited(before: Transcript, cited: Cited) -> Transcript:

@@ -78,6 +78,21 @@ def test_a_table_and_code_fit_on_a_phone_and_the_receipts_links_unfold(people: P
 
 
 @pytest.mark.browser
+def test_a_picture_that_was_drawn_is_seen_under_its_answer_and_after_a_reload(
+    people: People,
+) -> None:
+    sam = people.person()
+    sam.sign_in(SAM)
+    sam.ask("/draw")
+    for _ in range(2):
+        drawn = sam.page.get_by_role("img", name="picture-1.png")
+        expect(drawn).to_have_count(1)
+        expect(drawn).to_have_js_property("naturalWidth", 240)
+        sam.page.reload()
+        sam.arrive()
+
+
+@pytest.mark.browser
 def test_a_price_that_changed_a_moment_ago_is_agreed_to_before_it_is_paid(
     people: People, demo_dir: Path
 ) -> None:

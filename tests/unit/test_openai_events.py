@@ -81,6 +81,27 @@ def in_response(kind: str, **fields: Any) -> bytes:
             ),
             ToolEnded("mcp_1", is_failed=True),
         ),
+        (
+            said(
+                "response.output_item.done",
+                item={"type": "image_generation_call", "id": "ig_1", "result": "cG5n"},
+            ),
+            ToolEnded("ig_1", picture=b"png"),
+        ),
+        (
+            said(
+                "response.output_item.done",
+                item={"type": "image_generation_call", "id": "ig_1", "result": "no base64!"},
+            ),
+            ToolEnded("ig_1"),
+        ),
+        (
+            said(
+                "response.output_item.done",
+                item={"type": "mcp_call", "id": "mcp_1", "result": "cG5n"},
+            ),
+            ToolEnded("mcp_1"),
+        ),
         (in_response("response.completed", usage=USAGE), RunCompleted(Usage(7, 5, 3, 2))),
         (
             in_response("response.completed", usage={"input_tokens": 7, "output_tokens": 5}),
@@ -249,6 +270,14 @@ def test_a_whole_response_says_what_it_cites_and_where() -> None:
         TextDelta(""),
         RunCompleted(Usage(7, 5, 3, 2)),
     ]
+
+
+def test_a_whole_response_has_what_was_drawn_for_it() -> None:
+    drawings = [{"type": "image_generation_call", "result": it} for it in ("cG5n", None, "?")]
+    whole = delivered({"output": [*drawings, message(text_part("Here."))]})
+    assert whole.pictures == (b"png",)
+    assert next(whole.events()) == ToolEnded("", picture=b"png")
+    assert "png" not in repr(whole)
 
 
 @pytest.mark.parametrize("response", [{}, {"output": None}, {"output": [message()]}])

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from farebox.demo.upstream.drawing import triangle
 from farebox.demo.upstream.script import Role, Said
 from farebox.demo.upstream.showpieces import PretendedTool, Quote
 from farebox.demo.upstream.wire import Json, JsonObject, objects, text_or_none
@@ -49,6 +50,8 @@ def tool_item(tool: PretendedTool, item_id: str, status: str) -> JsonObject:
             item |= {"queries": ["what was asked"], "results": None}
         case PretendedTool.CODE_INTERPRETER:
             item |= {"code": "6 * 7", "container_id": "cntr_demo", "outputs": None}
+        case PretendedTool.IMAGE_GENERATION:
+            item["result"] = triangle() if status == "completed" else None
     return item
 
 

@@ -13,7 +13,10 @@ from farebox.demo.upstream.contract import fit_event
 from farebox.demo.upstream.showpieces import PretendedTool
 from farebox.demo.upstream.wire import JsonObject, encoded
 
-WORKING: Final[Mapping[PretendedTool, str]] = {PretendedTool.CODE_INTERPRETER: "interpreting"}
+WORKING: Final[Mapping[PretendedTool, str]] = {
+    PretendedTool.CODE_INTERPRETER: "interpreting",
+    PretendedTool.IMAGE_GENERATION: "generating",
+}
 """What a tool's progress is called where it is not searching."""
 
 

@@ -16,6 +16,7 @@ class PretendedTool(Enum):
     WEB_SEARCH = "web_search_call"
     FILE_SEARCH = "file_search_call"
     CODE_INTERPRETER = "code_interpreter_call"
+    IMAGE_GENERATION = "image_generation_call"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +90,8 @@ PICTURE: Final = Showpiece(
         "\n\nIts angles add up to 180°."
     )
 )
+DRAWN: Final = Showpiece(
+    text="I drew a triangle for you. Its angles add up to 180°.",
+    tools=(PretendedTool.IMAGE_GENERATION,),
+)
+DRAWN_ALONE: Final = Showpiece(text="", tools=(PretendedTool.IMAGE_GENERATION,))

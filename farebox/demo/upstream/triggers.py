@@ -51,6 +51,7 @@ TO_LOOK_AT: Final[Mapping[str, Trigger]] = {
     "/cite": Trigger(shows=showpieces.CITED),
     "/tool": Trigger(shows=showpieces.TOOLS),
     "/picture": Trigger(shows=showpieces.PICTURE),
+    "/draw": Trigger(shows=showpieces.DRAWN),
 }
 
 FOR_PEOPLE: Final[Mapping[str, Trigger]] = {
@@ -81,6 +82,8 @@ TRIGGERS: Final[Mapping[str, Trigger]] = {
     "/json": Trigger(ending=Ending.JSON),
     "/novelty": Trigger(ending=Ending.NOVELTY),
     "/incomplete": Trigger(ending=Ending.CUT_SHORT),
+    "/draw-only": Trigger(shows=showpieces.DRAWN_ALONE, has_text=False),
+    "/draw-and-cut": Trigger(shows=showpieces.DRAWN, ending=Ending.END_OF_FILE),
     "/refusal": Trigger(ending=Ending.REFUSED_TO_ANSWER),
 }
 
