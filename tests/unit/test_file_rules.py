@@ -27,8 +27,9 @@ from storage.file_kinds import Accepts, FileKind
 from tests.fakes.pictures import EXECUTABLE, GIF, HTML, JPEG, PDF, SVG, WEBP, png
 
 IMAGE, DOCUMENT = FileKind.IMAGE, FileKind.DOCUMENT
-SNIFFING_S: Final = 0.2
-"""What looking at the largest file may take of a processor; byte by byte it would be a second."""
+SNIFFING_S: Final = 2.0
+"""Of a processor, for looking at the largest file. It takes a tenth; what a hostile file could make it
+take without bounds is minutes."""
 
 
 @pytest.mark.parametrize(
