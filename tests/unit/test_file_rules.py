@@ -28,8 +28,8 @@ from tests.fakes.pictures import EXECUTABLE, GIF, HTML, JPEG, PDF, SVG, WEBP, pn
 
 IMAGE, DOCUMENT = FileKind.IMAGE, FileKind.DOCUMENT
 SNIFFING_S: Final = 2.0
-"""Of a processor, for looking at the largest file. It takes a tenth; what a hostile file could make it
-take without bounds is minutes."""
+"""Of a processor, for looking at the largest file. It takes a tenth of that; without bounds a
+hostile file could make it take minutes."""
 
 
 @pytest.mark.parametrize(
