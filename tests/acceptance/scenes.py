@@ -107,7 +107,7 @@ def attach(person: Person) -> None:
 def stop(person: Person) -> None:
     """An answer that was stopped after its first words."""
     person.say("/long")
-    expect(person.answers.last).to_contain_text("This sentence only")
+    expect(person.answers.last).to_contain_text("I am a maths tutor")
     person.page.locator("#stop-button").click()
     person.settled()
 

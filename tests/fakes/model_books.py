@@ -124,8 +124,10 @@ class ModelBooks:
             HoldEvent.RELEASE: HoldState.RELEASED,
         }[event]
         if hold.state is HoldState.OPEN:
-            before = self._unspent(plans, max(self.last_at, now))
+            live = self._live(plans, now)
+            before = sum(grant.remaining + grant.held + grant.revoked for grant in live)
             self._close(hold, wanted, used, now)
+            before -= sum(grant.revoked for grant in live)  # taken back by the way, and no charge
             if hold.captured:
                 self._tell(hold, before, plans)
         elif hold.state is HoldState.EXPIRED:

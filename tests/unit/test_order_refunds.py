@@ -1,5 +1,7 @@
 """Refunds of an order converge: however they are told, they end in the same place."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +75,13 @@ def test_what_is_wanted_is_taken_from_the_first_first(unspent: list[int], wanted
     touched = [index for index, part in enumerate(taken) if part]
     for index in touched[:-1]:
         assert taken[index] == unspent[index]
+
+
+@given(ORDERS, st.data())
+def test_what_is_claimed_is_not_claimed_again(order: Refunding, data: st.DataObject) -> None:
+    told = order.told(data.draw(st.integers(0, order.amount_minor)))
+    taken = data.draw(st.integers(0, told.target))
+    claimed = data.draw(st.integers(0, told.target - taken))
+    known = replace(told, taken_back=taken, claimed=claimed)
+    assert known.unclaimed == told.target - taken - claimed
+    assert replace(known, claimed=known.still_to_take).unclaimed == 0
