@@ -112,12 +112,6 @@ SQLITE: Final = (
         "in (self.daily_cap,) if",
     ),
     Fault(
-        "of equal caps one's own is named",
-        "books",
-        "is_operators=cap == wallet.operator_cap",
-        "is_operators=cap != wallet.daily_cap",
-    ),
-    Fault(
         "the operator's cap set as one's own",
         "corrections",
         "        wallet.operator_cap = cap\n",
@@ -310,12 +304,6 @@ POSTGRESQL: Final = (
         "functions",
         "spent + p_amount > LEAST(",
         "spent + p_amount > GREATEST(",
-    ),
-    Fault(
-        "of equal caps one's own is named",
-        "functions",
-        "w.operator_cap IS NOT DISTINCT FROM cap;",
-        "w.daily_cap IS DISTINCT FROM cap;",
     ),
     Fault(
         "the operator's cap not saved",

@@ -36,6 +36,8 @@ UPSTREAM_KEY = "sk-demo-builder-key-0123456789abcd"
 SONGS_KEY = "songs-credential-of-the-builder"
 MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 CREDIT = 1000
+PATIENCE_S = 30.0
+"""For an answer, however busy the machine is."""
 ENDPOINTS = (
     EndpointFields(method="POST", path="/mirror/(.*)"),
     EndpointFields(method="GET", path="/mirror/(.*)"),
@@ -122,7 +124,9 @@ async def open_world(database_url: str, directory: Path) -> AsyncIterator[World]
         stack.push_async_callback(host.close)
         await host.start()
         address = await stack.enter_async_context(serve(_application(host)))
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=address.url))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=address.url, timeout=PATIENCE_S)
+        )
         builder = await host.accounts.create("bea@example.com", "Bea", None, [Role.BUILDER])
         subscriber = await host.accounts.create("sam@example.com", "Sam", None, [Role.SUBSCRIBER])
         world = World(host, service, songs, client, builder.id, subscriber.id)
