@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from storage.database import Database
-from tests.databases import KINDS, NO_SERVER, SERVER, Databases, verify_ledger
+from tests.databases import KINDS, NO_SERVER, SERVER, Databases, has_wallets, verify_ledger
 from tests.fakes.clock import ManualClock
 
 
@@ -43,7 +43,8 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database.open(database_url)
     try:
         yield opened
-        await verify_ledger(opened)
+        if await opened.read(has_wallets):  # where there are none, there is nothing to add up
+            await verify_ledger(opened)
     finally:
         await opened.close()
 

@@ -16,10 +16,12 @@ from uuid import uuid4
 import psycopg
 import pytest
 from sqlalchemy.engine import make_url
+from sqlmodel import Session, select
 
 from storage.database import Database
 from storage.invariants import VerifyReport, verify
 from storage.migrate import upgrade
+from storage.models.money import Wallet
 from storage.moments import Micros
 
 KINDS: Final = ("sqlite", "postgresql")
@@ -134,6 +136,11 @@ class Databases:
     def _schema_of_copies(self) -> object:
         with psycopg.connect(_address(self._postgresql_template())) as connection:
             return connection.execute(_SCHEMA).fetchone()
+
+
+def has_wallets(session: Session) -> bool:
+    """Whether anybody has, or had, credits here."""
+    return session.exec(select(Wallet.id).limit(1)).first() is not None
 
 
 async def verify_ledger(database: Database) -> VerifyReport:
