@@ -392,7 +392,6 @@ async def test_receipts_go_on_page_by_page(
     links = [re.findall(r'href="/receipts/([^"]+)"', page) for page in (first, second)]
     assert [len(page) for page in links] == [25, 6]
     assert len({*links[0], *links[1]}) == 31
-    assert "Pack 100" in first
     assert (await browser.get("/account/purchases?before=x")).status_code == 200
 
 
