@@ -12,6 +12,8 @@ from playwright.sync_api import Browser, Locator, Page, WebSocket, expect, sync_
 CHROMIUM: Final = which("chromium")
 NO_CHROMIUM: Final = "Chromium is not installed (apt-get install chromium)"
 PATIENCE_MS: Final = 20_000
+OPENED_MS: Final = 60_000
+"""A page that opens while an answer is written is drawn up to five times before it rests."""
 PASSWORD: Final = "farebox-demo"
 # A page opens its socket again once it knows whose conversation it is in, and draws that anew;
 # what is drawn in between is drawn over. So people wait until what belongs to opening is over: the
@@ -87,7 +89,7 @@ class Person:
         """Wait until the chat is there, can be typed into, and has stopped connecting anew."""
         self.page.locator("#chat-input").wait_for()
         expect(self.page.locator("#chat-submit, #stop-button")).to_be_visible()
-        self.page.wait_for_function(CONNECTED)
+        self.page.wait_for_function(CONNECTED, timeout=OPENED_MS)
 
     def choose(self, slug: str) -> None:
         """Pick an assistant; a new conversation begins."""
