@@ -50,13 +50,12 @@ def somebody(
     *,
     size: dict[str, int] = DESKTOP,
     theme: str = "light",
-    locale: str = "en-US",
 ) -> Iterator[Person]:
     """A page in a browser profile of its own."""
     context = browser.new_context(
         viewport=size,  # type: ignore[arg-type]
         color_scheme=theme,  # type: ignore[arg-type]
-        locale=locale,
+        locale="en-US",
         reduced_motion="reduce",
     )
     yield Person(context.new_page(), address)
