@@ -34,6 +34,9 @@
     '#welcome-screen img:not([alt])': { alt: '' },
     'ul:has(> #thread-history)': { role: 'presentation' },
     'a > button:has(> #thread-options)': { role: 'group', tabindex: '-1', 'aria-label': (part) => part.textContent },
+    // What is wider than a phone is moved sideways, by the keyboard too.
+    '.ai-message div.overflow-auto:has(> table)': { role: 'group', tabindex: '0', 'aria-label': t('Table') },
+    '.ai-message pre > code': { role: 'group', tabindex: '0', 'aria-label': t('Code') },
     '#thread-options': { role: 'button', tabindex: '0', 'aria-label': t('More about this conversation') },
   };
   let known = null;
