@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from farebox import verbs_people as people
 from farebox import verbs_purchase as purchase
+from farebox import verbs_services as services
 from host.app import Host
 from host.catalogue import offering_fields
 from host.catalogue.currencies import Money, format_money
@@ -255,6 +256,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         list_offerings,
         move_offering,
         accept_files,
+        services.register_service,
         people.create_access_token,
         people.list_access_tokens,
         people.revoke_access_token,
