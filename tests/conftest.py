@@ -11,11 +11,6 @@ from tests.databases import KINDS, NO_SERVER, SERVER, Databases, has_wallets, ve
 from tests.fakes.clock import ManualClock
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """Three for two processors: half the time a test waits, for a disk, a server or a page."""
-    return (os.cpu_count() or 1) * 3 // 2
-
-
 @pytest.fixture(scope="session")
 def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
     """Makes fresh databases."""

@@ -22,6 +22,9 @@ PATIENCE_S: Final = 60
 READY: Final = "ready"
 OUT_OF_CREDITS: Final = "402 credits_exhausted"
 """The refusal, as HTTP says it."""
+BUSY: Final = "503 ledger_busy"
+TRIES: Final = 5
+"""Each waits in the ledger's queue before it is refused, so there is no need to wait besides."""
 
 Door: TypeAlias = Literal["chat", "ask", "call"]
 
@@ -88,6 +91,16 @@ def _caller(errand: Errand) -> Iterator[Callable[[int], "Attempt"]]:
 
 
 def _post(errand: Errand, address: str, name: str | None) -> Told:
+    """Call, and call again where the ledger was busy: then nothing has been done."""
+    told = _post_once(errand, address, name)
+    for _ in range(TRIES - 1):
+        if told.refusal != BUSY:
+            break
+        told = _post_once(errand, address, name)
+    return told
+
+
+def _post_once(errand: Errand, address: str, name: str | None) -> Told:
     connection = HTTPConnection(urlsplit(address).netloc, timeout=PATIENCE_S)
     headers = errand.headers | {"Content-Type": "application/json"}
     if name is not None:
