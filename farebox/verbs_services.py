@@ -12,7 +12,6 @@ from host.errors import InvalidInput
 from storage.cards import OfferingCard
 
 CREDENTIAL: Final = "service_credential"
-CREDENTIAL_MAX: Final = 4096
 
 
 async def register_service(  # noqa: PLR0913 - what a service is made of
@@ -67,7 +66,7 @@ async def _register(
     if not credential:
         return await host.catalogue.register_service(None, fields, endpoints, owner_id=owner_id)
     sealed = await host.vault.store(
-        owner_id, CREDENTIAL, _checked(credential), fields.upstream_url
+        owner_id, CREDENTIAL, offering_fields.credential(credential), fields.upstream_url
     )
     with_secret = replace(fields, secret_id=sealed.id)
     try:
@@ -86,12 +85,3 @@ def _server(described: Document) -> str:
             " https://songs.example.com"
         )
     return described.origin
-
-
-def _checked(credential: str) -> str:
-    """A credential goes into a header, and only some characters can."""
-    if not (credential.isascii() and credential.isprintable() and " " not in credential):
-        raise InvalidInput("That credential has spaces, or characters that no header can carry.")
-    if len(credential) > CREDENTIAL_MAX:
-        raise InvalidInput(f"A credential has at most {CREDENTIAL_MAX:,} characters.")
-    return credential

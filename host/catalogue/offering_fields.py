@@ -30,6 +30,7 @@ STARTER_MAX: Final = 200
 PRICE_MAX: Final = MilliCredits(10_000 * PER_CREDIT)
 PLAN_CREDITS_MAX: Final = MilliCredits(100_000_000 * PER_CREDIT)
 DAYS_MAX: Final = 3660
+CREDENTIAL_MAX: Final = 4096
 SLUG_MAX: Final = 63  # a DNS label
 
 _RESERVED: Final = (
@@ -261,6 +262,20 @@ def upstream_url(written: str, *, allow_private: bool = False) -> str:
             "An upstream is https:// and a public host, without a path",
             "https://api.example.com",
         ) from None
+
+
+def credential(written: str) -> str:
+    """What a service is sent as a bearer token; a refusal does not repeat it."""
+    kept = written.strip()
+    fits_a_header = kept.isascii() and kept.isprintable() and " " not in kept
+    if not fits_a_header or not 1 <= len(kept) <= CREDENTIAL_MAX:
+        raise refusal(
+            "credential",
+            "That credential cannot be sent: it has spaces, letters outside of ASCII, or no end.",
+            f"A credential is 1 to {CREDENTIAL_MAX:,} characters as a header carries them",
+            "sk-…x9Qd",
+        )
+    return kept
 
 
 def refusal(field: str, wrong: str, rule: str, example: str) -> InvalidInput:

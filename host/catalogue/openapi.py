@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from host.catalogue.endpoint_paths import REST, endpoint_path, shape
 from host.catalogue.offering_fields import refusal, shown
-from host.catalogue.offering_terms import ENDPOINTS_MAX, EndpointFields
+from host.catalogue.offering_terms import EndpointFields
 from host.errors import InvalidInput
 
 DOCUMENT_MAX: Final = 1_000_000
@@ -108,11 +108,6 @@ def read_document(text: str) -> Document:
     if not operations:
         raise _refused(
             "That document describes no operation.", "It has `paths` with a method each"
-        )
-    if len(operations) > ENDPOINTS_MAX:
-        raise _refused(
-            f"That document describes {len(operations)} operations.",
-            f"A service has at most {ENDPOINTS_MAX}; leave some out",
         )
     return Document(
         title=_line(info.get("title")),

@@ -250,8 +250,9 @@ async def test_a_notice_is_told_to_each_page_in_its_own_language(
         with provider_out_of_reach(folder):
             thread = {"threadId": spanish.thread_id}
             await ana.http.request("DELETE", "/project/thread", json=thread)
-        await english.told("The conversation is deleted here.")
-        await spanish.told("La conversación está eliminada aquí.")
+        told = await english.told("The conversation"), await spanish.told("La conversación")
+    assert told[0].startswith("The conversation is deleted here.")
+    assert told[1].startswith("La conversación está eliminada aquí.")
 
 
 async def test_a_link_and_a_file_that_lead_nowhere_are_refused_in_spanish(

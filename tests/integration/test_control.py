@@ -29,19 +29,16 @@ from storage.credits import MilliCredits
 from storage.database import Unit
 from storage.errors import LedgerBusy, LedgerDown
 from storage.ledger import balances
-from storage.migrate import upgrade
 from storage.models.accounts import Role
 from tests.builders import PlanIds, Shop, add_offering, hold_of
+from tests.installations import installed
 
 MASTER_KEY = "NDJkZTM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTA="
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    found = Settings(data_dir=tmp_path / "data")
-    make_data_dir(found.data_dir)
-    upgrade(found.database)
-    return found
+    return installed(tmp_path)
 
 
 @pytest.fixture

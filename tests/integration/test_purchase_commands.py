@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from farebox import control
 from farebox.cli import app
 from farebox.control import Refused, listen
-from farebox.lease import lease, make_data_dir
+from farebox.lease import lease
 from host.app import Host, open_host
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import PlanTerms
@@ -21,20 +21,18 @@ from host.purchase.ordering import WantedOrder
 from storage.books import EndHold, HoldOpened
 from storage.credits import MilliCredits
 from storage.ledger import balances
-from storage.migrate import upgrade
 from storage.models.accounts import Role
 from storage.moments import DAY, SECOND
 from tests.builders import PlanIds, Shop, hold_of
 from tests.databases import verify_ledger
+from tests.installations import installed
 
 SAM = "sam@example.com"
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    found = Settings(_env_file=None, data_dir=tmp_path / "data", payments="demo")
-    make_data_dir(found.data_dir)
-    upgrade(found.database)
+    found = installed(tmp_path, payments="demo")
     asyncio.run(furnish(found))
     return found
 

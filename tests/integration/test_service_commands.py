@@ -10,15 +10,14 @@ from typer.testing import CliRunner, Result
 
 from farebox.cli import app
 from farebox.demo.songs_manifest import well_known
-from farebox.lease import make_data_dir
 from host.app import open_host
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import PlanTerms
 from host.config import Settings
 from storage.credits import MilliCredits
-from storage.migrate import upgrade
 from storage.models.accounts import Role
 from storage.models.vault import Secret
+from tests.installations import installed
 
 BEA = "bea@example.com"
 CREDENTIAL = "planted-credential-8c1f"
@@ -27,9 +26,7 @@ SERVER = "https://songs.example.com"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    found = Settings(_env_file=None, data_dir=tmp_path / "data")
-    make_data_dir(found.data_dir)
-    upgrade(found.database)
+    found = installed(tmp_path)
     asyncio.run(furnish(found))
     return found
 
