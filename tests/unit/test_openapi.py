@@ -72,6 +72,13 @@ def test_operations_are_turned_on_and_off_by_their_names() -> None:
     assert names(endpoints) == ["POST /query", "POST /upsert"]
 
 
+def test_a_folder_that_the_document_describes_itself_is_there_once() -> None:
+    found = read_document(written({"/.well-known/(.*)": {"get": {}}}))
+    endpoints = offered(found, on=frozenset(), off=frozenset())
+    assert names(endpoints) == [WELL_KNOWN]
+    assert checked_endpoints(endpoints)
+
+
 @pytest.mark.parametrize(
     ("on", "off", "said"),
     [
