@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, and_, case, col, exists, or_, select, update
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, and_, case, col, exists, func, or_, select, update
 
 from storage.attachments import add_drawn
 from storage.chat_history import TITLE_MAX, open_thread
@@ -208,6 +209,36 @@ def claim_thread(
     thread.title = thread.title or title[:TITLE_MAX]
     thread.updated_at = max(thread.updated_at, now)
     return thread
+
+
+def cut_off_since_the_last_whole(
+    session: Session, thread_id: str, *, most: int
+) -> list[tuple[str, str]]:
+    """Questions and what there was of their answers, of the runs that ended short, oldest first.
+
+    A run that completed after them means that they are known upstream.
+    """
+    question, answer = aliased(Message), aliased(Message)
+    completed = (
+        select(func.max(Run.created_at))
+        .where(Run.thread_id == thread_id, Run.state == RunState.COMPLETED.value)
+        .scalar_subquery()
+    )
+    statement = (
+        select(question.text, answer.text)
+        .select_from(Run)
+        .join(question, col(question.id) == col(Run.question_id))
+        .join(answer, col(answer.id) == col(Run.answer_id))
+        .where(
+            Run.thread_id == thread_id,
+            col(Run.ended_at).is_not(None),
+            col(Run.created_at) > func.coalesce(completed, 0),
+            answer.text != "",
+        )
+        .order_by(col(Run.created_at).desc(), col(Run.id).desc())
+        .limit(most)
+    )
+    return list(session.exec(statement))[::-1]
 
 
 def touch_thread(session: Session, thread_id: str, now: Micros) -> None:

@@ -192,6 +192,14 @@ class SentFile:
     content: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question and what was answered to it."""
+
+    question: str = field(repr=False)
+    answer: str = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """One question to one assistant, with all that the upstream has to know."""
@@ -202,6 +210,8 @@ class RunRequest:
     provider_thread: str
     text: str = field(repr=False)
     files: tuple[SentFile, ...] = field(default=(), repr=False)
+    missed: tuple[Turn, ...] = ()
+    """What was said here before and the upstream does not know of, oldest first."""
     run_id: str
     subscriber: str
     """A hash that tells subscribers apart and names none."""

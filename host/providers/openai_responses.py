@@ -14,6 +14,7 @@ from typing import Final
 
 from openai import AsyncOpenAI, AsyncStream
 from openai.types.responses import (
+    ResponseInputItemParam,
     ResponseInputMessageContentListParam,
     ResponseStreamEvent,
 )
@@ -148,7 +149,7 @@ class ResponsesProvider:
                 model=request.model,
                 instructions=request.instructions,
                 conversation=request.provider_thread,
-                input=[{"role": "user", "content": content}],
+                input=[*_missed(request), {"role": "user", "content": content}],
                 stream=True,
                 store=True,
                 stream_options={"include_obfuscation": False},
@@ -163,6 +164,19 @@ class ResponsesProvider:
             return None
         delay = self._retry_after_s if error.retry_after_s is None else error.retry_after_s
         return delay if delay <= RETRY_AFTER_MAX_S else None
+
+
+def _missed(request: RunRequest) -> list[ResponseInputItemParam]:
+    """Turns that did not complete: OpenAI adds to a conversation only those that did.
+
+    With this response they join it, so each is told once.
+    """
+    told: list[ResponseInputItemParam] = []
+    for turn in request.missed:
+        if turn.question:
+            told.append({"role": "user", "content": turn.question})
+        told.append({"role": "assistant", "content": turn.answer})
+    return told
 
 
 def _content(request: RunRequest) -> ResponseInputMessageContentListParam:

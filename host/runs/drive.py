@@ -158,6 +158,7 @@ class Drive:
             provider_thread=thread,
             text=question.text,
             files=await self._files(),
+            missed=opened.missed,
             run_id=opened.run_id,
             subscriber=self._subscriber,
         )

@@ -23,6 +23,7 @@ from host.language import _
 from host.metering.admission import suspended
 from host.metering.meter import Meter
 from host.metering.tabs import MeteredWork, ReplayedTab, Tab, fingerprint
+from host.providers.base import Turn
 from host.redaction import redact
 from host.runs.again import Again, require_last, require_price
 from host.runs.answers import Question
@@ -44,6 +45,8 @@ from storage.subscriptions import lock_wallet
 
 TEXT_MAX: Final = 32_000
 """Characters of one message; long enough to paste an article."""
+MISSED_MAX: Final = 5
+"""Answers cut off one after the other that are told to the upstream once more."""
 NAME_MAX: Final = 128
 """Characters of a thread's or a message's id; ours have 36."""
 
@@ -72,6 +75,8 @@ class Opened:
     tab: Tab
     assistant: AssistantConfig
     provider_thread: str | None
+    missed: tuple[Turn, ...]
+    """Answers that were cut off since the last whole one, and what they were asked."""
     began_at: Micros
 
 
@@ -149,6 +154,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         name_thread(session, thread.id, redact(", ".join(one.name for one in files)))
     tab = _tab(unit, asking, card, meter=meter)
     _require_price(asking, tab)
+    cut_off = saved.cut_off_since_the_last_whole(session, thread.id, most=MISSED_MAX)
     new = _new_run(asking, card, tab, owner=meter.owner)
     try:
         saved.add_run(session, new)
@@ -161,6 +167,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         tab=tab,
         assistant=card.assistant,
         provider_thread=thread.provider_thread,
+        missed=tuple(Turn(question, answer) for question, answer in cut_off),
         began_at=now,
     )
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from openai import AsyncOpenAI
 from sqlalchemy import text as sql
 from sqlmodel import Session, select
 
@@ -31,7 +32,7 @@ from host.errors import (
 from host.providers.base import TextDelta
 from host.runs.answers import LiveAnswer, Question
 from host.runs.lifecycle import Reason
-from host.runs.opening import TEXT_MAX, Asking, Opened, open_run
+from host.runs.opening import MISSED_MAX, TEXT_MAX, Asking, Opened, open_run
 from host.runs.runner import Runs
 from storage.accounts import set_state
 from storage.credits import HoldState, MilliCredits
@@ -246,6 +247,63 @@ async def test_stopped_after_the_first_visible_word_costs_the_price(hall: Hall) 
     await hall.upstream.all_quiet()
     assert await hall.charges() == [-PRICE]
     assert (await hall.said())[-1].message.text == outcome.text
+
+
+async def stopped_after_two_words(hall: Hall, text: str) -> str:
+    """What there is of the answer to `text`, which is stopped."""
+    gate = hall.upstream.hold_answers(after_words=2)
+    answer = await hall.begin(text)
+    await anext(answer.listen())
+    await gate.reached()
+    await answer.stop()
+    gate.open()
+    hall.clock.advance(SECOND)
+    return (await answer.outcome()).text
+
+
+async def upstream_heard(hall: Hall) -> list[tuple[str, str]]:
+    """Who said what, as the conversation stands upstream."""
+    thread = await hall.database.read(lambda s: s.get_one(Thread, THREAD))
+    client = AsyncOpenAI(api_key=PLANTED_KEY, base_url=hall.assistant.base_url)
+    async with client:
+        items = client.conversations.items.list(thread.provider_thread or "", order="asc")
+        said = [item async for item in items if item.type == "message"]
+    return [(m.role, "".join(getattr(p, "text", "") for p in m.content)) for m in said]
+
+
+async def test_the_assistant_knows_an_answer_that_was_stopped_and_is_told_of_it_once(
+    hall: Hall,
+) -> None:
+    name_given = "My name is Ada."
+    cut_off = [(name_given, await stopped_after_two_words(hall, name_given))]
+    cut_off += [("What is 6 * 7?", await stopped_after_two_words(hall, "What is 6 * 7?"))]
+    third = (await hall.ask("What is my name?")).text
+    fourth = (await hall.ask("What is 2 + 2?")).text
+
+    assert "Ada" in third
+    assert await upstream_heard(hall) == [
+        (role, text)
+        for question, answer in [*cut_off, ("What is my name?", third), ("What is 2 + 2?", fourth)]
+        for role, text in (("user", question), ("assistant", answer))
+    ]
+
+
+async def test_an_answer_that_nobody_saw_is_not_told_to_the_assistant(hall: Hall) -> None:
+    gate = hall.upstream.hold_answers(after_words=0)
+    unseen = await hall.begin("My name is Ada.")
+    await gate.reached()
+    await unseen.stop()
+    gate.open()
+    await unseen.outcome()
+    assert "Ada" not in (await hall.ask("What is my name?")).text
+
+
+async def test_only_the_newest_answers_that_were_cut_off_are_told(hall: Hall) -> None:
+    for number in range(MISSED_MAX + 1):
+        await stopped_after_two_words(hall, f"Question {number}")
+    await hall.ask("What is 6 * 7?")
+    asked = [text for role, text in await upstream_heard(hall) if role == "user"]
+    assert asked == [*(f"Question {n}" for n in range(1, MISSED_MAX + 1)), "What is 6 * 7?"]
 
 
 async def test_stopping_twice_or_too_late_changes_nothing(hall: Hall) -> None:
