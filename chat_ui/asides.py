@@ -12,10 +12,12 @@ from chat_ui.wording import DOT, plain, price_tag
 from host.language import N_, _, _n
 from host.providers.base import Tool
 from host.runs.outcomes import Outcome
-from host.writing import credits_written, left_written, seconds, short_day
+from host.writing import amount, credits_written, left_written, seconds, short_day
 from storage.cards import PurchasedOffering
 from storage.credits import MilliCredits
+from storage.ledger import DailyCap
 from storage.models.catalogue import OfferingState
+from storage.models.people import ConcernKind, ConcernState
 from storage.notices import AgainTerms, Beside, Crossing, Ending
 
 WORKING: Final[Mapping[Tool, str]] = {
@@ -47,6 +49,13 @@ PICTURE_EXPLAINED: Final = N_(
     "The assistant's provider did this on the way to the answer. It is part of the price of the"
     " message; the picture stands under the finished answer."
 )
+REFUND_LABELS: Final[Mapping[ConcernState | None, str]] = {
+    None: N_("refund"),
+    ConcernState.OPEN: N_("refund requested"),
+    ConcernState.CLOSED: N_("refund declined"),
+    ConcernState.REFUNDED: N_("refunded"),
+}
+"""What the way to a refund is called, by what became of the request; None where none was made."""
 MORE: Final = N_("Get more")
 ASKED_ALREADY: Final = N_("This was asked again already. Nothing more was charged.")
 TERMS: Final = N_("Terms")
@@ -69,14 +78,17 @@ def tool_line(tool: Tool, took_s: float | None, *, is_failed: bool) -> str:
     return f"{done}{DOT}{took}"
 
 
-def receipt_actions(outcome: Outcome, href: str) -> list[dict[str, str]]:
-    """What can be done with a receipt; what cost nothing cannot be refunded."""
+def receipt_actions(outcome: Outcome, href: str, beside: Beside) -> list[dict[str, str]]:
+    """What can be done with a receipt, or was; what cost nothing cannot be refunded."""
+    raised = beside.raised.get(outcome.receipt_id, {})
+    report = _("reported") if ConcernKind.REPORT in raised else _("report")
     actions = [
         {"label": _("receipt"), "href": href},
-        {"label": _("report"), "href": f"{href}#report"},
+        {"label": report, "href": f"{href}#report"},
     ]
     if outcome.charged:
-        actions.append({"label": _("refund"), "href": f"{href}#refund"})
+        refund = _(REFUND_LABELS[raised.get(ConcernKind.REFUND)])
+        actions.append({"label": refund, "href": f"{href}#refund"})
     return actions
 
 
@@ -96,23 +108,23 @@ def again_button(terms: AgainTerms) -> dict[str, Any]:
 def notices(run_id: str, beside: Beside) -> list[dict[str, str]]:
     """What stands under the receipt of one answer, each with the way to get more."""
     href = f"/buy/{beside.plan_to_buy}" if beside.plan_to_buy else "/account"
-    texts = [ending_text(ending) for ending in beside.endings.get(run_id, ())]
+    told = [("ending", ending_text(ending)) for ending in beside.endings.get(run_id, ())]
     if (crossing := beside.crossings.get(run_id)) is not None:
-        texts.insert(0, crossing_text(crossing))
-    return [{"text": text, "href": href, "label": _(MORE)} for text in texts]
+        told.insert(0, ("balance", crossing_text(crossing)))
+    return [{"text": text, "href": href, "label": _(MORE), "about": about} for about, text in told]
 
 
 def crossing_text(crossing: Crossing) -> str:
     """How far what is left will go: `12 credits left: about 2 messages`."""
     if not crossing.left:
-        return _("No credits left: not enough for another message")
+        return _("No credits left, so not enough for another message.")
     left = credits_written(crossing.left)
     if crossing.is_exhausted:
-        return _("{credits} left: not enough for another message", credits=left)
+        return _("{credits} left, not enough for another message.", credits=left)
     messages = crossing.left // crossing.price
     return _n(
-        "{credits} left: about {n} message",
-        "{credits} left: about {n} messages",
+        "{credits} left: about {n} message.",
+        "{credits} left: about {n} messages.",
         messages,
         credits=left,
         n=messages,
@@ -123,31 +135,46 @@ def ending_text(ending: Ending) -> str:
     """When something that was bought ends."""
     plan, day = ending.plan_title, short_day(ending.ends_at)
     if ending.is_time:
-        return _("{plan} ends on {day}", plan=plan, day=day)
-    return _("What is left of {plan} ends on {day}", plan=plan, day=day)
+        return _("{plan} ends on {day}.", plan=plan, day=day)
+    return _("What is left of {plan} ends on {day}.", plan=plan, day=day)
 
 
-def composer_line(purchased: PurchasedOffering) -> str:
-    """What stands at the composer: `Math Tutor · 5 credits per message · 95 left`."""
+def composer_line(purchased: PurchasedOffering, cap: DailyCap | None = None) -> str:
+    """What stands at the composer: `Math Tutor · 5 credits per message · 95 left`.
+
+    Where a limit for the day leaves less than there is, what it leaves stands there.
+    """
     offering, standing = purchased.offering, purchased.standing
     parts = [offering.title]
     if offering.state is OfferingState.PAUSED:
         return DOT.join([*parts, _("paused by its builder")])
     until = standing.entitlement.included_until
     parts.append(price_tag(offering.price, included_until=until))
-    if (left := left_for(purchased)) is not None:
-        parts.append(left)
-        if not standing.entitlement.is_running:
-            parts.append(_("your plan has ended"))
+    if until is not None or not offering.price:
+        return DOT.join(parts)
+    if cap is not None and cap.left < standing.available:
+        parts.append(_("{left} left today", left=amount(cap.left)))
+    else:
+        parts.append(left_written(standing.available))
+    if not standing.entitlement.is_running:
+        parts.append(_("your plan has ended"))
     return DOT.join(parts)
 
 
-def left_for(purchased: PurchasedOffering) -> str | None:
-    """What is left for an assistant: `95 left`; None where messages cost no credits."""
-    standing = purchased.standing
-    if standing.entitlement.included_until is not None or not purchased.offering.price:
+def stop_lines(purchased: PurchasedOffering, account_id: int) -> dict[str, str] | None:
+    """What stands there while an answer is written: what stopping it costs.
+
+    Before its first words and after them; None where it costs nothing in any case.
+    """
+    offering = purchased.offering
+    price = offering.price_for(account_id, purchased.standing.entitlement)
+    if not price:
         return None
-    return left_written(standing.available)
+    cost = _("stopping now costs {credits}", credits=credits_written(price))
+    return {
+        "before": DOT.join([offering.title, _("stopping now costs nothing")]),
+        "after": DOT.join([offering.title, cost]),
+    }
 
 
 def disclosure(title: str, base_url: str) -> str:

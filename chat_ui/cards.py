@@ -56,7 +56,7 @@ def receipt_element(
         "line": wording.receipt_line(outcome, refunds),
         "href": href,
         "tone": _tone(outcome),
-        "actions": asides.receipt_actions(outcome, href) if href else [],
+        "actions": asides.receipt_actions(outcome, href, beside) if href else [],
         "notices": asides.notices(outcome.run_id, beside),
         "again": asides.again_button(again) if again is not None and is_last else None,
     }
@@ -94,7 +94,6 @@ def assistant_profile(purchased: PurchasedOffering, *, is_default: bool) -> Chat
             offering.title,
             offering.description,
             offering.price,
-            standing.available,
             included_until=standing.entitlement.included_until,
         ),
         icon=tile_address(offering.title),

@@ -34,10 +34,11 @@ from chainlit.types import (
 from chainlit.user import PersistedUser, User
 from typing_extensions import override
 
-from chat_ui import wording
+from chat_ui import subscriber, wording
 from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.hearing import is_id
 from chat_ui.history import drawn, element_dict
+from chat_ui.pages import pages_of
 from chat_ui.secret_text import without_secrets
 from chat_ui.stamps import iso, moment_of
 from chat_ui.telling import tell
@@ -47,9 +48,10 @@ from host.redaction import redact
 from host.runs.opening import is_text
 from storage import chat_history, search
 from storage.chat_history import Cursor
+from storage.conversations import PROGRAM
 from storage.database import Unit
 from storage.ids import new_id
-from storage.models.conversations import Element, Step
+from storage.models.conversations import Element, Step, Thread
 from storage.models.conversations import Feedback as FeedbackRow
 from storage.moments import Micros
 from storage.notices import read_beside
@@ -217,6 +219,7 @@ class DataLayer(BaseDataLayer):
         if filters.userId is None or not is_text(filters.search or ""):
             return PaginatedResponse(PageInfo(False, None, None), [])
         account_id, after = int(filters.userId), _cursor(pagination.cursor)
+        await self._written_for(account_id)
         page = await self._host.database.read(
             lambda s: chat_history.list_threads(
                 s,
@@ -237,7 +240,7 @@ class DataLayer(BaseDataLayer):
             ThreadDict(
                 id=thread.id,
                 createdAt=iso(thread.updated_at),  # the page sorts and groups by it
-                name=_named(thread.title, excerpts.get(thread.id)),
+                name=_named(thread, excerpts.get(thread.id)),
                 userId=filters.userId,
                 userIdentifier=filters.userId,
                 tags=list(thread.tags),
@@ -257,7 +260,10 @@ class DataLayer(BaseDataLayer):
         owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
         async with self._line(thread_id):
             is_gone_everywhere = await self._host.forgetting.delete(thread_id, account_id=owner)
-        if not is_gone_everywhere and owner is not None:
+        if owner is None:
+            return
+        await subscriber.leave_deleted(thread_id, owner)
+        if not is_gone_everywhere:
             await tell(owner, wording.NOT_DELETED_UPSTREAM)
 
     @override
@@ -307,6 +313,16 @@ class DataLayer(BaseDataLayer):
 
     def _line(self, thread_id: str) -> asyncio.Lock:
         return self._lines.setdefault(thread_id, asyncio.Lock())
+
+    async def _written_for(self, account_id: int) -> None:
+        """Wait behind what is yet to be written of the conversations on this person's pages.
+
+        The page asks for its list the moment a conversation begins, and once: what has no name in
+        it then has none until the page is loaded again.
+        """
+        for thread_id in {page.thread_id for page in pages_of(account_id)}:
+            async with self._line(thread_id):
+                pass
 
     async def _write_own(self, thread_id: str, work: Callable[[Unit], object]) -> None:
         """Write into a thread that belongs to who sits here; a stranger's is left as it is."""
@@ -381,9 +397,12 @@ def _redacted(value: Any) -> Any:
     return value
 
 
-def _named(title: str | None, excerpt: str | None) -> str | None:
-    """A line of the page's search: the title, and where it was found. It shows nothing else."""
-    return title if excerpt is None else f"{title or _(wording.NAMELESS)} — {excerpt}"
+def _named(thread: Thread, excerpt: str | None) -> str:
+    """A line of the sidebar; in the page's search also where it was found. It shows no more."""
+    title = thread.title or _(wording.NAMELESS)
+    if PROGRAM in thread.tags:
+        title = _("Program: {title}", title=title)
+    return title if excerpt is None else f"{title} — {excerpt}"
 
 
 def _cursor(text: str | None) -> Cursor | None:

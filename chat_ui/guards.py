@@ -27,7 +27,7 @@ from chat_ui.cards import SETUP_BOT
 from chat_ui.door import TOO_LARGE
 from chat_ui.hearing import Heard, heard, is_handshake, price_shown, why_not_heard
 from chat_ui.ownership import account_of, is_theirs, owner_of
-from chat_ui.pages import page_of, watch
+from chat_ui.pages import is_deleted, page_of, watch
 from chat_ui.subscriber import FILES
 from chat_ui.wiring import wiring
 from chat_ui.wording import KEY_REMOVED, NO_SUCH_THREAD, TOO_LONG
@@ -94,7 +94,7 @@ def _guarded_message(inner: Handler) -> Handler:
         if message is None:
             await _refuse(session, why_not_heard(payload.get("message")))
             return
-        if not await _is_new(session, message.id):
+        if not await _is_taken(session, message):
             await session.emit("task_end", {})
             return
         step = _step(message, author=session.user.identifier)
@@ -141,6 +141,16 @@ def _step(message: Heard, *, author: str) -> StepDict:
         createdAt=message.created_at,
         metadata={FILES: list(message.files)} if message.files else {},
     )
+
+
+async def _is_taken(session: WebsocketSession, message: Heard) -> bool:
+    """Whether a message is for a conversation that is still there, and was not said before."""
+    if not await _is_new(session, message.id):
+        return False
+    if await is_deleted(session):  # Chainlit would make it anew, of this one message
+        await subscriber.turn_away(session, message.text)
+        return False
+    return True
 
 
 async def _is_new(session: WebsocketSession, message_id: str) -> bool:

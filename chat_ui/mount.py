@@ -34,6 +34,8 @@ OURS: Final = """\
 <script type="application/json" id="farebox-words">{words}</script>
 <script src="/public/words.js"></script>
 <script src="/public/shop.js" defer></script>
+<script src="/public/typing.js" defer></script>
+<script src="/public/names.js" defer></script>
 """
 """The words of the page's language, and what its scripts and cards share."""
 HTML_LANGUAGE: Final = re.compile(r'<html lang="[^"]*"')

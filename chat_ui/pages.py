@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from chainlit.session import WebsocketSession, ws_sessions_id
 
 from chat_ui.hearing import ShownPrice
-from chat_ui.ownership import account_of
+from chat_ui.ownership import account_of, owner_of
 from chat_ui.shown import Shown
 from host.language import Language, of_browser
 from storage.credits import MilliCredits
@@ -37,6 +37,8 @@ class Page:
     """How often the conversation on it was changed."""
     shown: Shown = field(default_factory=Shown)
     """Which answers are drawn on it."""
+    conversation: str | None = None
+    """The conversation on it that is known to be stored: where that is gone, it was deleted."""
     price: ShownPrice | None = None
     """What stands at its composer, as the page said last."""
 
@@ -53,11 +55,24 @@ def page_of(session: WebsocketSession) -> Page:
     return _pages.setdefault(session, Page())
 
 
+def pages_of(account_id: int) -> Iterator[WebsocketSession]:
+    """The pages that this person has open."""
+    for session in list(ws_sessions_id.values()):
+        if account_of(session) == account_id:
+            yield session
+
+
 def showing(thread_id: str, *, account_id: int) -> Iterator[WebsocketSession]:
     """The pages on which this person has the conversation open."""
-    for session in list(ws_sessions_id.values()):
-        if session.thread_id == thread_id and account_of(session) == account_id:
+    for session in pages_of(account_id):
+        if session.thread_id == thread_id:
             yield session
+
+
+async def is_deleted(session: WebsocketSession) -> bool:
+    """Whether the conversation of a page was there once and is gone."""
+    was_there = {page_of(session).conversation, session.thread_id_to_resume}
+    return session.thread_id in was_there and await owner_of(session.thread_id) is None
 
 
 def watch(session: WebsocketSession) -> None:

@@ -46,7 +46,7 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
         FareboxError: the message was refused; nothing was charged.
     """
     session = _page()
-    slug = session.chat_profile or ""
+    page, slug = pages.page_of(session), session.chat_profile or ""
     beginning = asyncio.ensure_future(
         wiring.host.runs.begin(
             account_id=visitor.account_id,
@@ -55,7 +55,7 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
             text=message.content,
             message_id=message.id,
             files=tuple((message.metadata or {}).get(FILES, ())),
-            agreed=pages.page_of(session).price_of(slug),
+            agreed=page.price_of(slug),
         )
     )
     try:
@@ -63,6 +63,7 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     except asyncio.CancelledError:  # Stop was pressed before there was an answer to stop
         live = await beginning
         live.halt(Reason.STOPPED)
+    page.conversation = session.thread_id
     await follow(session, live, show).done.wait()
 
 
@@ -119,6 +120,19 @@ async def show_with_question(live: LiveAnswer) -> None:
 async def show_question(session: WebsocketSession, step: StepDict) -> None:
     """Show what was just said on this page on the others that have its conversation open."""
     await _on_other_pages(session, {**step, "threadId": session.thread_id})
+
+
+async def leave_deleted(thread_id: str, account_id: int) -> None:
+    """Have the pages that show a conversation go to a new one: it has been deleted."""
+    for session in pages.showing(thread_id, account_id=account_id):
+        pages.page_of(session).conversation = thread_id
+        await turn_away(session)
+
+
+async def turn_away(session: WebsocketSession, text: str = "") -> None:
+    """Have a page whose conversation is gone go to a new one, with what was just typed there."""
+    gone = {"farebox_gone": session.thread_id, "text": text}
+    await session.emit("window_message", gone)  # type: ignore[misc]
 
 
 async def tell_address() -> None:

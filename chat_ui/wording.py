@@ -126,16 +126,15 @@ def profile_text(
     title: str,
     description: str,
     price: MilliCredits,
-    available: MilliCredits,
     *,
     included_until: Micros | None,
 ) -> str:
-    """An assistant's card: what it does, what it costs, what is left. In Markdown."""
-    tags = [price_tag(price, included_until=included_until)]
-    if included_until is None and price:
-        tags.append(left_written(available))
-    pills = " ".join(f"`{tag}`" for tag in tags)
-    return f"**{plain(title)}**\n\n{plain(description)}\n\n{pills}"
+    """An assistant's card: what it does and what it costs. In Markdown.
+
+    Not what is left: the page keeps the card as it was when it was opened.
+    """
+    tag = price_tag(price, included_until=included_until)
+    return f"**{plain(title)}**\n\n{plain(description)}\n\n`{tag}`"
 
 
 def plain(text: str) -> str:

@@ -1,48 +1,24 @@
-// The balance in the header, from /api/v1/balance; the price at the composer, what is left on an
-// assistant's card and who gets to read a first message, from /composer. Both are asked again when a
-// receipt appears, something was bought, the page is looked at again, and before something is written.
+// The balance in the header, from /api/v1/balance; the price at the composer and who gets to read a
+// first message, from /composer. Both are asked again when a receipt appears, something was bought, the
+// page is looked at again, and before something is written.
 // The price that stands there goes to the server, which asks at no other: Chainlit's page passes on
 // what is posted to its window, over the socket that its messages take.
-// Also the names and roles that the page's own parts lack for those who do not see them, and which
-// button asks the last question again.
+// Also which button asks the last question again, and which notice still holds.
 (() => {
   'use strict';
 
   const { t, tn, number, day } = window.words;
   const BADGE = 'farebox-balance';
-  const NAMES = {
-    '#chat-input': t('Message'),
-    '#chat-submit': t('Send message'),
-    '#stop-button': t('Stop the answer'),
-    '#sidebar-trigger-button': t('Conversations'),
-    '#search-chats-button': t('Search conversations'),
-    '#new-chat-button': t('New conversation'),
-    '#chat-profiles': t('Assistant'),
-    '#user-nav-button': t('Your sign-in'),
-    'button:has(> .lucide-copy)': t('Copy'),
-    'button:has(> .lucide-thumbs-up)': t('Good answer'),
-    'button:has(> .lucide-thumbs-down)': t('Bad answer'),
-    'button:has(> .lucide-arrow-down)': t('To the newest message'),
-  };
   const PRICE = 'farebox-price';
   const SAID = 'farebox-disclosure';
   const STALE_AFTER_MS = 5000;
   const LOOK_EVERY_MS = 30000;
-  // What the page's own parts are. A conversation's menu is a `div` inside a button inside a link: the
-  // link stays what leads there, and the menu becomes a button of its own, within reach of the keyboard.
-  const ROLES = {
-    '#welcome-screen img:not([alt])': { alt: '' },
-    'ul:has(> #thread-history)': { role: 'presentation' },
-    'a > button:has(> #thread-options)': { role: 'group', tabindex: '-1', 'aria-label': (part) => part.textContent },
-    // What is wider than a phone is moved sideways, by the keyboard too.
-    '.ai-message div.overflow-auto:has(> table)': { role: 'group', tabindex: '0', 'aria-label': t('Table') },
-    '.ai-message pre > code': { role: 'group', tabindex: '0', 'aria-label': t('Code') },
-    '#thread-options': { role: 'button', tabindex: '0', 'aria-label': t('More about this conversation') },
-  };
   let known = null;
   let assistants = [];
+  let characters = null;
   let spokenWith = '';
   let told = '';
+  let asked = null;
   let askedAt = 0;
   let isAsking = false;
 
@@ -63,29 +39,14 @@
       const facts = { day: day(offering.included_until) };
       return { short: t('Until {day}', facts), long: t('Included until {day}', facts) };
     }
-    if (!known.offerings.length && !known.available) return null;
+    const isCounted = offering || Number(known.available) > 0;
+    if (!isCounted && !known.offerings.some((one) => !one.included_until)) return null;
     const credits = Number(offering ? offering.balance : known.available);
     const facts = { amount: number(credits) };
     return {
       short: t('{amount} cr', facts),
       long: tn('{amount} credit left', '{amount} credits left', credits, facts),
     };
-  }
-
-  function name() {
-    for (const [which, label] of Object.entries(NAMES)) {
-      for (const nameless of document.querySelectorAll(`:is(${which}):not([aria-label])`)) {
-        nameless.setAttribute('aria-label', label);
-      }
-    }
-    for (const [which, attributes] of Object.entries(ROLES)) {
-      for (const part of document.querySelectorAll(which)) {
-        for (const [attribute, value] of Object.entries(attributes)) {
-          const wanted = typeof value === 'string' ? value : value(part);
-          if (part.getAttribute(attribute) !== wanted) part.setAttribute(attribute, wanted);
-        }
-      }
-    }
   }
 
   function element(id, tag, place, before) {
@@ -99,13 +60,27 @@
     return found;
   }
 
+  // While an answer is written, what it would cost to stop it now: at the price it was asked at.
+  function stopping(assistant) {
+    if (!document.getElementById('stop-button')) {
+      asked = assistant;
+      return '';
+    }
+    const said = document.querySelectorAll('[data-step-type="user_message"], [data-step-type="assistant_message"]');
+    const last = said[said.length - 1];
+    const { stop } = asked && asked.slug === assistant.slug ? asked : assistant;
+    if (!stop || !last) return '';
+    const hasBegun = last.dataset.stepType === 'assistant_message';
+    return hasBegun ? stop.after : stop.before;
+  }
+
   // The price stands above the composer, in room that the stylesheet keeps for it.
   function drawPrice(assistant) {
     const composer = document.getElementById('message-composer');
     const input = document.getElementById('chat-input');
     if (!composer || !input) return;
     const line = element(PRICE, 'p', composer.parentElement, composer);
-    const text = assistant ? assistant.line : '';
+    const text = assistant ? stopping(assistant) || assistant.line : '';
     if (!line.firstChild) line.append(document.createElement('span'));
     if (line.textContent !== text) line.firstChild.textContent = text;
     if (text && input.getAttribute('aria-describedby') !== PRICE) {
@@ -143,34 +118,48 @@
     }
   }
 
-  // On an assistant's card the price is the first tag, and what is left the second.
-  function drawLeft(assistant) {
-    const tag = document.querySelectorAll('#welcome-screen code')[1];
-    const text = assistant && assistant.left;
-    if (tag && text && tag.textContent !== text) tag.textContent = text;
-  }
-
-  // Only the last answer can be asked for again, and not while something is being answered.
-  function drawAgain() {
+  // Only the last answer can be asked for again, not while something is being answered, and only by
+  // who can pay for it.
+  function drawAgain(assistant) {
     const buttons = document.querySelectorAll('.farebox-again');
     if (!buttons.length) return;
     const said = document.querySelectorAll('[data-step-type$="_message"]');
     const last = said[said.length - 1];
     const isBusy = document.getElementById('stop-button') !== null;
     for (const button of buttons) {
-      const isLast = last !== undefined && last.contains(button);
-      if (button.hidden === isLast) button.hidden = !isLast;
+      const isOffered = last !== undefined && last.contains(button) && (!assistant || assistant.can_pay);
+      if (button.hidden === isOffered) button.hidden = !isOffered;
       if (button.dataset.busy !== String(isBusy)) button.dataset.busy = isBusy;
     }
+  }
+
+  // That credits run low stands under the answer that took them, for as long as it is so.
+  function drawNotices(assistant) {
+    if (!assistant) return;
+    for (const notice of document.querySelectorAll('.farebox-notice[data-about="balance"]')) {
+      if (notice.hidden === assistant.is_low) notice.hidden = !assistant.is_low;
+    }
+  }
+
+  // Who looks around writes no message.
+  function drawPlaceholder(assistant) {
+    const input = document.getElementById('chat-input');
+    if (!input || !assistants) return;
+    if (!input.dataset.usual) input.dataset.usual = input.placeholder;
+    const isBrowse = !assistant && document.querySelector('#chat-profiles img[src$="/avatars/browse"]');
+    const wanted = isBrowse ? t('Search what is on offer') : input.dataset.usual;
+    if (input.placeholder !== wanted) input.placeholder = wanted;
   }
 
   function draw() {
     const assistant = among(assistants, (one) => one.slug);
     drawPrice(assistant);
+    if (characters) window.typing?.allow(assistant ? characters.assistant : characters.other);
     tellPrice({ isNew: false });
     drawDisclosure(assistant);
-    drawLeft(assistant);
-    drawAgain();
+    drawAgain(assistant);
+    drawNotices(assistant);
+    drawPlaceholder(assistant);
     drawBalance();
   }
 
@@ -217,7 +206,7 @@
     try {
       const [balance, composer] = await Promise.all([fetched('/api/v1/balance'), fetched('/composer')]);
       if (balance) known = balance;
-      if (composer) ({ assistants } = composer);
+      if (composer) ({ assistants, characters } = composer);
       draw();
       tellPrice({ isNew: true });
     } catch {
@@ -255,7 +244,6 @@
     isDue = true;
     requestAnimationFrame(() => {
       isDue = false;
-      name();
       draw();
     });
   }).observe(document.documentElement, { childList: true, subtree: true, characterData: true });

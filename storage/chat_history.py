@@ -168,9 +168,10 @@ def open_thread(session: Session, thread_id: str, account_id: int | None, now: M
 
 
 def name_thread(session: Session, thread_id: str, title: str) -> None:
-    """Give the conversation a name, which stands on one line."""
+    """Give the conversation a name, which stands on one line; what it was marked as goes."""
     if (thread := session.get(Thread, thread_id)) is not None:
         thread.title = " ".join(title.split())[:TITLE_MAX]
+        thread.tags = []
 
 
 def merge_metadata(session: Session, thread_id: str, changes: Mapping[str, object]) -> None:

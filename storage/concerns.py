@@ -4,7 +4,7 @@ Of each kind a receipt has one at most, whoever asks how often: the database dec
 receipt is the asker's own is for the caller to have asked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement
@@ -53,6 +53,21 @@ def add_concern(session: Session, concern: Concern) -> bool:
 def concerns_about(session: Session, receipt_id: str) -> dict[ConcernKind, ConcernLine]:
     """What was asked about a receipt, by kind."""
     return {line.kind: line for line in _lines(session, col(Hold.public_id) == receipt_id)}
+
+
+def raised_about(
+    session: Session, receipt_ids: Collection[str]
+) -> Mapping[str, Mapping[ConcernKind, ConcernState]]:
+    """What was asked about which of these receipts, and what became of it."""
+    raised: dict[str, dict[ConcernKind, ConcernState]] = {}
+    rows = session.exec(
+        select(Hold.public_id, Concern.kind, Concern.state)
+        .join(Concern, col(Concern.hold_id) == col(Hold.id))
+        .where(col(Hold.public_id).in_(receipt_ids))
+    )
+    for receipt_id, kind, state in rows:
+        raised.setdefault(receipt_id, {})[ConcernKind(kind)] = ConcernState(state)
+    return raised
 
 
 def concerns_of(session: Session, account_id: int) -> list[ConcernLine]:

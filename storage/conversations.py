@@ -26,6 +26,8 @@ from storage.run_states import RunState
 ASKED_TO_STOP: Final = "stopped"
 """The outcome that an unfinished run is given, so that it comes to it."""
 
+PROGRAM: Final = "program"
+"""The tag of a thread that a program began, until somebody names it."""
 TOOL: Final = "tool"
 """The type of a step that is one use of a tool; its name says which kind."""
 
@@ -188,15 +190,25 @@ def answer_text(session: Session, answer_id: str) -> str:
     return answer.text if answer else ""
 
 
-def claim_thread(
-    session: Session, thread_id: str, *, account_id: int, offering_id: int, title: str, now: Micros
+def claim_thread(  # noqa: PLR0913 - all but two by name
+    session: Session,
+    thread_id: str,
+    *,
+    account_id: int,
+    offering_id: int,
+    title: str,
+    now: Micros,
+    by_program: bool = False,
 ) -> Thread:
     """The thread, locked, made when it is missing; from now on it is theirs, on this offering.
+
+    `by_program` marks one that is made here as begun by a program.
 
     Raises:
         NotTheirThread: it is somebody else's, or with another assistant; or it was deleted while
             this waited for it.
     """
+    is_new = session.get(Thread, thread_id) is None
     open_thread(session, thread_id, account_id, now)
     locked = select(Thread).where(Thread.id == thread_id).with_for_update()
     # Read anew: while this waited, whoever had it locked may have changed it.
@@ -206,6 +218,8 @@ def claim_thread(
     if thread.offering_id not in {None, offering_id}:
         raise NotTheirThread(thread_id)
     thread.offering_id = offering_id
+    if is_new and by_program:
+        thread.tags = [PROGRAM]
     thread.title = thread.title or title[:TITLE_MAX]
     thread.updated_at = max(thread.updated_at, now)
     return thread

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, exists, select
 
 from storage.cards import OfferingCard
 from storage.catalogue import find_cards
+from storage.concerns import raised_about
 from storage.credits import LOW_MESSAGES, BalanceMark, MilliCredits, day_of
 from storage.entitlement import entitlement
 from storage.models.catalogue import (
@@ -28,6 +29,7 @@ from storage.models.catalogue import (
 )
 from storage.models.conversations import Run, Step, Thread
 from storage.models.money import CreditGrant, Entry, EntryKind, Hold, OutboxLine, Wallet
+from storage.models.people import ConcernKind, ConcernState
 from storage.moments import DAY, NEVER, Micros
 from storage.subscriptions import periods_by_offering
 
@@ -90,9 +92,11 @@ class Beside:
     again: AgainTerms | None
     plan_to_buy: str | None
     """The plan, by its name in addresses, with which one gets more."""
+    raised: Mapping[str, Mapping[ConcernKind, ConcernState]]
+    """What was asked about answers, by their receipts."""
 
 
-NOTHING: Final = Beside({}, {}, None, None)
+NOTHING: Final = Beside({}, {}, None, None, {})
 
 
 def read_beside(
@@ -116,6 +120,7 @@ def read_beside(
         endings=_endings_by_run(session, thread.account_id, card.id, runs),
         again=again_terms(session, thread, card, now=now),
         plan_to_buy=plan.slug if plan else None,
+        raised=raised_about(session, [run.receipt_id for run in runs]),
     )
 
 

@@ -33,6 +33,12 @@ _BEGUN: Final = (
 )
 """A word that may go on, on PostgreSQL."""
 _WORD: Final = re.compile(r"\w+")
+_LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_MARKS: Final = re.compile(
+    r"\*\*|__|~~|`+|^\s*(?:#{1,6}|>|[-*+])\s|^[\s|:-]+$|\||(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)",
+    re.MULTILINE,
+)
+"""What Markdown adds to words; an asterisk between two numbers is none of it."""
 _UNFIT: Final = re.compile("[\x00\ud800-\udfff]")
 """What no text in either database has: U+0000, and halves of surrogate pairs."""
 
@@ -92,8 +98,8 @@ def merge_index(session: Session, *, is_first: bool) -> bool:
 
 
 def excerpt(body: str, words: Collection[str]) -> str:
-    """A line of the text around the first of the words."""
-    flat = " ".join(body.split())
+    """A line of the text around the first of the words, without Markdown's marks."""
+    flat = " ".join(_MARKS.sub("", _LINK.sub(r"\1", body)).split())
     starts = (
         match.start()
         for match in _WORD.finditer(flat)

@@ -1,10 +1,11 @@
 """A refused message, kept until there is something to pay with, then sent with one click, once.
 
-Only what money can mend is kept: no credits, a plan that ended, no plan. Under the sentence stands
-a card (`public/elements/TopUp.jsx`) that names this refusal and nothing else; what was kept, for
-whom, and what it costs is looked up at each press. Its files wait with it. It is sent under an id
-that follows from the refusal's, and the runs answer and charge one id once: a second press,
-another window or a reload change nothing.
+Only what money can mend is kept: no credits, a plan that ended, no plan; and what passes the limit
+for a day, which can be raised and ends at midnight. Under the sentence stands a card
+(`public/elements/TopUp.jsx`) that names this refusal and nothing else; what was kept, for whom,
+and what it costs is looked up at each press. Its files wait with it. It is sent under an id that
+follows from the refusal's, and the runs answer and charge one id once: a second press, another
+window or a reload change nothing.
 
 The price on the card's button goes along with the press: when it is another by then, nothing is
 sent, and the card says the new one. So does what is typed with the price that stands at the
@@ -23,14 +24,23 @@ from chat_ui import subscriber, wording
 from chat_ui.browse import sentences
 from chat_ui.following import follow
 from chat_ui.hearing import agreed_price, is_id
+from chat_ui.pages import page_of
 from chat_ui.wiring import wiring
-from host.errors import CreditsExhausted, FareboxError, NotInPlan, PlanEnded, PriceChanged
+from host.errors import (
+    CreditsExhausted,
+    FareboxError,
+    NotInPlan,
+    PlanEnded,
+    PriceChanged,
+    SpendCapReached,
+)
 from host.identity.login_sessions import Visitor
 from host.language import _
 from storage import attachments, chat_history
 from storage.credits import MilliCredits
 from storage.database import Unit
 from storage.kept_messages import KeptMessage, find_kept, note_of
+from storage.ledger import daily_cap
 
 LOOK: Final = "kept_look"
 SEND: Final = "kept_send"
@@ -49,7 +59,7 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     """
     try:
         await subscriber.answer(visitor, message)
-    except (CreditsExhausted, PlanEnded, NotInPlan) as refused:
+    except (CreditsExhausted, PlanEnded, NotInPlan, SpendCapReached) as refused:
         await _keep(visitor, message, refused)
     except PriceChanged as refused:
         await subscriber.tell_stale()
@@ -71,6 +81,7 @@ async def act(visitor: Visitor, action: cl.Action) -> dict[str, Any]:
 
 async def _keep(visitor: Visitor, message: cl.Message, refused: FareboxError) -> None:
     session = context.session
+    assert isinstance(session, WebsocketSession)
     slug = session.chat_profile or ""
     refusal = cl.Message(sentences.kept(refused), metadata=note_of(message.id, slug))
     card = cl.CustomElement(name=CARD, props={"refusal": refusal.id})
@@ -90,6 +101,7 @@ async def _keep(visitor: Visitor, message: cl.Message, refused: FareboxError) ->
             )
 
     await wiring.host.database.run(note_message)
+    page_of(session).conversation = thread_id
     await refusal.send()
     layer = get_data_layer()
     assert layer is not None
@@ -117,6 +129,9 @@ async def _look(visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
     standing = await catalogue.standing(visitor.account_id, card.id)
     included_until = standing.entitlement.included_until
     amount = card.price_for(visitor.account_id, standing.entitlement)
+    now = wiring.host.clock.now()
+    cap = await wiring.host.database.read(lambda s: daily_cap(s, visitor.account_id, now))
+    is_over = cap is not None and amount > cap.left
     return {
         "state": "kept",
         "offering": card.slug,
@@ -125,7 +140,10 @@ async def _look(visitor: Visitor, kept: KeptMessage) -> dict[str, Any]:
         "price": sentences.price_to_send(card.price, included_until=included_until),
         "amount": amount,
         "button": sentences.button_to_send(amount, is_included=included_until is not None),
-        "can_send": standing.entitlement.is_running and standing.available >= amount,
+        "can_send": not is_over
+        and standing.entitlement.is_running
+        and standing.available >= amount,
+        "limit": sentences.limit(cap) if cap is not None and is_over else None,
     }
 
 

@@ -10,10 +10,10 @@ from chat_ui.wording import plain
 from host.catalogue.showing import left_words
 from host.errors import FareboxError, PriceChanged
 from host.language import N_, _, _n
-from host.writing import credits_written, day, long_day
+from host.writing import amount, credits_written, day, long_day
 from storage.cards import SubscriptionView
 from storage.credits import MilliCredits
-from storage.ledger import PlanBalance
+from storage.ledger import DailyCap, PlanBalance
 from storage.models.catalogue import PlanKind
 from storage.moments import NEVER, Micros
 
@@ -33,6 +33,7 @@ KEPT: Final = N_("Your message is kept.")
 SENT: Final = N_("This message was sent. Its answer is below.")
 GONE: Final = N_("This message is no longer kept, so nothing was sent and nothing charged.")
 PREVIEW_MAX: Final = 240
+LIMIT_HREF: Final = "/account#limit"
 
 
 def greeting(*, has_some: bool, taken_back: SubscriptionView | None) -> str:
@@ -85,7 +86,23 @@ def kept(refused: FareboxError) -> str:
     """
     if isinstance(refused, PriceChanged):
         return _kept_for_its_price(refused.price)
+    if refused.says_charge:
+        return f"{plain(refused.detail)} {_(KEPT)}"
     return _("Not charged. {why}", why=plain(refused.reason)) + f" {_(KEPT)}"
+
+
+def limit(cap: DailyCap) -> dict[str, str]:
+    """Why a kept message cannot be sent today, and where that is changed by who may change it."""
+    facts = {"limit": credits_written(cap.cap), "left": amount(cap.left)}
+    if cap.is_operators:
+        text = _(
+            "The operator of this site lets you spend {limit} a day; {left} left until midnight"
+            " UTC.",
+            **facts,
+        )
+        return {"text": text}
+    text = _("Your own limit is {limit} a day; {left} left until midnight UTC.", **facts)
+    return {"text": text, "href": LIMIT_HREF, "label": _("Change the limit")}
 
 
 def preview(text: str) -> str:

@@ -92,6 +92,7 @@ class Ask:
             message_id=asked.message_id,
             only_existing=asked.body.thread_id is not None,
             patience_s=PATIENCE_S,
+            by_program=True,
         )
         if _wants_events(call):
             await self._send_events(answer, send)

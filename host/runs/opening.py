@@ -60,6 +60,7 @@ class Asking:
     only_existing: bool
     """Whether the thread has to be there already."""
     now: Micros
+    by_program: bool = False
     again: Again | None = None
     """Set when the question is one that was answered before, asked again."""
     agreed: MilliCredits | None = None
@@ -236,6 +237,7 @@ def _thread(unit: Unit, asking: Asking, card: OfferingCard) -> Thread:
             offering_id=card.id,
             title=redact(" ".join(question.text.split())),
             now=asking.now,
+            by_program=asking.by_program,
         )
     except saved.NotTheirThread:
         raise unknown_thread() from None

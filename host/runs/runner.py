@@ -76,6 +76,7 @@ class Runs:
         only_existing: bool = False,
         agreed: MilliCredits | None = None,
         patience_s: float = 0.0,
+        by_program: bool = False,
     ) -> LiveAnswer:
         """Ask an assistant. The same message again joins its answer, or finds it.
 
@@ -98,7 +99,9 @@ class Runs:
                 files=files,
             )
         )
-        asking = self._asking(question, only_existing=only_existing, agreed=agreed)
+        asking = self._asking(
+            question, only_existing=only_existing, agreed=agreed, by_program=by_program
+        )
         return await self._begin(asking, patience_s=patience_s)
 
     async def ask_again(
@@ -136,6 +139,7 @@ class Runs:
         only_existing: bool,
         again: Again | None = None,
         agreed: MilliCredits | None = None,
+        by_program: bool = False,
     ) -> Asking:
         return Asking(
             question=question,
@@ -144,6 +148,7 @@ class Runs:
             now=self._means.clock.now(),
             again=again,
             agreed=agreed,
+            by_program=by_program,
         )
 
     async def _begin(self, asking: Asking, *, patience_s: float = 0.0) -> LiveAnswer:

@@ -59,8 +59,8 @@ export default function Receipt() {
           </>
         ) : null}
       </div>
-      {(props.notices || []).map(({ text, href, label }) => (
-        <div key={text} className="farebox-notice">
+      {(props.notices || []).map(({ text, href, label, about }) => (
+        <div key={text} className="farebox-notice" data-about={about}>
           {text} <a href={href} target="_blank" rel="noopener">{label}</a>
         </div>
       ))}

@@ -111,6 +111,15 @@ export default function TopUp() {
           </Button>
           <span className="farebox-quiet">{kept.price}</span>
         </div>
+      ) : kept.limit ? (
+        <p className="farebox-quiet">
+          {kept.limit.text}{' '}
+          {kept.limit.href ? (
+            <a className="farebox-link" href={kept.limit.href} target="_blank" rel="noopener">
+              {kept.limit.label}
+            </a>
+          ) : null}
+        </p>
       ) : source ? (
         <Renderer sourceCode={source} props={inner} />
       ) : null}

@@ -47,8 +47,9 @@ def test_somebody_new_buys_in_the_page_and_opens_what_they_bought(
     eve.picture("bought-1280", PICTURES)
     ordered = [body for url, body in eve.requests if url.endswith("/api/v1/orders") and body]
     assert len(ordered) == 2, "a double click is one order"
-    picker = eve.page.locator("#chat-profiles")
-    expect(picker).to_be_visible()  # with Browse alone there is nothing to pick
+    # With a pass no credits are counted, so there are not 0 of them.
+    expect(eve.balance).to_have_accessible_name("Your account")
+    picker = eve.page.locator("#chat-profiles")  # with Browse alone there is nothing to pick
     opens = eve.page.get_by_role("button", name="Open Travel Helper")
     expect(opens).to_be_focused()
     opens.press("Enter")
@@ -63,9 +64,13 @@ def test_a_message_that_was_too_dear_is_sent_after_paying_also_on_a_phone_and_af
     people: People, newcomer: str, demo_dir: Path
 ) -> None:
     facts = {"email": newcomer, "plan": "pack-100", "note": "", "request": newcomer}
-    operate(demo_dir, "grant", **facts, credits_="3")
+    operate(demo_dir, "grant", **facts, credits_="8")
     eve = people.person(size=PHONE)
     eve.sign_in(newcomer)
+    eve.ask("What is 6 * 7?")
+    low = eve.page.get_by_text("3 credits left, not enough for another message.")
+    expect(low).to_be_visible()
+    expect(eve.page.locator(".farebox-again")).to_be_hidden()
     eve.say("What is 17 * 23?")
     expect(eve.page.get_by_text("Your message is kept.")).to_be_visible()
     eve.page.wait_for_url("**/thread/*")
@@ -80,6 +85,7 @@ def test_a_message_that_was_too_dear_is_sent_after_paying_also_on_a_phone_and_af
     pay(paid.value, "Pay $5.00")
     send = eve.page.get_by_role("button", name="Send my message now")
     expect(send).to_be_focused()
+    expect(low).to_be_hidden()
     eve.picture("paid-390", PICTURES)
     send.dblclick()
     expect(eve.answers.last).to_contain_text("391")

@@ -146,20 +146,3 @@ def test_a_kept_message_is_paid_for_and_sent_in_spanish_on_a_phone(
     expect_no_english(eva)
     assert eva.page.evaluate(width) <= PHONE["width"]
     eva.picture("receipt-es-390", PICTURES)
-
-
-@pytest.mark.browser
-def test_what_is_left_counts_along_on_an_assistants_card_in_spanish(
-    people: People, newcomer: str, demo_dir: Path
-) -> None:
-    """Before the first message, and in the next conversation on the same page."""
-    facts = {"email": newcomer, "plan": "pack-100", "note": "", "request": newcomer}
-    operate(demo_dir, "grant", **facts, credits_="6")
-    eva = people.person(locale=SPAIN)
-    eva.sign_in(newcomer)
-    tags = eva.page.locator("#welcome-screen code")
-    expect(tags).to_have_text(["5 créditos por mensaje", "quedan 6"])
-    eva.ask("What is 6 * 7?")
-    expect(eva.receipts.last).to_contain_text("−5 créditos · queda 1 · ")
-    eva.page.locator("#new-chat-button").first.click()
-    expect(tags).to_have_text(["5 créditos por mensaje", "queda 1"])

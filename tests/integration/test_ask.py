@@ -10,7 +10,9 @@ import pytest
 
 from host.runs.naming import Naming
 from storage import chat_history
+from storage.conversations import PROGRAM
 from storage.database import Unit
+from storage.models.conversations import Thread
 from tests.proxy_world import CREDIT, World, problem_of
 
 ASK = "/s/tutor/ask"
@@ -233,3 +235,19 @@ def events_of(text: str) -> list[tuple[str, dict[str, Any]]]:
         name, data = event.split("\n")
         events.append((name.removeprefix("event: "), json.loads(data.removeprefix("data: "))))
     return events
+
+
+async def test_a_thread_that_a_program_began_is_marked_until_somebody_names_it(
+    world: World,
+) -> None:
+    await world.buy("pack")
+    thread_id = (await ask(world, "What is 2 + 2?")).json()["thread_id"]
+
+    async def tags() -> list[str]:
+        return await world.host.database.read(lambda s: s.get_one(Thread, thread_id).tags)
+
+    assert await tags() == [PROGRAM]
+    await ask(world, "And 3 + 3?", thread_id=thread_id)
+    assert await tags() == [PROGRAM]
+    await world.host.database.run(lambda u: chat_history.name_thread(u.session, thread_id, "Sums"))
+    assert await tags() == []

@@ -289,6 +289,44 @@ def repriced(folder: Path, price: int) -> Iterator[None]:
             stored.execute(statement, (5_000, MATH))
 
 
+async def test_what_passes_the_daily_limit_is_kept_and_sent_once_the_limit_is_raised(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "pack-100", "50")
+    await http.post("/account/cap", data={"credits": "3"})
+    async with page(server, http, profile=MATH) as chat:
+        refusal = await refused(chat)
+        assert "more than your daily limit of 3" in await hears(chat)
+        assert chat.said().endswith("Your message is kept.")
+        kept = await told(http, chat, "kept_look", refusal=refusal)
+        assert (kept["state"], kept["can_send"]) == ("kept", False)
+        assert kept["limit"] == {
+            "text": "Your own limit is 3 credits a day; 3 left until midnight UTC.",
+            "href": "/account#limit",
+            "label": "Change the limit",
+        }
+        await http.post("/account/cap", data={"credits": "30"})
+        kept = await told(http, chat, "kept_look", refusal=refusal)
+        assert (kept["can_send"], kept["limit"]) == (True, None)
+        assert (await told(http, chat, "kept_send", refusal=refusal))["sentence"] == ""
+        await card(chat, "Receipt")
+    assert await balance(http) == 45
+
+
+async def test_a_limit_of_the_operators_is_told_without_a_way_to_change_it(
+    server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "pack-100", "50")
+    await operate(folder, "set_cap", email=email, credits_="3")
+    async with page(server, http, profile=MATH) as chat:
+        kept = await told(http, chat, "kept_look", refusal=await refused(chat))
+    text = "The operator of this site lets you spend 3 credits a day; 3 left until midnight UTC."
+    assert kept["limit"] == {"text": text}
+    assert await balance(http) == 50
+
+
 async def test_a_kept_message_outlives_a_reload_and_a_wrong_assistant_in_the_picker(
     server: ServerProcess, folder: Path, somebody: tuple[str, httpx.AsyncClient]
 ) -> None:

@@ -10,9 +10,11 @@ from tests.chatting import (
     MATH,
     Chat,
     balance,
+    give,
     newcomer,
     page,
     tables,
+    threads,
 )
 
 
@@ -32,10 +34,11 @@ def shown(steps: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(step["type"], step["output"]) for step in steps if step["type"] != "run"]
 
 
-async def composer(http: httpx.AsyncClient) -> dict[str, Any]:
-    (math,) = [a for a in (await http.get("/composer")).json()["assistants"] if a["slug"] == MATH]
-    found: dict[str, Any] = math
-    return found
+async def composer(http: httpx.AsyncClient, slug: str = MATH) -> dict[str, Any]:
+    told = (await http.get("/composer")).json()["assistants"]
+    (found,) = [assistant for assistant in told if assistant["slug"] == slug]
+    known: dict[str, Any] = found
+    return known
 
 
 async def test_who_reads_along_is_said_before_the_first_message_and_once(
@@ -74,9 +77,90 @@ async def test_the_price_at_the_composer_is_that_of_the_next_message(
         await chat.say("What is 6 * 7?")
         await chat.receipt()
     assert (await composer(sam))["line"].endswith(f"{left - 5} left")
-    assert (await olga.get("/composer")).json() == {"assistants": []}
+    told = (await olga.get("/composer")).json()
+    assert told == {"assistants": [], "characters": {"assistant": 32_000, "other": 200_000}}
     async with httpx.AsyncClient(base_url=server.address) as nobody:
         assert (await nobody.get("/composer")).status_code == 401
+
+
+async def test_the_composer_says_what_stopping_costs_and_what_the_daily_limit_leaves(
+    server: ServerProcess, folder: Path
+) -> None:
+    async with newcomer(server, folder, "pack-100") as ann:
+        now = await composer(ann.http)
+        assert now["stop"] == {
+            "before": "Math Tutor · stopping now costs nothing",
+            "after": "Math Tutor · stopping now costs 5 credits",
+        }
+        await ann.http.post("/account/cap", data={"credits": "12.5"})
+        line = "Math Tutor · 5 credits per message · {} left today"
+        assert (await composer(ann.http))["line"] == line.format("12.5")
+        async with page(server, ann.http) as chat:
+            await chat.say("What is 6 * 7?")
+            await chat.receipt()
+        assert (await composer(ann.http))["line"] == line.format("7.5")
+        await ann.http.post("/account/cap", data={"credits": "1000"})
+        assert (await composer(ann.http))["line"].endswith(" · 95 left")
+        await give(folder, ann.email, "travel-pass")
+        included = await composer(ann.http, "travel-helper")
+    assert included["stop"] is None
+    assert "left" not in included["line"]
+
+
+async def test_the_composer_knows_whether_there_is_enough_for_a_message_and_for_some(
+    server: ServerProcess, folder: Path
+) -> None:
+    async with newcomer(server, folder) as ann:
+        told = {}
+        for credits_ in (4, 1, 19, 1):
+            await give(folder, ann.email, "pack-100", str(credits_))
+            now = await composer(ann.http)
+            told[int(await balance(ann.http))] = (now["can_pay"], now["is_low"])
+    assert told == {4: (False, True), 5: (True, True), 24: (True, True), 25: (True, False)}
+
+
+async def test_what_was_asked_about_a_receipt_stands_under_its_answer(
+    server: ServerProcess, sam: httpx.AsyncClient
+) -> None:
+    async with page(server, sam) as chat:
+        await chat.say("What is 6 * 7?")
+        receipt = (await chat.receipt())["href"]
+        for kind in ("report", "refund"):
+            await sam.post(f"{receipt}/{kind}", data={kind: "It was no good."})
+        (drawn,) = (await chat.thread())["elements"]
+    labels = [action["label"] for action in drawn["props"]["actions"]]
+    assert labels == ["receipt", "reported", "refund requested"]
+
+
+async def test_the_sidebar_names_a_conversation_at_once_and_says_what_a_program_began(
+    server: ServerProcess, folder: Path
+) -> None:
+    async with newcomer(server, folder, "pack-100") as ann:
+        async with page(server, ann.http) as chat:
+            await chat.say("What is 6 * 7?")
+            await chat.until(lambda one: bool(one.all("first_interaction")))
+            first = await names(ann.http)
+            await chat.receipt()
+        wanted = {"offering": MATH, "name": "test", "days": 1}
+        ours = {"X-Requested-With": "farebox"}
+        token = (await ann.http.post("/api/v1/tokens", json=wanted, headers=ours)).json()["token"]
+        async with httpx.AsyncClient(base_url=server.address) as program:
+            bearer = {"Authorization": f"Bearer {token}"}
+            asked = {"message": "What is 6 * 8?"}
+            await program.post(f"/s/{MATH}/ask", json=asked, headers=bearer)
+        assert (first, await names(ann.http)) == (
+            ["What is 6 * 7?"],
+            ["Program: What is 6 * 8?", "What is 6 * 7?"],
+        )
+        (began, *_rest) = (await threads(ann.http)).json()["data"]
+        named = {"threadId": began["id"], "name": "Sums"}
+        assert (await ann.http.put("/project/thread", json=named)).status_code == 200
+        assert await names(ann.http) == ["Sums", "What is 6 * 7?"]
+
+
+async def names(http: httpx.AsyncClient) -> list[str]:
+    """The lines of the sidebar."""
+    return [str(thread["name"]) for thread in (await threads(http)).json()["data"]]
 
 
 async def test_the_last_question_is_asked_again_once_for_its_price(
@@ -206,5 +290,5 @@ async def test_running_low_is_said_once_under_the_answer_that_did_it(
         stored = [e["props"]["notices"] for e in (await chat.thread())["elements"]]
     assert live == stored
     told = [notice["text"] for notices in live for notice in notices]
-    assert told == ["No credits left: not enough for another message"]
+    assert told == ["No credits left, so not enough for another message."]
     assert live[-1][0]["href"].startswith("/buy/")

@@ -1,12 +1,15 @@
 """What is said beside an answer, sentence by sentence."""
 
+from dataclasses import replace
+
 import pytest
 
 from chat_ui import asides
 from host.providers.base import Tool
 from storage.credits import MilliCredits
+from storage.models.people import ConcernKind, ConcernState
 from storage.moments import DAY, Micros
-from storage.notices import AgainTerms, Beside, Crossing, Ending
+from storage.notices import NOTHING, AgainTerms, Beside, Crossing, Ending
 from tests.fakes.clock import START
 from tests.unit.test_wording import outcome
 
@@ -18,10 +21,10 @@ def crossing(left: int, price: int = 5_000) -> Crossing:
 @pytest.mark.parametrize(
     ("left", "said"),
     [
-        (12_000, "12 credits left: about 2 messages"),
-        (9_500, "9.5 credits left: about 1 message"),
-        (1_000, "1 credit left: not enough for another message"),
-        (0, "No credits left: not enough for another message"),
+        (12_000, "12 credits left: about 2 messages."),
+        (9_500, "9.5 credits left: about 1 message."),
+        (1_000, "1 credit left, not enough for another message."),
+        (0, "No credits left, so not enough for another message."),
     ],
 )
 def test_how_far_what_is_left_will_go(left: int, said: str) -> None:
@@ -30,14 +33,19 @@ def test_how_far_what_is_left_will_go(left: int, said: str) -> None:
 
 def test_a_notice_stands_under_its_own_answer_with_the_way_to_get_more() -> None:
     ending = Ending(1, "Month", True, Micros(START), Micros(START + 2 * DAY))
-    beside = Beside({"run": crossing(12_000)}, {"run": [ending]}, None, "pack-100")
+    beside = Beside({"run": crossing(12_000)}, {"run": [ending]}, None, "pack-100", {})
     assert asides.notices("run", beside) == [
         {
-            "text": "12 credits left: about 2 messages",
+            "text": "12 credits left: about 2 messages.",
             "href": "/buy/pack-100",
             "label": "Get more",
         },
-        {"text": "Month ends on 20 Nov", "href": "/buy/pack-100", "label": "Get more"},
+        {
+            "text": "Month ends on 20 Nov.",
+            "href": "/buy/pack-100",
+            "label": "Get more",
+            "about": "ending",
+        },
     ]
     assert asides.notices("another", beside) == []
 
@@ -73,14 +81,32 @@ def test_what_no_button_of_ours_sends_is_no_press(payload: dict[str, object]) ->
 
 
 def test_a_refund_is_offered_for_what_was_charged_only() -> None:
-    paid = asides.receipt_actions(outcome(charged=5_000), "/receipts/1")
-    free = asides.receipt_actions(outcome(), "/receipts/1")
+    paid = asides.receipt_actions(outcome(charged=5_000), "/receipts/1", NOTHING)
+    free = asides.receipt_actions(outcome(), "/receipts/1", NOTHING)
     assert [action["href"] for action in paid] == [
         "/receipts/1",
         "/receipts/1#report",
         "/receipts/1#refund",
     ]
     assert [action["label"] for action in free] == ["receipt", "report"]
+
+
+@pytest.mark.parametrize(
+    ("state", "label"),
+    [
+        (ConcernState.OPEN, "refund requested"),
+        (ConcernState.CLOSED, "refund declined"),
+        (ConcernState.REFUNDED, "refunded"),
+    ],
+)
+def test_what_was_asked_about_a_receipt_stands_in_place_of_the_way_to_ask(
+    state: ConcernState, label: str
+) -> None:
+    paid = outcome(charged=5_000)
+    raised = {ConcernKind.REPORT: ConcernState.OPEN, ConcernKind.REFUND: state}
+    beside = replace(NOTHING, raised={paid.receipt_id: raised})
+    actions = asides.receipt_actions(paid, "/receipts/1", beside)
+    assert [action["label"] for action in actions] == ["receipt", "reported", label]
 
 
 def test_a_tool_is_named_with_its_time_and_nothing_else() -> None:

@@ -42,10 +42,10 @@ def test_what_is_left_agrees_with_its_number(available: int, said: str) -> None:
 @pytest.mark.parametrize(
     ("available", "said"),
     [
-        (12_000, "Saldo de 12 créditos: alcanza para unos 2 mensajes"),
-        (9_500, "Saldo de 9,5 créditos: alcanza para 1 mensaje"),
-        (1_000, "Saldo de 1 crédito: no alcanza para otro mensaje"),
-        (0, "No quedan créditos: no alcanza para otro mensaje"),
+        (12_000, "Saldo de 12 créditos: alcanza para unos 2 mensajes."),
+        (9_500, "Saldo de 9,5 créditos: alcanza para 1 mensaje."),
+        (1_000, "Saldo de 1 crédito: no alcanza para otro mensaje."),
+        (0, "No quedan créditos: no alcanza para otro mensaje."),
     ],
 )
 def test_how_far_what_is_left_will_go(available: int, said: str) -> None:
@@ -81,7 +81,7 @@ def test_the_price_is_on_the_button(price: int, is_included: bool, label: str) -
 
 def test_what_a_builder_wrote_is_no_place_for_a_fact() -> None:
     ending = Ending(1, "{day} {x}", True, Micros(START), Micros(START + 2 * DAY))
-    assert asides.ending_text(ending) == "{day} {x} termina el 20 nov"
+    assert asides.ending_text(ending) == "{day} {x} termina el 20 nov."
     picture = without_pictures("![{host} {x}](https://example.org/a.png)")
     assert picture == "[Imagen: {host} {x} (example.org)](https://example.org/a.png)"
 

@@ -181,9 +181,8 @@ def test_what_a_builder_wrote_becomes_no_link_and_no_picture() -> None:
         "![x](http://evil)",
         "# Buy [here](http://evil) `now`",
         MilliCredits(5_000),
-        MilliCredits(0),
         included_until=None,
     )
     assert card.startswith(r"**\!\[x\](http://evil)**")
     assert r"\# Buy \[here\](http://evil) \`now\`" in card
-    assert card.endswith("`5 credits per message` `0 left`")
+    assert card.endswith("`5 credits per message`")
