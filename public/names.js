@@ -31,6 +31,10 @@
     'a[href^="/thread/"]': {
       'aria-current': (part) => (part.getAttribute('href') === location.pathname ? 'page' : 'false'),
     },
+    '[role="listbox"] [role="article"]': { role: 'presentation' },
+    '[data-sonner-toaster]': { role: 'presentation' },
+    '[cmdk-list]:has([cmdk-empty])': { role: 'presentation' },
+    '[cmdk-list]:not(:has([cmdk-empty]))': { role: 'listbox' },
     '#thread-options': { role: 'button', tabindex: '0', 'aria-label': t('More about this conversation') },
   };
   // What the page says in English alone, about files that it does not take.
@@ -85,18 +89,32 @@
     arrow.dataset.needless = String(last.getBoundingClientRect().bottom <= end + NEARLY_PX);
   }
 
-  // The first Escape closes the card beside an entry of the menu, and only another one, once the card
-  // has faded, the menu.
+  // The first Escape closes what is told beside an entry, and only another one, once that has faded, the
+  // menu that the entry belongs to.
   function escape(event) {
     if (event.key !== 'Escape' || !event.isTrusted) return;
+    const menu = document.querySelector('[role="menu"][data-state="open"], [role="listbox"][data-state="open"]');
+    if (!menu) return;
     for (const pauseMs of [50, 200, 400]) {
       setTimeout(() => {
-        if (!document.querySelector('#chat-profiles[data-state="open"]')) return;
+        if (!menu.isConnected || menu.dataset.state !== 'open') return;
         document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
       }, pauseMs);
     }
   }
 
+  // What a menu or a dialog hides from those who do not see it must not take the focus either.
+  function hideWhole() {
+    const page = document.getElementById('root');
+    const isHidden = page.getAttribute('aria-hidden') === 'true';
+    if (page.inert !== isHidden) page.inert = isHidden;
+  }
+
+  new MutationObserver(hideWhole).observe(document.documentElement, {
+    attributes: true,
+    attributeFilter: ['aria-hidden'],
+    subtree: true,
+  });
   document.addEventListener('keydown', escape);
   document.addEventListener('scroll', drawDown, true);
   let isDue = false;

@@ -1,15 +1,17 @@
 """Every page and the chat, looked at by axe-core in the real Chromium: WCAG 2.1, A and AA.
 
 What it looks at is a table of its own (`tests.acceptance.scenes`), in light and dark and at both
-sizes. There are no exceptions: what Chainlit's own parts lack is mended in `public/custom.js`.
+sizes. There are no exceptions: what Chainlit's own parts lack is mended in `public/names.js`.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import axe_playwright_python  # type: ignore[import-untyped]  # it has no types
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from tests.acceptance.browser import Person
 from tests.acceptance.conftest import DESKTOP, PHONE
@@ -20,6 +22,49 @@ AXE: Final = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 RULES: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
 THEMES: Final = ("light", "dark")
 NEXT_DRAWN: Final = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Something that opens over the chat, and is closed by Escape."""
+
+    shows: str
+    open: Callable[[Page], object]
+    stays: bool = False
+    """Whether it goes by itself, and nothing closes it."""
+
+
+def of_the_conversation(page: Page, choice: str = "") -> None:
+    """The menu of the conversation that is open, or what is in it."""
+    line = page.locator("a[aria-current='page']")
+    line.hover()
+    line.get_by_label("More about this conversation").click()
+    if choice:
+        page.get_by_role("menuitem", name=choice).click()
+
+
+def search_in_vain(page: Page) -> None:
+    """For what is nowhere."""
+    page.get_by_label("Search conversations").click()
+    page.keyboard.type("xyzzy")
+
+
+ZIPPED: Final = FilePayload(name="a.zip", mimeType="application/zip", buffer=b"PK")
+OPENINGS: Final = (
+    Opening("[role='listbox']", lambda page: page.locator("#chat-profiles").click()),
+    Opening("[role='menu']", lambda page: page.locator("#user-nav-button").click()),
+    Opening("[role='menu']", lambda page: page.locator("#theme-toggle").click()),
+    Opening("#farebox-export[open]", lambda page: page.locator("#farebox-export").click()),
+    Opening("[role='menu']", of_the_conversation),
+    Opening("[role='dialog']", lambda page: of_the_conversation(page, "Rename")),
+    Opening("[role='alertdialog']", lambda page: of_the_conversation(page, "Delete")),
+    Opening("[cmdk-empty]", search_in_vain),
+    Opening(
+        "[data-sonner-toast]",
+        lambda page: page.locator("#upload-button-input").set_input_files(ZIPPED),
+        stays=True,
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +98,32 @@ def test_everybody_can_use_every_page(browser: Browser, seats: ServerProcess, th
                 where = f"{scene.name} at {size['width']}"
                 found += [f"{where}: {problem}" for problem in _lasting_problems(person)]
         context.close()
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("theme", THEMES)
+def test_everybody_can_use_what_opens_over_the_chat(
+    browser: Browser, demo: ServerProcess, theme: str
+) -> None:
+    context = browser.new_context(
+        color_scheme=theme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+        locale="en-US",
+    )
+    sam = Person(context.new_page(), demo.address)
+    sam.sign_in(SAM)
+    sam.ask("What is 2 + 2?")
+    found: list[str] = []
+    for opening in OPENINGS:
+        opening.open(sam.page)
+        expect(sam.page.locator(opening.shows).last).to_be_visible()
+        sam.page.evaluate(NEXT_DRAWN)
+        found += [f"{opening.shows}: {problem}" for problem in _lasting_problems(sam)]
+        sam.page.keyboard.press("Escape")
+        if not opening.stays:
+            expect(sam.page.locator(opening.shows)).to_have_count(0)
+    context.close()
     assert not found, "\n".join(found)
 
 

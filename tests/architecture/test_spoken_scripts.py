@@ -22,7 +22,15 @@ SCRIPTS: Final = sorted(
     if path.suffix in {".js", ".jsx"} and path.name not in ENGLISH
 )
 ALLOWED: Final = {
-    *("use strict", "Escape", "PlanCards", "BroadcastChannel", "Content-Type", "If-None-Match"),
+    *(
+        "use strict",
+        "Enter",
+        "Escape",
+        "PlanCards",
+        "BroadcastChannel",
+        "Content-Type",
+        "If-None-Match",
+    ),
     *("catch", "const", "finally"),  # of the language, between the ends of two blocks
     '<path d="M12 3v12"/><path d="m7 10 5 5 5-5"/><path d="M5 21h14"/></svg>',
     "⋯",

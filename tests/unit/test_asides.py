@@ -39,6 +39,7 @@ def test_a_notice_stands_under_its_own_answer_with_the_way_to_get_more() -> None
             "text": "12 credits left: about 2 messages.",
             "href": "/buy/pack-100",
             "label": "Get more",
+            "about": "balance",
         },
         {
             "text": "Month ends on 20 Nov.",
