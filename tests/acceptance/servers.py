@@ -6,15 +6,21 @@ import selectors
 import signal
 import socket
 import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
+
+from tests.nursery import bear
 
 READY: Final = re.compile(r"(?:ready at|no AI:) (http://\S+)")
 READY_WITHIN_S: Final = 60
 END_WITHIN_S: Final = 40
+COMMAND_WITHIN_S: Final = 60
 
 
 class ServerProcess:
@@ -26,49 +32,45 @@ class ServerProcess:
         self._arguments = arguments
         self.log = log
         self._settings = settings or {}
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ForkServerProcess | None = None
+        self._heard: Connection | None = None  # open as long as the process may write into it
         self.address = ""
 
     def start(self) -> "ServerProcess":
         """Start it and wait until it says that it is ready."""
-        with self.log.open("a") as errors:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", *self._arguments],
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                env=environment(self._settings),
-            )
-        self.address = self._announced()
+        heard, told = Pipe(duplex=False)
+        self._heard = heard
+        self._process = bear(
+            self._arguments, environment=environment(self._settings), stdout=told, stderr=self.log
+        )
+        with open(heard.fileno(), closefd=False) as lines:
+            self.address = self._announced(lines)
         return self
 
     def kill(self) -> None:
         """End it as a crash does: no handler runs."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
+        self.ask_to_stop(signal.SIGKILL)
         self._ended()
 
     @property
     def is_running(self) -> bool:
         """Whether it was started and has not ended."""
-        return self._process is not None and self._process.poll() is None
+        return self._process is not None and self._process.is_alive()
 
     def ask_to_stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end, and do not wait."""
-        assert self._process is not None
-        self._process.send_signal(number)
+        os.kill(self.process, number)
 
     @property
     def process(self) -> int:
         """Its id."""
         assert self._process is not None
+        assert self._process.pid is not None
         return self._process.pid
 
     def ended(self) -> int:
         """Wait until it ends by itself; its exit status."""
-        self._ended()
-        assert self._process is not None
-        return self._process.returncode
+        return self._ended()
 
     def stop(self) -> None:
         """Ask it to end, as an operator does. It must have met nothing unexpected."""
@@ -77,27 +79,25 @@ class ServerProcess:
         log = self.log.read_text()
         assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:3000]
 
-    def _ended(self) -> None:
+    def _ended(self) -> int:
         assert self._process is not None
-        try:
-            self._process.communicate(timeout=END_WITHIN_S)
-        except subprocess.TimeoutExpired:
+        self._process.join(END_WITHIN_S)
+        if self._process.exitcode is None:
             self._process.kill()
-            self._process.communicate()
-            raise
+            raise AssertionError(f"did not end: {self.log.read_text()[-3000:]}")
+        return self._process.exitcode
 
-    def _announced(self) -> str:
-        assert self._process is not None
-        assert self._process.stdout is not None
+    def _announced(self, lines: TextIO) -> str:
         until = time.monotonic() + READY_WITHIN_S
         with selectors.DefaultSelector() as selector:
-            selector.register(self._process.stdout, selectors.EVENT_READ)
+            selector.register(lines, selectors.EVENT_READ)
             while time.monotonic() < until and selector.select(until - time.monotonic()):
-                line = self._process.stdout.readline()
+                line = lines.readline()
                 if found := READY.search(line):
                     return found[1]
                 if not line:
                     break
+        assert self._process is not None
         self._process.kill()
         self._ended()
         raise AssertionError(f"not ready: {self.log.read_text()[-3000:]}")
@@ -107,15 +107,24 @@ def farebox(
     *arguments: str, data_dir: Path, stdin: str = "", settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run one `farebox` command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "farebox", *arguments, "--data-dir", str(data_dir)],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        env=environment(settings or {}),
-    )
+    command = ["farebox", *arguments, "--data-dir", str(data_dir)]
+    with tempfile.TemporaryDirectory() as directory:
+        asked, told, complained = (Path(directory) / name for name in ("in", "out", "err"))
+        asked.write_text(stdin)
+        process = bear(
+            command,
+            environment=environment(settings or {}),
+            stdin=asked,
+            stdout=told,
+            stderr=complained,
+        )
+        process.join(COMMAND_WITHIN_S)
+        if process.exitcode is None:
+            process.kill()
+            raise AssertionError(f"did not end: {command}")
+        return subprocess.CompletedProcess(
+            command, process.exitcode, told.read_text(), complained.read_text()
+        )
 
 
 def free_port() -> int:
