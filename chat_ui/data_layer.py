@@ -22,6 +22,7 @@ from chainlit.data.base import BaseDataLayer
 from chainlit.data.utils import queue_until_user_message
 from chainlit.element import Element as DrawnElement
 from chainlit.element import ElementDict
+from chainlit.session import WebsocketSession
 from chainlit.step import StepDict
 from chainlit.types import (
     Feedback,
@@ -34,11 +35,11 @@ from chainlit.types import (
 from chainlit.user import PersistedUser, User
 from typing_extensions import override
 
-from chat_ui import subscriber, wording
+from chat_ui import wording
 from chat_ui.cards import HOME, SETUP_BOT
 from chat_ui.hearing import is_id
 from chat_ui.history import drawn, element_dict
-from chat_ui.pages import pages_of
+from chat_ui.pages import is_stored, page_of, pages_of
 from chat_ui.secret_text import without_secrets
 from chat_ui.stamps import iso, moment_of
 from chat_ui.telling import tell
@@ -121,6 +122,8 @@ class DataLayer(BaseDataLayer):
 
         try:
             await self._write(thread_id, work)
+            if user_id is not None:
+                _note_stored(thread_id)
         except Exception:
             log.exception("chat.thread_not_saved", thread_id=thread_id)
 
@@ -132,9 +135,11 @@ class DataLayer(BaseDataLayer):
         if step_dict["type"] in DRAWN_BY_RUNS or not _is_here(thread_id):
             return
         account_id, step = _account_here(), _step_row(step_dict, default=now)
-        profile = _profile_here()
+        profile, was_stored = _profile_here(), _was_stored(thread_id)
 
         def work(unit: Unit) -> None:
+            if was_stored and chat_history.author_of(unit.session, thread_id) is None:
+                return  # deleted meanwhile
             thread = chat_history.open_thread(unit.session, thread_id, account_id, now)
             if thread.account_id != account_id:
                 return
@@ -219,7 +224,7 @@ class DataLayer(BaseDataLayer):
         if filters.userId is None or not is_text(filters.search or ""):
             return PaginatedResponse(PageInfo(False, None, None), [])
         account_id, after = int(filters.userId), _cursor(pagination.cursor)
-        await self._written_for(account_id)
+        await self._settled_for(account_id)
         page = await self._host.database.read(
             lambda s: chat_history.list_threads(
                 s,
@@ -257,13 +262,10 @@ class DataLayer(BaseDataLayer):
     @override
     async def delete_thread(self, thread_id: str) -> None:
         """Forget a conversation, here and at its provider; who asks was checked by Chainlit."""
-        owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
-        async with self._line(thread_id):
-            is_gone_everywhere = await self._host.forgetting.delete(thread_id, account_id=owner)
-        if owner is None:
-            return
-        await subscriber.leave_deleted(thread_id, owner)
-        if not is_gone_everywhere:
+        async with self._line(thread_id):  # behind what was shown and is yet to be written
+            owner = await self._host.database.read(lambda s: chat_history.author_of(s, thread_id))
+        is_gone_everywhere = await self._host.forgetting.delete(thread_id, account_id=owner)
+        if owner is not None and not is_gone_everywhere:
             await tell(owner, wording.NOT_DELETED_UPSTREAM)
 
     @override
@@ -314,7 +316,7 @@ class DataLayer(BaseDataLayer):
     def _line(self, thread_id: str) -> asyncio.Lock:
         return self._lines.setdefault(thread_id, asyncio.Lock())
 
-    async def _written_for(self, account_id: int) -> None:
+    async def _settled_for(self, account_id: int) -> None:
         """Wait behind what is yet to be written of the conversations on this person's pages.
 
         The page asks for its list the moment a conversation begins, and once: what has no name in
@@ -343,6 +345,19 @@ def _is_here(thread_id: str) -> bool:
 def _is_theirs(unit: Unit, thread_id: str, account_id: int | None) -> bool:
     """Whether a thread belongs to this account, or to nobody yet."""
     return chat_history.author_of(unit.session, thread_id) in {None, account_id}
+
+
+def _was_stored(thread_id: str) -> bool:
+    """Whether this page's conversation was stored before: then it is not to be made anew."""
+    session = get_context().session
+    return isinstance(session, WebsocketSession) and is_stored(session) and _is_here(thread_id)
+
+
+def _note_stored(thread_id: str) -> None:
+    """Remember of this page that its conversation is stored."""
+    session = get_context().session
+    if isinstance(session, WebsocketSession) and session.thread_id == thread_id:
+        page_of(session).conversation = thread_id
 
 
 def _account_here() -> int | None:

@@ -89,28 +89,40 @@ def _guarded_message(inner: Handler) -> Handler:
             return
         if not await _may_stay(session):
             return
-        is_setup = session.chat_profile == SETUP_BOT
-        message = heard(payload.get("message"), payload.get("fileReferences"), is_setup=is_setup)
+        message = await _understood(session, payload)
         if message is None:
-            await _refuse(session, why_not_heard(payload.get("message")))
             return
-        if not await _is_taken(session, message):
+        if not await _is_new(session, message.id):
+            await session.emit("task_end", {})
+            return
+        if await is_deleted(session):  # Chainlit would make it anew, of this one message
+            await subscriber.turn_away(session, message.text, has_files=bool(message.files))
             await session.emit("task_end", {})
             return
         step = _step(message, author=session.user.identifier)
-        if message.is_redacted:
-            # In place of the browser's own bubble, which still shows what was typed.
-            shown = {**step, "threadId": session.thread_id}
-            await sio.emit("update_message", shown, to=sid)
-        if not is_setup:  # whose bot says what was removed, and to each window where it stands
-            await _tell_pages(session, message, step)
+        await _show(session, message, step)
         await inner(sid, {"message": step, "fileReferences": None})
 
     return client_message
 
 
-async def _tell_pages(session: WebsocketSession, message: Heard, step: StepDict) -> None:
-    """Say on this page that a key was removed, and show the message on the others."""
+async def _understood(session: WebsocketSession, payload: dict[str, Any]) -> Heard | None:
+    """What was said; where it is nothing that is taken, the page is told why."""
+    said, is_setup = payload.get("message"), session.chat_profile == SETUP_BOT
+    message = heard(said, payload.get("fileReferences"), is_setup=is_setup)
+    if message is None:
+        await _refuse(session, why_not_heard(said))
+    return message
+
+
+async def _show(session: WebsocketSession, message: Heard, step: StepDict) -> None:
+    """Show a message as it was taken: here, if a key was removed from it, and on other pages."""
+    if message.is_redacted:
+        # In place of the browser's own bubble, which still shows what was typed.
+        shown = {**step, "threadId": session.thread_id}
+        await sio.emit("update_message", shown, to=session.socket_id)
+    if session.chat_profile == SETUP_BOT:
+        return  # it says itself what was removed, and in each window where it stands
     if message.is_redacted:
         removed = {"message": _(KEY_REMOVED), "type": "warning"}
         await sio.emit("toast", removed, to=session.socket_id)
@@ -141,16 +153,6 @@ def _step(message: Heard, *, author: str) -> StepDict:
         createdAt=message.created_at,
         metadata={FILES: list(message.files)} if message.files else {},
     )
-
-
-async def _is_taken(session: WebsocketSession, message: Heard) -> bool:
-    """Whether a message is for a conversation that is still there, and was not said before."""
-    if not await _is_new(session, message.id):
-        return False
-    if await is_deleted(session):  # Chainlit would make it anew, of this one message
-        await subscriber.turn_away(session, message.text)
-        return False
-    return True
 
 
 async def _is_new(session: WebsocketSession, message_id: str) -> bool:

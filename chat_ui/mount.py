@@ -48,6 +48,7 @@ def mount_chat(app: FastAPI, host: Host) -> None:
     callbacks.register()
     guards.install()
     host.runs.tell(subscriber.announce)
+    host.forgetting.tell(subscriber.leave_deleted)
     _patch_page()
     _patch_sessions()
     chat = FastAPI(openapi_url=None)

@@ -71,8 +71,12 @@ def showing(thread_id: str, *, account_id: int) -> Iterator[WebsocketSession]:
 
 async def is_deleted(session: WebsocketSession) -> bool:
     """Whether the conversation of a page was there once and is gone."""
-    was_there = {page_of(session).conversation, session.thread_id_to_resume}
-    return session.thread_id in was_there and await owner_of(session.thread_id) is None
+    return is_stored(session) and await owner_of(session.thread_id) is None
+
+
+def is_stored(session: WebsocketSession) -> bool:
+    """Whether the conversation of a page is known to have been stored."""
+    return session.thread_id in {page_of(session).conversation, session.thread_id_to_resume}
 
 
 def watch(session: WebsocketSession) -> None:

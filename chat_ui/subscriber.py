@@ -21,6 +21,7 @@ from chat_ui.ownership import account_of
 from chat_ui.pictures import Painter, without_pictures
 from chat_ui.stamps import iso
 from chat_ui.wiring import wiring
+from host.errors import UnknownThread
 from host.identity.login_sessions import Visitor
 from host.language import _
 from host.runs.again import Again
@@ -47,6 +48,7 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     """
     session = _page()
     page, slug = pages.page_of(session), session.chat_profile or ""
+    files = tuple((message.metadata or {}).get(FILES, ()))
     beginning = asyncio.ensure_future(
         wiring.host.runs.begin(
             account_id=visitor.account_id,
@@ -54,7 +56,8 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
             offering_slug=slug,
             text=message.content,
             message_id=message.id,
-            files=tuple((message.metadata or {}).get(FILES, ())),
+            files=files,
+            only_existing=pages.is_stored(session),
             agreed=page.price_of(slug),
         )
     )
@@ -63,6 +66,11 @@ async def answer(visitor: Visitor, message: cl.Message) -> None:
     except asyncio.CancelledError:  # Stop was pressed before there was an answer to stop
         live = await beginning
         live.halt(Reason.STOPPED)
+    except UnknownThread:
+        if not await pages.is_deleted(session):
+            raise
+        await turn_away(session, message.content, has_files=bool(files))
+        return
     page.conversation = session.thread_id
     await follow(session, live, show).done.wait()
 
@@ -129,9 +137,17 @@ async def leave_deleted(thread_id: str, account_id: int) -> None:
         await turn_away(session)
 
 
-async def turn_away(session: WebsocketSession, text: str = "") -> None:
-    """Have a page whose conversation is gone go to a new one, with what was just typed there."""
-    gone = {"farebox_gone": session.thread_id, "text": text}
+async def turn_away(session: WebsocketSession, text: str = "", *, has_files: bool = False) -> None:
+    """Have a page whose conversation is gone go to a new one, with what was just typed there.
+
+    Files that were sent with it are gone with the conversation.
+    """
+    gone = {
+        "farebox_gone": session.thread_id,
+        "profile": session.chat_profile or cards.HOME,
+        "text": text,
+        "files": has_files,
+    }
     await session.emit("window_message", gone)  # type: ignore[misc]
 
 

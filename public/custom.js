@@ -144,7 +144,7 @@
   // Who looks around writes no message.
   function drawPlaceholder(assistant) {
     const input = document.getElementById('chat-input');
-    if (!input || !assistants) return;
+    if (!input) return;
     if (!input.dataset.usual) input.dataset.usual = input.placeholder;
     const isBrowse = !assistant && document.querySelector('#chat-profiles img[src$="/avatars/browse"]');
     const wanted = isBrowse ? t('Search what is on offer') : input.dataset.usual;
@@ -154,7 +154,7 @@
   function draw() {
     const assistant = among(assistants, (one) => one.slug);
     drawPrice(assistant);
-    if (characters) window.typing?.allow(assistant ? characters.assistant : characters.other);
+    if (characters) window.typing?.allow(assistant ? characters.assistant : characters.other, spokenWith);
     tellPrice({ isNew: false });
     drawDisclosure(assistant);
     drawAgain(assistant);
@@ -220,14 +220,13 @@
   // The page itself writes a conversation's address only where its list of them is open, which on
   // a phone it is not: without this a reload would lose the conversation.
   window.addEventListener('message', (event) => {
-    const thread = event.source === window && event.data && event.data.farebox_thread;
-    const slug = event.source === window && event.data && event.data.farebox_with;
+    const { farebox_thread: thread, farebox_with: slug, farebox_stale: isStale } = event.data || {};
     if (typeof slug === 'string') {
       spokenWith = slug;
       draw();
       tellPrice({ isNew: true });
     }
-    if (event.source === window && event.data && event.data.farebox_stale) ask();
+    if (isStale) ask();
     if (typeof thread === 'string' && /^[0-9a-f-]{36}$/.test(thread) && location.pathname === '/') {
       history.replaceState(history.state, '', `/thread/${thread}`);
     }

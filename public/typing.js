@@ -2,13 +2,14 @@
 //
 // What is longer than is taken is stopped here, before the page draws it and empties the composer;
 // the server looks for itself. A conversation that was deleted, here or in another window, is left for
-// a new one, and what had been typed goes along.
+// a new one with whom it was with, and what had been typed goes along.
 (() => {
   'use strict';
 
   const { t, number } = window.words;
   const NOTE = 'farebox-note';
   const DRAFT = 'farebox-draft';
+  const OURS = ['home', 'setup-bot'];
   const kept = sessionStorage.getItem(DRAFT);
   let most = Infinity;
   let isRestored = !kept;
@@ -32,7 +33,7 @@
   }
 
   function excess() {
-    const length = input() ? input().value.length : 0;
+    const length = input() ? [...input().value].length : 0; // as the server counts: an emoji is one
     if (length <= most) return '';
     const facts = { number: number(length), most: number(most) };
     return t('This has {number} characters; at most {most} can be sent at once. Send it in parts.', facts);
@@ -65,30 +66,32 @@
     return true;
   }
 
-  function leave(text) {
+  function leave({ text, files, profile }) {
     const typed = [text, input() ? input().value : ''].filter((part) => part && part.trim()).join('\n\n');
-    const said = t('That conversation was deleted. Nothing was charged, and what you wrote is here.');
-    if (typed) sessionStorage.setItem(DRAFT, JSON.stringify({ typed, said }));
-    location.assign('/');
+    const said = files
+      ? t('That conversation was deleted. What you wrote was not sent, and is here; its files are not.')
+      : t('That conversation was deleted. What you wrote was not sent, and is here.');
+    if (typed || files) sessionStorage.setItem(DRAFT, JSON.stringify({ typed, said, profile }));
+    location.assign(OURS.includes(profile) ? '/' : `/a/${encodeURIComponent(profile)}`);
   }
 
-  function restore() {
-    const { typed, said } = JSON.parse(kept);
-    if (!write(typed)) return;
+  // What was written to one is not put before another.
+  function restore(profile) {
+    const draft = JSON.parse(kept);
+    if (draft.profile !== profile || !write(draft.typed)) return;
     isRestored = true;
     sessionStorage.removeItem(DRAFT);
-    say(said);
+    say(draft.said);
   }
 
   window.addEventListener('message', (event) => {
-    if (event.source !== window || !event.data || !event.data.farebox_gone) return;
-    leave(typeof event.data.text === 'string' ? event.data.text : '');
+    if (event.data && event.data.farebox_gone) leave(event.data);
   });
   window.typing = {
     // How many characters whoever is spoken to takes; told whenever the page has changed.
-    allow: (characters) => {
+    allow: (characters, profile) => {
       most = characters;
-      if (!isRestored) restore();
+      if (!isRestored) restore(profile);
     },
   };
   document.addEventListener('input', look);

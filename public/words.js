@@ -1,7 +1,12 @@
 // What our scripts and cards say, in the language of the page. English stands where it is said; the
 // page carries what it is in another language (chat_ui/mount.py), and what is missing stays English.
+//
+// Being the first script, it also sees to it that the page hears itself alone: Chainlit's passes on to the
+// server whatever any window posts to this one, such as the one that opened it.
 (() => {
   'use strict';
+
+  window.addEventListener('message', (event) => event.source === window || event.stopImmediatePropagation(), true);
 
   const told = document.getElementById('farebox-words');
   const words = told ? JSON.parse(told.textContent) : {};

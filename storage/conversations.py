@@ -7,11 +7,12 @@ draws of it is `storage.chat_history`; when which of this happens is decided by 
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, and_, case, col, exists, func, or_, select, update
+from sqlmodel import Session, and_, case, col, exists, or_, select, update
 
 from storage.attachments import add_drawn
 from storage.chat_history import TITLE_MAX, open_thread
@@ -225,34 +226,26 @@ def claim_thread(  # noqa: PLR0913 - all but two by name
     return thread
 
 
-def cut_off_since_the_last_whole(
-    session: Session, thread_id: str, *, most: int
+def last_cut_off(
+    session: Session, thread_id: str, *, outcomes: Collection[str], most: int
 ) -> list[tuple[str, str]]:
-    """Questions and what there was of their answers, of the runs that ended short, oldest first.
+    """The last questions of a thread and what there is of their answers, newest first.
 
-    A run that completed after them means that they are known upstream.
+    As far back as runs ended with one of these outcomes, but `most` of them; what has no word of
+    an answer is passed over.
     """
     question, answer = aliased(Message), aliased(Message)
-    completed = (
-        select(func.max(Run.created_at))
-        .where(Run.thread_id == thread_id, Run.state == RunState.COMPLETED.value)
-        .scalar_subquery()
-    )
     statement = (
-        select(question.text, answer.text)
+        select(Run.outcome, question.text, answer.text)
         .select_from(Run)
         .join(question, col(question.id) == col(Run.question_id))
         .join(answer, col(answer.id) == col(Run.answer_id))
-        .where(
-            Run.thread_id == thread_id,
-            col(Run.ended_at).is_not(None),
-            col(Run.created_at) > func.coalesce(completed, 0),
-            answer.text != "",
-        )
+        .where(Run.thread_id == thread_id, col(Run.ended_at).is_not(None))
         .order_by(col(Run.created_at).desc(), col(Run.id).desc())
         .limit(most)
     )
-    return list(session.exec(statement))[::-1]
+    ended = takewhile(lambda row: row[0] in outcomes, session.exec(statement))
+    return [(asked, said) for _outcome, asked, said in ended if said]
 
 
 def touch_thread(session: Session, thread_id: str, now: Micros) -> None:

@@ -22,6 +22,8 @@ MERGE_PAGES: Final = 200
 """Pages of the index that one step may write, so that nobody waits long for the writer."""
 EXCERPT_BEFORE: Final = 30
 EXCERPT_MAX: Final = 110
+MARKED_AROUND: Final = 1000
+"""Characters on either side of a word that are read for its excerpt, marks and all."""
 
 _SQLITE: Final = (
     "account_id = :account AND id IN"
@@ -33,12 +35,18 @@ _BEGUN: Final = (
 )
 """A word that may go on, on PostgreSQL."""
 _WORD: Final = re.compile(r"\w+")
-_LINK: Final = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+_LINK: Final = re.compile(r"!?\[([^\[\]\n]*)\]\([^()\n]*\)")
 _MARKS: Final = re.compile(
-    r"\*\*|__|~~|`+|^\s*(?:#{1,6}|>|[-*+])\s|^[\s|:-]+$|\||(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)",
+    r"(`{1,3})(?P<code>[^`\n]+)\1"
+    r"|^[ \t]*(?:#{1,6}|>|[-*+])[ \t]|^[ \t|:-]+$|\||`+|~~"
+    r"|(?<![\w*_])[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?![\w*_])",
     re.MULTILINE,
 )
-"""What Markdown adds to words; an asterisk between two numbers is none of it."""
+"""What Markdown adds to words; an asterisk between two numbers is none of it, nor one in code.
+
+Neither pattern can look twice at the same text for long, whatever somebody wrote: what opens again
+before it has closed is none.
+"""
 _UNFIT: Final = re.compile("[\x00\ud800-\udfff]")
 """What no text in either database has: U+0000, and halves of surrogate pairs."""
 
@@ -99,18 +107,26 @@ def merge_index(session: Session, *, is_first: bool) -> bool:
 
 def excerpt(body: str, words: Collection[str]) -> str:
     """A line of the text around the first of the words, without Markdown's marks."""
-    flat = " ".join(_MARKS.sub("", _LINK.sub(r"\1", body)).split())
-    starts = (
-        match.start()
-        for match in _WORD.finditer(flat)
-        if _folded(match[0]).startswith(tuple(words))
-    )
-    start = max(0, next(starts, 0) - EXCERPT_BEFORE)
+    near = max(0, _first(body, words) - MARKED_AROUND)
+    piece = body[near : near + 2 * MARKED_AROUND]
+    flat = " ".join(_MARKS.sub(lambda mark: mark["code"] or "", _LINK.sub(r"\1", piece)).split())
+    start = max(0, _first(flat, words) - EXCERPT_BEFORE)
     if start:  # at the beginning of a word
         start = flat.find(" ", start) + 1
     cut = flat[start : start + EXCERPT_MAX]
-    before, after = "…" if start else "", "…" if start + EXCERPT_MAX < len(flat) else ""
+    before = "…" if near or start else ""
+    after = "…" if len(body) > near + len(piece) or start + EXCERPT_MAX < len(flat) else ""
     return f"{before}{cut.rstrip()}{after}"
+
+
+def _first(text: str, words: Collection[str]) -> int:
+    """Where the first of the words begins; 0 where there is none."""
+    starts = (
+        match.start()
+        for match in _WORD.finditer(text)
+        if _folded(match[0]).startswith(tuple(words))
+    )
+    return next(starts, 0)
 
 
 def _condition(

@@ -9,6 +9,7 @@ takes steps of its own.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -45,8 +46,13 @@ class Forgetting:
     def __init__(self, means: Means, runs: Runs, *, patience_s: float = PATIENCE_S) -> None:
         self._means, self._runs = means, runs
         self._patience_s = patience_s
+        self._told: list[Callable[[str, int], Awaitable[None]]] = []
         # What the process before deleted may not have left the index yet.
         self._is_index_stale = True
+
+    def tell(self, listener: Callable[[str, int], Awaitable[None]]) -> None:
+        """Call `listener` with each conversation that is deleted here, and whose it was."""
+        self._told.append(listener)
 
     async def delete(self, thread_id: str, *, account_id: int | None) -> bool:
         """Delete a conversation of this account; an answer being written is stopped first.
@@ -67,6 +73,8 @@ class Forgetting:
             await live.stop()
         note_id = await database.run(lambda unit: _delete(unit, thread_id, now))
         self.words_were_erased()
+        for listener in self._told:
+            await listener(thread_id, account_id)
         if note_id is None:
             return True
         try:

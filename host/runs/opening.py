@@ -28,6 +28,7 @@ from host.redaction import redact
 from host.runs.again import Again, require_last, require_price
 from host.runs.answers import Question
 from host.runs.enclosing import enclosed, enclosed_again, is_enclosed
+from host.runs.lifecycle import Reason
 from host.writing import credits_written
 from storage import attachments
 from storage import conversations as saved
@@ -47,6 +48,20 @@ TEXT_MAX: Final = 32_000
 """Characters of one message; long enough to paste an article."""
 MISSED_MAX: Final = 5
 """Answers cut off one after the other that are told to the upstream once more."""
+MISSED_TEXT_MAX: Final = 100_000
+"""Characters of them and of what they were asked."""
+NOT_KEPT: Final = frozenset(
+    {
+        *(Reason.STOPPED, Reason.INTERRUPTED, Reason.HOLD_EXPIRED),
+        *(Reason.UPSTREAM_TIMEOUT, Reason.UPSTREAM_TRUNCATED),
+        *(Reason.UPSTREAM_BUSY, Reason.UPSTREAM_REFUSES),
+    }
+)
+"""Ends after which the upstream does not know what was said, for no fault of what was said.
+
+From before any other end nothing is told: after a whole answer it is known, and what an upstream
+failed on it might fail on again, with every question that follows.
+"""
 NAME_MAX: Final = 128
 """Characters of a thread's or a message's id; ours have 36."""
 
@@ -155,7 +170,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         name_thread(session, thread.id, redact(", ".join(one.name for one in files)))
     tab = _tab(unit, asking, card, meter=meter)
     _require_price(asking, tab)
-    cut_off = saved.cut_off_since_the_last_whole(session, thread.id, most=MISSED_MAX)
+    missed = _missed(session, thread.id)
     new = _new_run(asking, card, tab, owner=meter.owner)
     try:
         saved.add_run(session, new)
@@ -168,7 +183,7 @@ def open_run(unit: Unit, asking: Asking, *, meter: Meter) -> Opening:
         tab=tab,
         assistant=card.assistant,
         provider_thread=thread.provider_thread,
-        missed=tuple(Turn(question, answer) for question, answer in cut_off),
+        missed=missed,
         began_at=now,
     )
 
@@ -256,6 +271,18 @@ def _files(unit: Unit, asking: Asking, thread: Thread, card: OfferingCard) -> Se
         return enclosed(unit, question, card)
     require_last(unit.session, thread.id, again)
     return enclosed_again(unit, question, card, again, asking.now)
+
+
+def _missed(session: Session, thread_id: str) -> tuple[Turn, ...]:
+    """What of the thread the upstream does not know, oldest first; of too much, the newest."""
+    turns: list[Turn] = []
+    room = MISSED_TEXT_MAX
+    for asked, said in saved.last_cut_off(session, thread_id, outcomes=NOT_KEPT, most=MISSED_MAX):
+        room -= len(asked) + len(said)
+        if room < 0:
+            break
+        turns.append(Turn(asked, said))
+    return tuple(reversed(turns))
 
 
 def _tab(unit: Unit, asking: Asking, card: OfferingCard, *, meter: Meter) -> Tab:

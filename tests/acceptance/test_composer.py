@@ -1,15 +1,28 @@
 """What a page does around its composer and its own menus, in a browser."""
 
 from pathlib import Path
+from typing import Final
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from host.runs.opening import TEXT_MAX
 from tests.acceptance.browser import Person
-from tests.acceptance.conftest import DESKTOP, People
+from tests.acceptance.conftest import DESKTOP, People, operate
 
 SAM = "sam@example.com"
+DELETE: Final = """
+thread => fetch("/project/thread", {
+    method: "DELETE",
+    headers: {"Content-Type": "application/json"},
+    body: JSON.stringify({threadId: thread}),
+})
+"""
+AGREED: Final = "{farebox_shown: {slug: 'math-tutor', price: %d}}"
+NOTE_OTHERS: Final = """
+addEventListener("message", ({ source }) => { window.spokenTo ||= source !== window }, true)
+"""
 
 
 def more_about_this(page: Page, choice: str) -> None:
@@ -40,7 +53,9 @@ def test_deleting_the_open_conversation_begins_a_new_one_in_every_window(people:
     expect(sam.answers).to_have_count(0)
     expect(other.page).to_have_url(f"{sam.address}/")
     expect(other.page.locator("#chat-input")).to_have_value("And what I had begun to write")
-    expect(other.page.get_by_role("alert")).to_contain_text("That conversation was deleted.")
+    expect(other.page.get_by_role("alert")).to_have_text(
+        "That conversation was deleted. What you wrote was not sent, and is here."
+    )
     other.arrive()
     sam.arrive()
     expect(sam.ask("Did I ask something earlier?")).to_contain_text("nothing earlier")
@@ -48,6 +63,47 @@ def test_deleting_the_open_conversation_begins_a_new_one_in_every_window(people:
         "Did I ask something earlier?"
     )
     assert sam.credits_left() == left - 5
+
+
+@pytest.mark.browser
+def test_what_was_written_to_an_assistant_is_not_put_before_another(
+    people: People, demo_dir: Path, newcomer: str
+) -> None:
+    for plan in ("pack-100", "travel-pass"):
+        granted = {"email": newcomer, "plan": plan, "credits_": "", "note": ""}
+        operate(demo_dir, "grant", **granted, request=uuid4().hex)
+    ann = people.person(size=DESKTOP)
+    ann.sign_in(newcomer)
+    ann.choose("math-tutor")
+    ann.ask("What is 6 * 7?")
+    other = Person(ann.page.context.new_page(), ann.address)
+    other.page.goto(ann.page.url)
+    other.arrive()
+    other.page.locator("#chat-input").fill("For the tutor alone")
+    ann.choose("travel-helper")
+    ann.ask("Where is it warm?")  # with whom a new page would begin
+    ann.page.evaluate(DELETE, other.page.url.rsplit("/", 1)[1])
+    expect(other.page.get_by_role("alert")).to_contain_text("That conversation was deleted.")
+    expect(other.page.locator("#chat-input")).to_have_value("For the tutor alone")
+    expect(other.page.locator("#chat-profiles")).to_contain_text("Math Tutor")
+
+
+@pytest.mark.browser
+def test_what_another_window_says_to_the_page_is_not_heard(people: People) -> None:
+    sam = people.person(size=DESKTOP)
+    sam.sign_in(SAM)
+    with sam.page.context.expect_page() as opening:
+        sam.page.evaluate("address => { window.opened = window.open(address) }", sam.address)
+    opened = Person(opening.value, sam.address)
+    opened.page.add_init_script(NOTE_OTHERS)
+    with opened.page.expect_websocket() as connecting:
+        opened.page.reload()
+    opened.arrive()
+    sam.page.evaluate(f"window.opened.postMessage({AGREED % 1}, '*')")
+    opened.page.wait_for_function("window.spokenTo")
+    with connecting.value.expect_event("framesent", lambda frame: '"price":2}' in str(frame)):
+        opened.page.evaluate(f"window.postMessage({AGREED % 2}, '*')")
+    assert not any('"price":1}' in frame for frame in opened.frames_sent)
 
 
 @pytest.mark.browser

@@ -306,6 +306,38 @@ async def test_only_the_newest_answers_that_were_cut_off_are_told(hall: Hall) ->
     assert asked == [*(f"Question {n}" for n in range(1, MISSED_MAX + 1)), "What is 6 * 7?"]
 
 
+async def test_what_was_cut_off_is_not_told_again_once_the_upstream_has_failed_on_it(
+    hall: Hall,
+) -> None:
+    await stopped_after_two_words(hall, "My name is Ada.")
+    hall.upstream.refuse_next(refusals.quota_used_up())
+    assert (await hall.ask("What is my name?")).reason is Reason.UPSTREAM_REFUSES
+    hall.upstream.refuse_next(refusals.server_error())
+    hall.clock.advance(SECOND)
+    assert (await hall.ask("What is my name?")).reason is Reason.UPSTREAM_FAILED
+    hall.clock.advance(SECOND)
+    assert "Ada" not in (await hall.ask("What is my name?")).text
+
+
+async def test_an_upstream_that_would_not_hear_it_is_told_with_the_next_question(
+    hall: Hall,
+) -> None:
+    await stopped_after_two_words(hall, "My name is Ada.")
+    hall.upstream.refuse_next(refusals.quota_used_up())
+    await hall.ask("What is my name?")
+    hall.clock.advance(SECOND)
+    assert "Ada" in (await hall.ask("What is my name?")).text
+
+
+async def test_of_what_was_cut_off_no_more_is_told_than_there_is_room_for(hall: Hall) -> None:
+    questions = [f"{name} {'x' * (TEXT_MAX - 10)}" for name in ("Ada", "Bea", "Cleo", "Dora")]
+    for question in questions:
+        await stopped_after_two_words(hall, question)
+    await hall.ask("What is 6 * 7?")
+    asked = [text for role, text in await upstream_heard(hall) if role == "user"]
+    assert asked == [*questions[1:], "What is 6 * 7?"]
+
+
 async def test_stopping_twice_or_too_late_changes_nothing(hall: Hall) -> None:
     answer = await hall.begin("What is 6 * 7?")
     outcome = await answer.outcome()
