@@ -200,12 +200,13 @@ async def show(live: LiveAnswer) -> None:
     async for news in live.follow(every_s=DRAWN_EVERY_S):
         if isinstance(news, ToolStep):
             await emitter.send_step(tool_dict(live.thread_id, live.run_id, news))
-        elif text := painter.draw(news.text):
-            if begun:
-                await emitter.send_token(live.answer_id, text)
-            else:
+        else:
+            text = painter.draw(news.text)
+            if not begun:  # with nothing drawn, perhaps: from now on, stopping it costs
                 await emitter.stream_start(answer_step(live, name, text))
                 begun = True
+            elif text:
+                await emitter.send_token(live.answer_id, text)
     outcome = await live.outcome()
     text = without_pictures(wording.answer_or_sentence(outcome))
     final = answer_step(live, name, text)

@@ -133,12 +133,13 @@
     }
   }
 
-  // That credits run low stands under the answer that took them, for as long as it is so.
+  // That credits run low stands under the answer that took the last of them, for as long as it is so.
   function drawNotices(assistant) {
     if (!assistant) return;
-    for (const notice of document.querySelectorAll('.farebox-notice[data-about="balance"]')) {
-      if (notice.hidden === assistant.is_low) notice.hidden = !assistant.is_low;
-    }
+    const notices = [...document.querySelectorAll('.farebox-notice[data-about="balance"]')];
+    const last = notices.pop();
+    for (const notice of notices) if (!notice.hidden) notice.hidden = true;
+    if (last && last.hidden === assistant.is_low) last.hidden = !assistant.is_low;
   }
 
   // Who looks around writes no message.

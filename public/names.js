@@ -14,10 +14,13 @@
     '#new-chat-button': t('New conversation'),
     '#chat-profiles': t('Assistant'),
     '#user-nav-button': t('Your sign-in'),
-    'button:has(> .lucide-copy)': t('Copy'),
-    'button:has(> .lucide-thumbs-up)': t('Good answer'),
-    'button:has(> .lucide-thumbs-down)': t('Bad answer'),
-    'button:has(> .lucide-arrow-down)': t('To the newest message'),
+  };
+  // What only these pictures say; a button that has words as well says them itself.
+  const PICTURES = {
+    '.lucide-copy': t('Copy'),
+    '.lucide-thumbs-up': t('Good answer'),
+    '.lucide-thumbs-down': t('Bad answer'),
+    '.lucide-arrow-down': t('To the newest message'),
   };
   // What the page's own parts are. A conversation's menu is a `div` inside a button inside a link: the
   // link stays what leads there, and the menu becomes a button of its own, within reach of the keyboard.
@@ -51,6 +54,13 @@
       for (const part of document.querySelectorAll(which)) {
         // One that has a name may be another part by now: the page makes of Send its Stop.
         if (part.getAttribute('aria-label') !== label) part.setAttribute('aria-label', label);
+      }
+    }
+    for (const [which, label] of Object.entries(PICTURES)) {
+      for (const picture of document.querySelectorAll(`button > ${which}`)) {
+        const part = picture.parentElement;
+        if (part.textContent.trim()) part.removeAttribute('aria-label');
+        else if (part.getAttribute('aria-label') !== label) part.setAttribute('aria-label', label);
       }
     }
     for (const [which, attributes] of Object.entries(ROLES)) {
@@ -105,14 +115,15 @@
 
   // What a menu or a dialog hides from those who do not see it must not take the focus either.
   function hideWhole() {
-    const page = document.getElementById('root');
-    const isHidden = page.getAttribute('aria-hidden') === 'true';
-    if (page.inert !== isHidden) page.inert = isHidden;
+    for (const part of document.querySelectorAll('[data-aria-hidden="true"], [inert]')) {
+      const isHidden = part.dataset.ariaHidden === 'true';
+      if (part.inert !== isHidden) part.inert = isHidden;
+    }
   }
 
   new MutationObserver(hideWhole).observe(document.documentElement, {
     attributes: true,
-    attributeFilter: ['aria-hidden'],
+    attributeFilter: ['data-aria-hidden'],
     subtree: true,
   });
   document.addEventListener('keydown', escape);

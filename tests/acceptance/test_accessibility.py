@@ -31,7 +31,9 @@ class Opening:
     shows: str
     open: Callable[[Page], object]
     stays: bool = False
-    """Whether it goes by itself, and nothing closes it."""
+    """Whether it goes by itself, though not from under the pointer, and nothing closes it."""
+    in_sidebar: bool = False
+    """Whether it is reached where there is room for the sidebar."""
 
 
 def of_the_conversation(page: Page, choice: str = "") -> None:
@@ -55,12 +57,14 @@ OPENINGS: Final = (
     Opening("[role='menu']", lambda page: page.locator("#user-nav-button").click()),
     Opening("[role='menu']", lambda page: page.locator("#theme-toggle").click()),
     Opening("#farebox-export[open]", lambda page: page.locator("#farebox-export").click()),
-    Opening("[role='menu']", of_the_conversation),
-    Opening("[role='dialog']", lambda page: of_the_conversation(page, "Rename")),
-    Opening("[role='alertdialog']", lambda page: of_the_conversation(page, "Delete")),
-    Opening("[cmdk-empty]", search_in_vain),
+    Opening("[role='menu']", of_the_conversation, in_sidebar=True),
+    Opening("[role='dialog']", lambda page: of_the_conversation(page, "Rename"), in_sidebar=True),
     Opening(
-        "[data-sonner-toast]",
+        "[role='alertdialog']", lambda page: of_the_conversation(page, "Delete"), in_sidebar=True
+    ),
+    Opening("[cmdk-empty]", search_in_vain, in_sidebar=True),
+    Opening(
+        "[data-sonner-toast][data-front='true']",
         lambda page: page.locator("#upload-button-input").set_input_files(ZIPPED),
         stays=True,
     ),
@@ -115,14 +119,23 @@ def test_everybody_can_use_what_opens_over_the_chat(
     sam.sign_in(SAM)
     sam.ask("What is 2 + 2?")
     found: list[str] = []
-    for opening in OPENINGS:
-        opening.open(sam.page)
-        expect(sam.page.locator(opening.shows).last).to_be_visible()
-        sam.page.evaluate(NEXT_DRAWN)
-        found += [f"{opening.shows}: {problem}" for problem in _lasting_problems(sam)]
-        sam.page.keyboard.press("Escape")
-        if not opening.stays:
-            expect(sam.page.locator(opening.shows)).to_have_count(0)
+    for size in (DESKTOP, PHONE):
+        sam.page.set_viewport_size(size)  # type: ignore[arg-type]
+        for opening in OPENINGS:
+            if opening.in_sidebar and size is PHONE:
+                continue
+            opening.open(sam.page)
+            shown = sam.page.locator(opening.shows).last
+            expect(shown).to_be_visible()
+            if opening.stays:
+                shown.hover()
+            sam.page.evaluate(NEXT_DRAWN)
+            where = f"{opening.shows} at {size['width']}"
+            found += [f"{where}: {problem}" for problem in _lasting_problems(sam)]
+            expect(shown).to_be_visible()
+            sam.page.keyboard.press("Escape")
+            if not opening.stays:
+                expect(sam.page.locator(opening.shows)).to_have_count(0)
     context.close()
     assert not found, "\n".join(found)
 
