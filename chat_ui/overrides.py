@@ -86,6 +86,13 @@ async def open_offering(slug: str, user: Member) -> RedirectResponse:
     return RedirectResponse(f"/?open={slug}", 303)
 
 
+@router.get("/browse")
+async def browse(user: Member) -> RedirectResponse:
+    """Open the chat on what there is to be had."""
+    prefer(int(user.identifier), cards.HOME)
+    return RedirectResponse("/", 303)
+
+
 @router.put("/feedback")
 async def put_feedback(body: UpdateFeedbackRequest, user: Member) -> Any:
     """Thumbs up or down, on an answer in the caller's own conversation."""

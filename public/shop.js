@@ -7,7 +7,7 @@
 (() => {
   'use strict';
 
-  const { t } = window.words;
+  const { t, day } = window.words;
   const ASK_AGAIN_MS = 2000;
   const GIVE_UP_MS = 30 * 60 * 1000;
   const BUSY = new Set(['asking', 'waiting', 'settling']);
@@ -175,6 +175,10 @@
       const answer = await ask('/api/v1/vouchers/redeem', { code: code.trim() });
       const told = await answer.json();
       if (!answer.ok) return { words: told.detail || WORDS.broken };
+      if (!told.is_new) {
+        const facts = { title: told.title, day: day(told.redeemed_at) };
+        return { words: t('You redeemed this voucher already, on {day}, for {title}. Nothing was added now.', facts) };
+      }
       announce(told.title);
       await refresh();
       return { isDone: true, words: yours(told.title) };

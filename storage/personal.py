@@ -7,18 +7,30 @@ passwords, cookies and links are kept as hashes and left out, access tokens are 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Select, tuple_
+from sqlalchemy import CompoundSelect, Select, case, tuple_, union_all
 from sqlalchemy import select as select_columns  # SQLModel's own stops at four
 from sqlmodel import Session, col
 
 from storage.ledger import refunded_of_hold
 from storage.models.catalogue import Draft, Offering, Plan, PlanVersion, Subscription
-from storage.models.conversations import Attachment, Message, Thread, UpstreamDeletion
+from storage.models.conversations import (
+    Attachment,
+    Message,
+    Speaker,
+    Step,
+    Thread,
+    UpstreamDeletion,
+)
 from storage.models.money import Hold, Wallet
 from storage.models.purchase import PurchaseOrder
 
 PAGE: Final = 500
 """Rows read at a time."""
+
+BY_SUBSCRIBER: Final = "user_message"
+BY_ASSISTANT: Final = "assistant_message"
+BY_FAREBOX: Final = "farebox"
+"""Who speaks in what was drawn and is no message: the setup bot, Browse, and refusals."""
 
 Row = Mapping[str, Any]
 
@@ -68,25 +80,51 @@ def conversations_page(session: Session, account_id: int, after: Any) -> list[Ro
 
 
 def messages_page(session: Session, account_id: int, after: Any) -> list[Row]:
-    """What was said in the account's threads, thread by thread; `cursor` is three columns."""
-    place = tuple_(col(Message.thread_id), col(Message.created_at), col(Message.id))
+    """What was said in the account's threads, thread by thread; `cursor` is three columns.
+
+    Also what the chat shows and no run answered: messages that were refused, and Farebox's own.
+    """
+    said = _said(account_id).subquery()
+    place = (said.c.conversation, said.c.created_at, said.c.message)
     statement: Select[*tuple[Any, ...]] = (
-        select_columns(
-            col(Message.thread_id).label("conversation"),
-            col(Message.created_at),
-            col(Message.id).label("message"),
-            col(Message.speaker),
-            col(Message.text),
-        )
-        .join(Thread, col(Thread.id) == col(Message.thread_id))
-        .where(col(Thread.account_id) == account_id, place > (after or ("", 0, "")))
-        .order_by(col(Message.thread_id), col(Message.created_at), col(Message.id))
+        select_columns(said)
+        .where(tuple_(*place) > (after or ("", 0, "")))
+        .order_by(*place)
         .limit(PAGE)
     )
     return [
         {"cursor": (row["conversation"], row["created_at"], row["message"]), **row}
         for row in _rows(session, statement)
     ]
+
+
+def _said(account_id: int) -> CompoundSelect[*tuple[Any, ...]]:
+    spoken = case((col(Step.type) == BY_SUBSCRIBER, Speaker.SUBSCRIBER.value), else_=BY_FAREBOX)
+    asked = (
+        select_columns(
+            col(Message.thread_id).label("conversation"),
+            col(Message.created_at).label("created_at"),
+            col(Message.id).label("message"),
+            col(Message.speaker).label("speaker"),
+            col(Message.text).label("text"),
+        )
+        .join(Thread, col(Thread.id) == col(Message.thread_id))
+        .where(col(Thread.account_id) == account_id)
+    )
+    drawn = (
+        select_columns(
+            col(Step.thread_id), col(Step.created_at), col(Step.id), spoken, col(Step.output)
+        )
+        .join(Thread, col(Thread.id) == col(Step.thread_id))
+        .join(Message, col(Message.id) == col(Step.id), isouter=True)
+        .where(
+            col(Thread.account_id) == account_id,
+            col(Message.id).is_(None),
+            col(Step.type).in_([BY_SUBSCRIBER, BY_ASSISTANT]),
+            col(Step.output) != "",
+        )
+    )
+    return union_all(asked, drawn)
 
 
 def orders_page(session: Session, account_id: int, after: Any) -> list[Row]:

@@ -78,7 +78,7 @@ async def _catalogue(host: Host, builder: int, *, upstream: str, songs: str) -> 
         PlanTerms(
             title="Pack 100",
             slug="pack-100",
-            description="A hundred credits for everything Bea makes.",
+            description="A hundred credits, for messages and for calls.",
             price=Money(500, "USD"),
             credits=_credits(100),
         ),

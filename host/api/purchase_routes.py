@@ -79,6 +79,6 @@ def _vouchers(host: ApiHost) -> APIRouter:
     ) -> purchase_views.Redeemed:
         address = visit_of(request, trusted).address
         done = await host.vouchers.redeem(visitor.account_id, entered.code, address)
-        return purchase_views.redeemed_view(done.order)
+        return purchase_views.redeemed_view(done)
 
     return router

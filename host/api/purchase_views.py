@@ -9,6 +9,7 @@ from pydantic import Field
 from host.api.views import Body, Credits, View, moment_or_none
 from host.catalogue.currencies import format_price
 from host.errors import credits_number
+from host.purchase.ordering import Ordered
 from host.purchase.voucher_codes import WRITTEN_MAX
 from storage.moments import to_datetime
 from storage.orders import OrderView
@@ -59,6 +60,9 @@ class Redeemed(View):
     plan: str
     title: str
     order: str
+    is_new: bool
+    """False where the same person redeemed it before, and nothing was added now."""
+    redeemed_at: datetime
 
 
 def order_view(order: OrderView, pay_path: str | None) -> Order:
@@ -83,6 +87,13 @@ def order_view(order: OrderView, pay_path: str | None) -> Order:
     )
 
 
-def redeemed_view(order: OrderView) -> Redeemed:
-    """What a voucher gave."""
-    return Redeemed(plan=order.plan_slug, title=order.plan_title, order=order.id)
+def redeemed_view(done: Ordered) -> Redeemed:
+    """What a voucher gave, now or before."""
+    order = done.order
+    return Redeemed(
+        plan=order.plan_slug,
+        title=order.plan_title,
+        order=order.id,
+        is_new=done.is_new,
+        redeemed_at=to_datetime(order.created_at),
+    )

@@ -36,7 +36,11 @@ def as_markdown(thread: ThreadView, public_url: str) -> Iterator[str]:
     for message in thread.messages:
         yield from _message(message, public_url)
     cost = credits_written(round(thread.credits * PER_CREDIT))
-    total = _("{credits} in all, less what was given back.", credits=cost)
+    has_refunds = any(message.charge and message.charge.refunded for message in thread.messages)
+    if has_refunds:
+        total = _("{credits} in all, less what was given back.", credits=cost)
+    else:
+        total = _("{credits} in all.", credits=cost)
     yield f"\n---\n\n{total}\n"
 
 

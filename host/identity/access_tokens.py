@@ -211,7 +211,8 @@ class AccessTokens:
             return  # it is not worth failing for; the next use is noted again
 
     async def list(self, account_id: int | None = None) -> list[AccessTokenLine]:
-        """One account's tokens, or everybody's, the newest first."""
+        """One account's tokens, or everybody's, the newest first, with every use known here."""
+        await self.keep_uses()
         return await self._database.read(lambda s: tokens.list_access_tokens(s, account_id))
 
     async def revoke(

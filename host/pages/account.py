@@ -4,7 +4,7 @@ The parts of an account have pages of their own beside this one: usage, purchase
 sign-in and one's data. All of them share a navigation, and work without a script.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,7 +34,10 @@ class PlanLine:
     """One plan as its subscriber sees it: credits left, or time left."""
 
     title: str
+    slug: str
     is_time: bool
+    is_sold: bool
+    """Whether more of it can be bought: some are given once, or no longer sold."""
     available: MilliCredits
     held: MilliCredits
     ends_at: Micros
@@ -90,10 +93,14 @@ class AccountPages(OwnPages):
             )
         )
         purchased = await host.catalogue.purchased(account_id)
+        shelf = await host.catalogue.shelf()
+        sold = {plan.slug for plan in shelf.plans.values() if not plan.is_free}
         return self._renderer.page(
             "account_overview.html",
             visitor=visitor,
-            plans=plan_lines(await host.catalogue.subscriptions(account_id), left, now=now),
+            plans=plan_lines(
+                await host.catalogue.subscriptions(account_id), left, sold=sold, now=now
+            ),
             low=low_lines(purchased, newest),
             cap=cap,
             has_own_cap=cap is not None and cap.own is not None,
@@ -104,14 +111,21 @@ class AccountPages(OwnPages):
 
 
 def plan_lines(
-    subscriptions: Iterable[SubscriptionView], left: Iterable[PlanBalance], *, now: Micros
+    subscriptions: Iterable[SubscriptionView],
+    left: Iterable[PlanBalance],
+    *,
+    sold: Collection[str],
+    now: Micros,
 ) -> list[PlanLine]:
-    """One line for each plan, however often it was got: those that run first, then the newest."""
+    """One line for each plan, however often it was got: those that run first, then the newest.
+
+    `sold`: the plans, by their slugs, of which more can be bought.
+    """
     by_plan: dict[int, list[SubscriptionView]] = {}
     for subscription in subscriptions:
         by_plan.setdefault(subscription.plan_id, []).append(subscription)
     balance_of = {balance.plan_id: balance for balance in left}
-    lines = [_plan_line(got, balance_of.get(id_), now) for id_, got in by_plan.items()]
+    lines = [_plan_line(got, balance_of.get(id_), sold, now) for id_, got in by_plan.items()]
     return sorted(lines, key=lambda line: not line.is_running)
 
 
@@ -144,11 +158,15 @@ def _low_line(item: PurchasedOffering) -> LowLine:
     )
 
 
-def _plan_line(got: list[SubscriptionView], left: PlanBalance | None, now: Micros) -> PlanLine:
+def _plan_line(
+    got: list[SubscriptionView], left: PlanBalance | None, sold: Collection[str], now: Micros
+) -> PlanLine:
     kept = [subscription for subscription in got if not subscription.is_cancelled]
     ends_at = Micros(max(subscription.ends_at for subscription in kept or got))
     return PlanLine(
         title=got[0].plan_title,
+        slug=got[0].plan_slug,
+        is_sold=got[0].plan_slug in sold,
         is_time=got[0].kind is PlanKind.TIME,
         available=left.available if left else MilliCredits(0),
         held=left.held if left else MilliCredits(0),

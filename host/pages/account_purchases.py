@@ -1,4 +1,4 @@
-"""What one got and what one was charged: purchases, and the receipts of messages and calls."""
+"""What one got, what one was charged, and what one asked about it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from host.pages.own import OwnPages
 from host.purchase.orders import GIVEN
 from storage.cards import SubscriptionView
 from storage.charges import recent_charges
+from storage.concerns import concerns_of
 from storage.moments import NEVER, Micros
 from storage.order_states import OrderState
 from storage.orders import OrderView
@@ -34,6 +35,7 @@ class PurchaseLine:
     """The end of what was got, where it ends by time."""
     is_taken_back: bool
     receipt_id: str
+    gives: str
     price: str = ""
     pay_path: str | None = None
     """Where it can still be paid."""
@@ -43,11 +45,14 @@ class PurchasePages(OwnPages):
     """The page of purchases and receipts."""
 
     async def show(self, request: Request) -> Response:
-        """Every purchase, and one page of receipts."""
+        """Every purchase, one page of receipts, and every report and request for a refund."""
         visitor, host = await self._visitor(request), self._host
         before = _number(request.query_params.get("before", ""))
-        charges = await host.database.read(
-            lambda s: recent_charges(s, visitor.account_id, most=RECEIPTS_SHOWN + 1, before=before)
+        charges, asked = await host.database.read(
+            lambda s: (
+                recent_charges(s, visitor.account_id, most=RECEIPTS_SHOWN + 1, before=before),
+                concerns_of(s, visitor.account_id),
+            )
         )
         shown = charges[:RECEIPTS_SHOWN]
         return self._renderer.page(
@@ -59,6 +64,7 @@ class PurchasePages(OwnPages):
                 pay_path=host.purchases.pay_path,
             ),
             charges=shown,
+            asked=asked[::-1],
             is_first=before is None,
             older=shown[-1].number if len(charges) > len(shown) else None,
         )
@@ -91,6 +97,7 @@ def _of_order(
         ends_at=_end(given) if given and lasts else None,
         is_taken_back=given is not None and given.is_cancelled and lasts,
         receipt_id=order.id,
+        gives=words.gives,
         price=words.price,
         pay_path=pay_path,
     )

@@ -1,5 +1,6 @@
 """One's own access tokens: made, shown once, replaced with an overlap, revoked."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from starlette.requests import Request
@@ -18,8 +19,10 @@ from host.language import _
 from host.pages.own import OwnPages
 from host.pages.rendering import go
 from host.pages.requests import read_form
+from storage.cards import EndpointCard
 
 TOKEN_DAYS: Final = (7, 30, 90, 365)
+BODILESS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 
 class TokenPages(OwnPages):
@@ -27,7 +30,8 @@ class TokenPages(OwnPages):
 
     async def show(self, request: Request) -> Response:
         """The tokens that are good, and the form for a new one."""
-        return await self._page(await self._visitor(request))
+        visitor = await self._visitor(request)
+        return await self._page(visitor, notice=request.query_params.get("notice", ""))
 
     async def issue(self, request: Request) -> Response:
         """Make an access token and show it, once."""
@@ -65,12 +69,13 @@ class TokenPages(OwnPages):
         await self._host.access_tokens.revoke(
             request.path_params["jti"], account_id=visitor.account_id, actor=visitor.account_id
         )
-        return go("/account/tokens")
+        return go("/account/tokens?notice=revoked")
 
     async def _page(
         self,
         visitor: Visitor,
         *,
+        notice: str = "",
         error: FareboxError | None = None,
         issued: IssuedToken | None = None,
         is_replaced: bool = False,
@@ -84,11 +89,34 @@ class TokenPages(OwnPages):
             purchased=await host.catalogue.purchased(visitor.account_id),
             token_days=TOKEN_DAYS,
             token_name_max=NAME_MAX,
-            public_url=host.settings.public_url,
+            notice=notice,
             issued=issued,
+            example=call_example(issued, host.settings.public_url) if issued else "",
             is_replaced=is_replaced,
             error=error,
         )
+
+
+def call_example(issued: IssuedToken, public_url: str) -> str:
+    """A call with this token that can be run as it stands, where nothing in its path is open."""
+    card = issued.offering
+    method, path, body = "POST", "/ask", '{"message": "Hello"}'
+    if card.service is not None:
+        method, path, body = _endpoint_to_try(card.service.endpoints)
+    lines = [
+        f"curl -X {method} {public_url}/s/{card.slug}{path}",
+        f'-H "Authorization: Bearer {issued.encoded}"',
+    ]
+    if body:
+        lines += ['-H "Content-Type: application/json"', f"-d '{body}'"]
+    return " \\\n  ".join(lines)
+
+
+def _endpoint_to_try(endpoints: Iterable[EndpointCard]) -> tuple[str, str, str]:
+    """One that needs the token, and is called as it is written if there is such a one."""
+    closed = [end for end in endpoints if not end.is_open] or [*endpoints]
+    end = min(closed, key=lambda end: (any(mark in end.path for mark in "{("), end.id))
+    return end.method, end.path, "" if end.method in BODILESS else "{}"
 
 
 def _days(written: str) -> int:

@@ -57,7 +57,6 @@ class PayPages:
             price=format_price(order.amount_minor, order.currency),
             leads_to=leads_to,
             leads_to_title=None if order.return_to or opens is None else opens.title,
-            with_script=True,
         )
 
     async def pay(self, request: Request) -> Response:

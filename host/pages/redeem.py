@@ -22,10 +22,12 @@ class RedeemPages:
 
     async def form(self, request: Request) -> Response:
         """The empty form."""
-        return self._renderer.page("redeem.html", visitor=await self._visitor(request), code="")
+        return self._renderer.page(
+            "redeem.html", visitor=await self._visitor(request), code="", had_before=None
+        )
 
     async def redeem(self, request: Request) -> Response:
-        """Redeem the code and show what it gave."""
+        """Redeem the code and show what it gave, or when it gave that before: it is good once."""
         visitor = await self._visitor(request)
         code = (await read_form(request)).get("code", "").strip()
         try:
@@ -34,7 +36,13 @@ class RedeemPages:
             address = visit_of(request, self._trusted).address
             done = await self._host.vouchers.redeem(visitor.account_id, code, address)
         except FareboxError as error:
-            return self._renderer.page("redeem.html", visitor=visitor, code=code, error=error)
+            return self._renderer.page(
+                "redeem.html", visitor=visitor, code=code, had_before=None, error=error
+            )
+        if not done.is_new:
+            return self._renderer.page(
+                "redeem.html", visitor=visitor, code="", had_before=done.order
+            )
         return go(f"/receipts/{done.order.id}")
 
     async def _visitor(self, request: Request) -> Visitor:

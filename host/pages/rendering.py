@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -59,8 +59,8 @@ ROLES: Final = {
     Role.SUBSCRIBER: N_("Subscriber"),
 }
 
-_asked: ContextVar[str | None] = ContextVar("asked", default=None)
-"""The query of the page that is made, if it can be asked for again at its address."""
+_asked: ContextVar[tuple[str, str]] = ContextVar("asked", default=("", ""))
+"""At which path and query the page that is made can be asked for; without a path, at its own."""
 
 log = structlog.get_logger(__name__)
 
@@ -88,9 +88,9 @@ class Renderer:
             browser=browser_name,
             role=role_name,
         )
-        styles = (STATIC / "pages.css").read_bytes()
         self._templates.globals.update(
-            styles_version=hashlib.sha256(styles).hexdigest()[:12],
+            styles_version=_version("pages.css"),
+            script_version=_version("pages.js"),
             never=NEVER,
             operator=Role.OPERATOR,
             _=_said,
@@ -111,12 +111,12 @@ class Renderer:
         *,
         visitor: Visitor | None = None,
         error: FareboxError | None = None,
-        with_script: bool = False,
         **facts: object,
     ) -> Response:
         """One page; with an error also its status, and its words where the template puts them.
 
-        `with_script`: it may load scripts of this host, and does without them.
+        Pages of somebody who is signed in may load scripts of this host, and do without them;
+        those on which a password is typed to sign in load none.
         """
         html = self._templates.get_template(template).render(
             visitor=visitor,
@@ -125,7 +125,7 @@ class Renderer:
             **facts,
         )
         headers = HEADERS | (error.headers if error else {})
-        if with_script:
+        if visitor is not None:
             headers[POLICY] = f"{HEADERS[POLICY]}; script-src 'self'"
         return HTMLResponse(html, status_code=error.status if error else 200, headers=headers)
 
@@ -134,12 +134,16 @@ class Renderer:
         named = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(pieces, media_type=kind, headers=HEADERS | named)
 
-    def guarded(self, endpoint: Endpoint, public_url: str) -> Endpoint:
-        """`endpoint`, posted to only from our own pages, its refusals rendered as pages."""
+    def guarded(self, endpoint: Endpoint, public_url: str, *, shown_at: str = "") -> Endpoint:
+        """`endpoint`, posted to only from our own pages, its refusals rendered as pages.
+
+        `shown_at`: where what it shows can be asked for, if not under its own path.
+        """
 
         @functools.wraps(endpoint)
         async def answer(request: Request) -> Response:
-            _asked.set(request.url.query if request.method == "GET" else None)
+            parts = {name: quote(str(part)) for name, part in request.path_params.items()}
+            _asked.set((shown_at.format(**parts), request.url.query))
             try:
                 if request.method == "POST":
                     check_same_origin(request, public_url)
@@ -164,20 +168,22 @@ class OtherLanguage:
     code: str
     name: str
     href: str
-    """Relative: the query alone, so that the page stays the same."""
+    """Relative: the query alone, where the page can be asked for at its own path."""
 
 
 def _other_languages() -> list[OtherLanguage]:
-    """None where the page answers a form, and cannot be asked for."""
-    query = _asked.get()
-    if query is None:
-        return []
+    path, query = _asked.get()
     kept = f"{query}&" if query else ""
     return [
-        OtherLanguage(one.value, one.name_in_it, f"?{kept}{CHOICE}={one}")
+        OtherLanguage(one.value, one.name_in_it, f"{path}?{kept}{CHOICE}={one}")
         for one in Language
         if one is not spoken()
     ]
+
+
+def _version(name: str) -> str:
+    """What its address ends with, so that it may be kept for long."""
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
 
 
 def _said(sentence: str, /, **facts: object) -> Markup:
@@ -236,9 +242,11 @@ def day_of_month(number: int) -> str:
 
 
 def _time(at: int, written: Callable[[int], str] = moment) -> Markup:
-    """A moment as people read it, and as machines do."""
+    """A moment as people read it in UTC, and as machines do: `pages.js` puts it in their zone."""
     exactly = to_datetime(Micros(at)).isoformat(timespec="seconds")
-    return Markup('<time datetime="{}">{}</time>').format(exactly, written(at))
+    return Markup('<time datetime="{}" data-as="{}">{}</time>').format(
+        exactly, written.__name__, written(at)
+    )
 
 
 def figure(credits_: int) -> Markup:

@@ -6,7 +6,7 @@ framework that validates a form for us would answer a mistake with what was type
 """
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -29,7 +29,17 @@ from host.pages.redeem import RedeemPages
 from host.pages.rendering import STATIC, Endpoint, Renderer
 from host.pages.terms import TermsPages
 
-Making: TypeAlias = Callable[[str, Endpoint], Route]
+Getting: TypeAlias = Callable[[str, Endpoint], Route]
+RECEIPT: Final = "/receipts/{receipt_id}"
+PAYING: Final = "/pay/{order_id}"
+
+
+class Posting(Protocol):
+    """Makes a route that is posted to."""
+
+    def __call__(self, path: str, endpoint: Endpoint, shown_at: str = "") -> Route:
+        """`shown_at`: where what it shows can be asked for, if not under its own path."""
+        ...
 
 
 def pages_router(host: PageHost) -> APIRouter:
@@ -46,8 +56,8 @@ def pages_router(host: PageHost) -> APIRouter:
         guarded = renderer.guarded(endpoint, host.settings.public_url)
         return Route(path, guarded, methods=["GET"], include_in_schema=False)
 
-    def post(path: str, endpoint: Endpoint) -> Route:
-        guarded = renderer.guarded(endpoint, host.settings.public_url)
+    def post(path: str, endpoint: Endpoint, shown_at: str = "") -> Route:
+        guarded = renderer.guarded(endpoint, host.settings.public_url, shown_at=shown_at)
         return Route(path, guarded, methods=["POST"], include_in_schema=False)
 
     return APIRouter(
@@ -63,27 +73,30 @@ def pages_router(host: PageHost) -> APIRouter:
             get("/logout", door.logout_form),
             post("/logout", door.logout),
             *_account_routes(host, renderer, get, post),
-            get("/receipts/{receipt_id}", receipts.show),
-            post("/receipts/{receipt_id}/report", receipts.report),
-            post("/receipts/{receipt_id}/refund", receipts.ask_refund),
+            get(RECEIPT, receipts.show),
+            post("/receipts/{receipt_id}/report", receipts.report, RECEIPT),
+            post("/receipts/{receipt_id}/refund", receipts.ask_refund, RECEIPT),
             get("/terms", terms.show),
             get("/files/{file_id}", FilePages(host).show),
             get("/buy/{slug}", buy.show),
             post("/buy/{slug}", buy.buy),
-            get("/pay/{order_id}", pay.show),
-            post("/pay/{order_id}/pay", pay.pay),
-            post("/pay/{order_id}/decline", pay.decline),
-            post("/pay/{order_id}/close", pay.close),
+            get(PAYING, pay.show),
+            post("/pay/{order_id}/pay", pay.pay, PAYING),
+            post("/pay/{order_id}/decline", pay.decline, PAYING),
+            post("/pay/{order_id}/close", pay.close, PAYING),
             get("/redeem", redeem.form),
             post("/redeem", redeem.redeem),
             Route("/static/pages.css", _styles, include_in_schema=False),
             Route("/static/mark.svg", _mark, include_in_schema=False),
+            Route("/static/pages.js", _script, include_in_schema=False),
             Route("/static/pay.js", _pay_script, include_in_schema=False),
         ]
     )
 
 
-def _account_routes(host: PageHost, renderer: Renderer, get: Making, post: Making) -> list[Route]:
+def _account_routes(
+    host: PageHost, renderer: Renderer, get: Getting, post: Posting
+) -> list[Route]:
     account = AccountPages(host, renderer)
     usage = UsagePages(host, renderer)
     purchases = PurchasePages(host, renderer)
@@ -92,27 +105,31 @@ def _account_routes(host: PageHost, renderer: Renderer, get: Making, post: Makin
     data = DataPages(host, renderer)
     return [
         get("/account", account.show),
-        post("/account/cap", account.set_cap),
+        post("/account/cap", account.set_cap, "/account"),
         get("/account/usage", usage.show),
         get("/account/usage.csv", usage.csv),
         get("/account/purchases", purchases.show),
         get("/account/tokens", tokens.show),
         post("/account/tokens", tokens.issue),
-        post("/account/tokens/{jti}/replace", tokens.replace),
-        post("/account/tokens/{jti}/revoke", tokens.revoke),
+        post("/account/tokens/{jti}/replace", tokens.replace, "/account/tokens"),
+        post("/account/tokens/{jti}/revoke", tokens.revoke, "/account/tokens"),
         get("/account/sign-in", sign_in.show),
-        post("/account/password", sign_in.change_password),
-        post("/account/logins/{login_session_id}/end", sign_in.end_login),
-        post("/account/logins/end-others", sign_in.end_others),
+        post("/account/password", sign_in.change_password, "/account/sign-in"),
+        post("/account/logins/{login_session_id}/end", sign_in.end_login, "/account/sign-in"),
+        post("/account/logins/end-others", sign_in.end_others, "/account/sign-in"),
         get("/account/data", data.show),
-        post("/account/data/copy", data.download),
-        post("/account/delete", data.delete),
+        post("/account/data/copy", data.download, "/account/data"),
+        post("/account/delete", data.delete, "/account/data"),
     ]
 
 
 async def _styles(_request: Request) -> Response:
     # The page asks for it with its hash, so it may be kept for long.
     return FileResponse(STATIC / "pages.css", headers={"Cache-Control": "max-age=604800"})
+
+
+async def _script(_request: Request) -> Response:
+    return FileResponse(STATIC / "pages.js", headers={"Cache-Control": "max-age=604800"})
 
 
 async def _mark(_request: Request) -> Response:

@@ -16,18 +16,27 @@ from host.purchase.vouchers import VoucherBatch
 from storage.attachments import add_attachment
 from storage.database import Database, Unit
 from storage.ids import new_id
-from storage.models.conversations import Attachment, AttachmentContent, Message, UpstreamDeletion
+from storage.models.conversations import (
+    Attachment,
+    AttachmentContent,
+    Message,
+    Step,
+    UpstreamDeletion,
+)
 from storage.models.purchase import PurchaseOrder, Voucher
+from storage.moments import Micros
 from storage.order_states import OrderState
 from tests.databases import verify_ledger
 from tests.fakes.clock import START, ManualClock
 from tests.fakes.pictures import png
-from tests.integration.test_account_deletion import converse
+from tests.integration.test_account_deletion import SAID, converse
 from tests.integration.test_buy_page import account_of, press, stock
 from tests.integration.test_pages import BASE, GOOD, PagesHost, add, open_browser, sign_in
 
 PICTURE = png(640, 480)
 LARGE = png(800, 600) + bytes(range(256)) * 2_000
+REFUSED = "A message that was not answered"
+WHY = "Not charged: there are no credits left."
 FROM = "/thread/where-sam-came-from"
 
 
@@ -100,6 +109,13 @@ async def test_the_copy_has_orders_with_their_money_and_files_with_their_bytes(
                 created_at=START,
             )
         )  # fmt: skip
+        for speaker, said in (("user_message", REFUSED), ("assistant_message", WHY)):
+            unit.session.add(
+                Step(
+                    id=new_id(), thread_id="sams-thread", type=speaker, output=said,
+                    created_at=Micros(2_000),
+                )
+            )  # fmt: skip
         send(unit, eve, "eves-thread", "eves.png", PICTURE)
         return [
             send(unit, sam, "sams-thread", "höhle.png", PICTURE),
@@ -112,7 +128,7 @@ async def test_the_copy_has_orders_with_their_money_and_files_with_their_bytes(
         assert archive.testzip() is None
         tables = {
             name: json.loads(archive.read(f"farebox/{name}.json"))
-            for name in ("purchases", "files", "deletions")
+            for name in ("purchases", "files", "deletions", "messages")
         }
         files = {
             name: archive.read(name)
@@ -137,6 +153,9 @@ async def test_the_copy_has_orders_with_their_money_and_files_with_their_bytes(
     assert first["message"]
     assert first["sent_at"]
     assert (second["message"], second["sent_at"]) == (None, None)
+    assert [(one["speaker"], one["text"]) for one in tables["messages"]] == [
+        ("subscriber", SAID), ("assistant", ""), ("subscriber", REFUSED), ("farebox", WHY)
+    ]  # fmt: skip
     (deletion,) = tables["deletions"]
     assert (deletion["conversation"], deletion["provider"]) == (
         "gone", "https://provider.example/v1"

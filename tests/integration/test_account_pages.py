@@ -1,6 +1,7 @@
 """The parts of one's own account: limit, password, tokens, usage, and never somebody else's."""
 
 import csv
+import html
 import io
 import re
 
@@ -9,15 +10,18 @@ import pytest
 import pytest_asyncio
 
 from host.errors import InvalidToken
+from host.metering.corrections import RefundRequest
 from storage.books import EndHold, HoldOpened
 from storage.credits import MilliCredits
 from storage.database import Unit
 from storage.ledger import balances, daily_cap
+from storage.models.people import ConcernKind
 from storage.moments import DAY, HOUR, MINUTE
 from tests.builders import PlanIds, Shop, hold_of
 from tests.databases import SQLITE_ALONE
 from tests.fakes.clock import START, ManualClock
 from tests.integration.test_pages import (
+    BASE,
     GOOD,
     PagesHost,
     add,
@@ -341,6 +345,83 @@ async def test_when_a_token_was_last_used_is_kept_now_and_then(
     (used,) = await host.access_tokens.list(sam)
     assert used.last_used_at == START + HOUR + MINUTE
     assert "Last used" in (await browser.get("/account/tokens")).text
+
+
+@SQLITE_ALONE
+async def test_a_token_that_was_just_used_says_so(
+    host: PagesHost, browser: httpx.AsyncClient, sam: int
+) -> None:
+    await paid_message(host, sam)
+    form = {"offering": "math-tutor", "days": "7"}
+    token = token_in(await browser.post("/account/tokens", data=form))
+    (line,) = await host.access_tokens.list(sam)
+    host.access_tokens.verify(token, line.offering_id)
+    page = (await browser.get("/account/tokens")).text
+    assert ("Last used" in page, "Not used yet" in page) == (True, False)
+
+
+@SQLITE_ALONE
+async def test_a_new_token_comes_with_a_call_to_copy_and_a_revoked_one_is_said_to_be(
+    host: PagesHost, browser: httpx.AsyncClient, sam: int
+) -> None:
+    await paid_message(host, sam)
+    form = {"offering": "math-tutor", "days": "7"}
+    made = await browser.post("/account/tokens", data=form)
+    token = token_in(made)
+    (call,) = re.findall(r'<textarea[^>]* data-copy="Copy call"[^>]*>([^<]+)<', made.text)
+    assert html.unescape(call).split(" \\\n  ") == [
+        f"curl -X POST {BASE}/s/math-tutor/ask",
+        f'-H "Authorization: Bearer {token}"',
+        '-H "Content-Type: application/json"',
+        """-d '{"message": "Hello"}'""",
+    ]
+    assert 'data-copy="Copy token"' in made.text
+    assert "hreflang" not in made.text, "it would be gone in another language"
+    (line,) = await host.access_tokens.list(sam)
+    revoked = await browser.post(f"/account/tokens/{line.jti}/revoke")
+    page = (await browser.get(revoked.headers["location"])).text
+    assert "The access token is revoked: what uses it is refused from now on." in page
+
+
+@SQLITE_ALONE
+async def test_more_of_a_plan_is_one_click_away_and_so_is_what_else_there_is(
+    host: PagesHost, browser: httpx.AsyncClient, sam: int, clock: ManualClock
+) -> None:
+    empty = (await browser.get("/account")).text
+    assert ('href="/browse"' in empty, 'href="/redeem"' in empty) == (True, True)
+    assert "/buy/" not in empty
+    await paid_message(host, sam)
+    clock.advance(MINUTE)  # what is on offer is remembered for a moment
+    (plan,) = await host.catalogue.plans()
+    page = (await browser.get("/account")).text
+    assert re.search(rf'<a href="/buy/{plan.slug}" aria-label="More credits on Pack 100">', page)
+    await host.catalogue.archive_plan(None, plan.slug)
+    assert f'href="/buy/{plan.slug}"' not in (await browser.get("/account")).text
+
+
+async def test_what_was_asked_about_receipts_is_listed_with_what_became_of_it(
+    host: PagesHost, browser: httpx.AsyncClient, sam: int
+) -> None:
+    receipt = await paid_message(host, sam)
+    assert "requests for a refund" not in (await browser.get("/account/purchases")).text
+    await host.concerns.ask(sam, receipt, ConcernKind.REPORT, "wrong")
+    asked = await host.concerns.ask(sam, receipt, ConcernKind.REFUND, "wrong")
+
+    async def listed() -> list[str]:
+        page = (await browser.get("/account/purchases")).text
+        lines = page.partition('id="asked"')[2].partition("</section>")[0].split("<li>")[1:]
+        assert all(f'href="/receipts/{receipt}#' in line for line in lines)
+        return re.findall(r'<div class="sum"><p>([^<]+)</p>', "".join(lines))
+
+    assert await listed() == ["Refund asked for", "Reported"]
+    await host.concerns.close(asked.id, note="It was right.")
+    assert await listed() == ["Refund declined", "Reported"]
+    await host.corrections.refund(None, RefundRequest(receipt_id=receipt, request="r"))
+    assert await listed() == ["Refunded", "Reported"]
+    await add(host, "Eve")
+    async with open_browser(host) as stranger:
+        await sign_in(stranger, "eve")
+        assert receipt not in (await stranger.get("/account/purchases")).text
 
 
 async def test_usage_is_drawn_told_as_a_table_and_written_as_csv(

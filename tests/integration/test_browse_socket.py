@@ -585,6 +585,17 @@ async def test_a_link_to_ones_own_assistant_opens_it_and_another_leads_to_browse
     assert await default_profile(http) == MATH
 
 
+async def test_the_way_from_an_account_to_what_is_on_offer_opens_browse(
+    folder: Path, somebody: tuple[str, httpx.AsyncClient]
+) -> None:
+    email, http = somebody
+    await give(folder, email, "pack-100", "12")
+    assert await default_profile(http) == MATH
+    answer = await http.get("/browse")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert await default_profile(http) == "home"
+
+
 async def default_profile(http: httpx.AsyncClient) -> str:
     profiles = (await http.get("/project/settings")).json()["chatProfiles"]
     return str(next(one["name"] for one in profiles if one["default"]))

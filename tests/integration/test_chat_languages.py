@@ -38,9 +38,10 @@ async def ana(server: ServerProcess, folder: Path) -> AsyncIterator[Newcomer]:
 
 
 def disclosed(chat: Chat) -> list[str]:
-    """What a page was told about who reads along."""
+    """What stands on a page about who reads along; told again by a new socket, it stands once."""
     steps = chat.all("new_message")
-    return [str(one["output"]) for one in steps if one["type"] == "system_message"]
+    told = {one["id"]: str(one["output"]) for one in steps if one["type"] == "system_message"}
+    return list(told.values())
 
 
 def labels(receipt: dict[str, Any]) -> list[str]:

@@ -25,7 +25,15 @@ from tests.fakes.clock import ManualClock
 from tests.heard import english_in
 from tests.integration.test_account_pages import PARTS, many_messages
 from tests.integration.test_buy_page import press, stock
-from tests.integration.test_pages import BASE, GOOD, SAME_ORIGIN, PagesHost, add, sign_in
+from tests.integration.test_pages import (
+    BASE,
+    FOREIGN_SCRIPT,
+    GOOD,
+    SAME_ORIGIN,
+    PagesHost,
+    add,
+    sign_in,
+)
 
 IN_SPANISH = {"Accept-Language": "es-MX,es;q=0.9,en;q=0.5"}
 SWITCH = re.compile(r'<a href="([^"]*)" lang="(\w+)" hreflang="\2">([^<]+)</a>')
@@ -203,18 +211,28 @@ async def test_a_page_leads_to_itself_in_the_other_language_and_back(
 
 
 @SQLITE_ALONE
-async def test_a_page_that_answers_a_form_leads_to_no_other_language(
+async def test_a_page_that_answers_a_form_leads_to_the_same_page_in_another_language(
     host: PagesHost, reader: httpx.AsyncClient
 ) -> None:
     await add(host, "Sam")
     wrong = {"email": "sam@example.com", "password": "wrong", "next": "/account"}
     refused = await reader.post("/login?next=%2Faccount", data=wrong)
-    assert "hreflang" not in refused.text
-    assert SWITCH.search((await reader.get("/login")).text)
+    assert SWITCH.findall(refused.text)[0][0] == "?next=%2Faccount&amp;speak=en"
     await sign_in(reader, "sam")
-    assert "hreflang" not in (await reader.post("/redeem", data={"code": "WRONG"})).text
+    unknown = await reader.post("/redeem", data={"code": "WRONG"})
+    assert SWITCH.findall(unknown.text)[0][0] == "?speak=en"
     foreign = await reader.post("/redeem", headers={"Sec-Fetch-Site": "cross-site"})
-    assert (foreign.status_code, "hreflang" in foreign.text) == (403, False)
+    assert (foreign.status_code, SWITCH.findall(foreign.text)[0][0]) == (403, "?speak=en")
+    for path, form, shown_at in (
+        ("/account/cap", {"credits": "x"}, "/account"),
+        ("/account/password", {"current": "x", "new": "x"}, "/account/sign-in"),
+        ("/account/delete", {"email": "x"}, "/account/data"),
+        ("/account/tokens/%3Cx%3E/replace", {}, "/account/tokens"),
+        ("/receipts/%22%3Ex/report", {"report": "x"}, "/receipts/%22%3Ex"),
+    ):
+        told = await reader.post(path, data=form)
+        assert SWITCH.findall(told.text)[0][0] == f"{shown_at}?speak=en", path
+        assert (await reader.get(f"{shown_at}?speak=es")).status_code == 303
 
 
 @SQLITE_ALONE
@@ -224,7 +242,7 @@ async def test_what_stands_in_an_address_leads_nowhere_else_in_another_language(
     page = await reader.get('/terms?//evil.example="><script>')
     ((href, _code, _name),) = SWITCH.findall(page.text)
     assert href.startswith("?")
-    assert "<script" not in page.text
+    assert not FOREIGN_SCRIPT.search(page.text)
 
 
 async def orders(host: PagesHost, account_id: int) -> list[str]:

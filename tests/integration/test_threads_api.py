@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from host.metering.corrections import RefundRequest
 from storage import chat_history
+from storage.credits import MilliCredits
 from tests.proxy_world import World, problem_of
 
 
@@ -74,7 +76,11 @@ async def test_a_conversation_is_taken_away_with_what_it_cost(world: World) -> N
     assert "> −5 credits" in written.text
     assert f"/receipts/{receipt})" in written.text
     assert "Not charged" in written.text
-    assert "5 credits in all" in written.text
+    assert written.text.endswith("5 credits in all.\n")
+    request = RefundRequest(receipt_id=receipt, credits=MilliCredits(2_000), request="r")
+    await world.host.corrections.refund(None, request)
+    less = await world.client.get(f"{address}/export?format=md", headers=headers)
+    assert less.text.endswith("3 credits in all, less what was given back.\n")
     odd = await world.client.get(f"{address}/export?format=exe", headers=headers)
     problem_of(odd, 400, "malformed_request")
 

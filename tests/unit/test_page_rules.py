@@ -206,8 +206,10 @@ def test_a_plan_is_one_line_however_often_it_was_got_and_what_runs_comes_first()
                 expires_at=Micros(NEVER),
             )
         ],
+        sold={"plan-3"},
         now=START,
     )
+    assert [line.slug for line in lines if line.is_sold] == ["plan-3"]
     assert [(line.title, line.is_running, line.has_end) for line in lines] == [
         ("Plan 2", True, True),
         ("Plan 3", True, False),
@@ -219,8 +221,8 @@ def test_a_plan_is_one_line_however_often_it_was_got_and_what_runs_comes_first()
 
 def test_a_plan_that_was_taken_back_does_not_run_unless_it_was_got_again() -> None:
     taken = subscription_of(1, PlanKind.CREDITS, NEVER, is_cancelled=True)
-    (line,) = plan_lines([taken], [], now=START)
+    (line,) = plan_lines([taken], [], sold=(), now=START)
     assert (line.is_running, line.is_taken_back) == (False, True)
     again = subscription_of(1, PlanKind.CREDITS, START + DAY)
-    (line,) = plan_lines([taken, again], [], now=START)
+    (line,) = plan_lines([taken, again], [], sold=(), now=START)
     assert (line.is_running, line.is_taken_back, line.ends_at) == (True, False, START + DAY)
