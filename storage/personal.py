@@ -100,7 +100,7 @@ def messages_page(session: Session, account_id: int, after: Any) -> list[Row]:
 
 def _said(account_id: int) -> CompoundSelect[*tuple[Any, ...]]:
     spoken = case((col(Step.type) == BY_SUBSCRIBER, Speaker.SUBSCRIBER.value), else_=BY_FAREBOX)
-    asked = (
+    asked: Select[*tuple[Any, ...]] = (
         select_columns(
             col(Message.thread_id).label("conversation"),
             col(Message.created_at).label("created_at"),
@@ -111,7 +111,7 @@ def _said(account_id: int) -> CompoundSelect[*tuple[Any, ...]]:
         .join(Thread, col(Thread.id) == col(Message.thread_id))
         .where(col(Thread.account_id) == account_id)
     )
-    drawn = (
+    drawn: Select[*tuple[Any, ...]] = (
         select_columns(
             col(Step.thread_id), col(Step.created_at), col(Step.id), spoken, col(Step.output)
         )
