@@ -34,7 +34,7 @@ PUBLIC: Final = re.compile(
     r"/(assets|public|avatars)/.+|/favicon|/logo|/auth/config|/project/translations"
 )
 MEMBERS_ONLY: Final = re.compile(
-    r"/|/thread/[^/]+|/a/[^/]+|/composer|/user|/set-session-cookie|/feedback"
+    r"/|/thread/[^/]+|/a/[^/]+|/browse|/composer|/user|/set-session-cookie|/feedback"
     r"|/project/(settings|threads|action|element|thread|file)"
     r"|/project/thread/[^/]+(/element/[^/]+)?"
     r"|/ws/socket\.io/?"

@@ -30,6 +30,7 @@ ALLOWED: Final = {
         "BroadcastChannel",
         "Content-Type",
         "If-None-Match",
+        "quiet calm copy",  # classes
     ),
     *("catch", "const", "finally"),  # of the language, between the ends of two blocks
     '<path d="M12 3v12"/><path d="m7 10 5 5 5-5"/><path d="M5 21h14"/></svg>',

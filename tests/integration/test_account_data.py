@@ -109,11 +109,13 @@ async def test_the_copy_has_orders_with_their_money_and_files_with_their_bytes(
                 created_at=START,
             )
         )  # fmt: skip
-        for speaker, said in (("user_message", REFUSED), ("assistant_message", WHY)):
+        for number, (speaker, said) in enumerate(
+            (("user_message", REFUSED), ("assistant_message", WHY))
+        ):
             unit.session.add(
                 Step(
                     id=new_id(), thread_id="sams-thread", type=speaker, output=said,
-                    created_at=Micros(2_000),
+                    created_at=Micros(2_000 + number),
                 )
             )  # fmt: skip
         send(unit, eve, "eves-thread", "eves.png", PICTURE)

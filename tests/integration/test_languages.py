@@ -260,7 +260,7 @@ async def test_a_conversation_is_taken_away_in_the_language_of_who_takes_it(worl
     assert lines[4].startswith("## Tú, ")
     assert "**Fuentes**" in written  # said when it was asked, which was in Spanish
     assert f"> {charges[0]} · [recibo](" in written
-    assert lines[-1] == "5 créditos en total, descontado lo devuelto."
+    assert lines[-1] == "5 créditos en total."
 
 
 @SQLITE_ALONE
