@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from chat_ui.setup_bot import amounts
+from chat_ui.setup_bot.endpoints import agrees, changed, counted
 from chat_ui.setup_bot.phrases import without_courtesy
-from chat_ui.setup_bot.questions import WORDING
+from chat_ui.setup_bot.questions import wording
 from host.catalogue import offering_fields
 from host.catalogue.currencies import format_money
-from host.drafts.state import FIELDS, Answers, DraftState, KeyNote, NewPlan, Question
+from host.catalogue.openapi import WELL_KNOWN, Document, read_document
+from host.drafts.state import Answers, DraftState, EndpointNote, KeyNote, Kind, NewPlan, Question
 from host.errors import InvalidInput
 from host.writing import credits_written
 from storage.credits import PER_CREDIT, format_credits
@@ -27,6 +29,33 @@ _CREATES: Final = frozenset(
     {"create one", "create", "new plan", "new one", "create a plan", "create a new plan"}
     | {"create one now", "create new", "make one", "a new one", "a new plan", "make a new plan"}
 )
+_KINDS: Final = {
+    **dict.fromkeys(
+        ("assistant", "bot", "chatbot", "agent", "chat", "openai assistant", "gpt"), Kind.ASSISTANT
+    ),
+    **dict.fromkeys(
+        (
+            "service",
+            "api",
+            "plugin",
+            "http service",
+            "http api",
+            "web service",
+            "openapi",
+            "rest api",
+        ),
+        Kind.SERVICE,
+    ),
+}
+_ARTICLE: Final = re.compile(r"^(?:an|a|the|my)\s+")
+_FILES: Final = {
+    **dict.fromkeys(("none", "no", "no files", "nothing"), "none"),
+    **dict.fromkeys(("images", "pictures", "photos", "images only"), "images"),
+    **dict.fromkeys(("documents", "pdf", "pdfs", "documents only"), "documents"),
+    **dict.fromkeys(
+        ("images and documents", "documents and images", "all", "yes", "everything"), "both"
+    ),
+}
 _NUMBERED: Final = re.compile(r"(?:plan |number |no\.? ?|#)?(?P<number>[0-9]{1,3})\.?", re.ASCII)
 
 
@@ -45,6 +74,8 @@ class Choices:
 
     models: tuple[str, ...] = ()
     plans: tuple[PlanChoice, ...] = ()
+    allows_private: bool = False
+    """Whether a service may be in this machine's own network, as in a demo."""
 
 
 def accept(answers: Answers, question: Question, text: str, choices: Choices) -> Answers:
@@ -55,10 +86,16 @@ def accept(answers: Answers, question: Question, text: str, choices: Choices) ->
     """
     text = text.strip()
     if not text:
-        wording = WORDING[question]
+        said = wording(question, answers)
         raise offering_fields.refusal(
-            question.value, "That is empty.", f"It takes {wording.rule}", wording.example
+            question.value, "That is empty.", f"It takes {said.rule}", said.example
         )
+    if question is Question.UPSTREAM:
+        return _moved_to(
+            answers, offering_fields.upstream_url(text, allow_private=choices.allows_private)
+        )
+    if question is Question.DOCUMENT:
+        return accept_document(answers, text, choices)
     if question is Question.PLAN:
         return replace(answers, plan_slug=_choose_plan(text, choices).slug, new_plan=None)
     if question in _PLAN_PARTS:
@@ -67,6 +104,67 @@ def accept(answers: Answers, question: Question, text: str, choices: Choices) ->
         slug = None if new_plan.is_complete else answers.plan_slug
         return replace(answers, new_plan=new_plan, plan_slug=slug)
     return _READERS[question](answers, text)
+
+
+def accept_document(
+    answers: Answers, text: str, choices: Choices, *, found_at: str = ""
+) -> Answers:
+    """The answers with what a service's document says: operations, where it is, how it is called.
+
+    `found_at` is the origin it was read from, where the service is if the document names none.
+    What is typed already stays.
+
+    Raises:
+        InvalidInput: it is no document that can be used; nothing is changed.
+    """
+    document = read_document(text)
+    kept = replace(answers, endpoints=_operations(document), are_endpoints_agreed=False)
+    if origin := document.origin or found_at:
+        try:
+            url = offering_fields.upstream_url(origin, allow_private=choices.allows_private)
+        except InvalidInput:
+            url = ""  # asked for then: the document may be a copy from somewhere else
+        kept = _moved_to(kept, url) if url else kept
+    for question, said in (
+        (Question.TITLE, document.title),
+        (Question.DESCRIPTION, document.description[: offering_fields.DESCRIPTION_MAX]),
+    ):
+        if not kept.has(question) and said:
+            try:
+                kept = _READERS[question](kept, said)
+            except InvalidInput:
+                continue  # asked for then
+    return kept
+
+
+def _operations(document: Document) -> tuple[EndpointNote, ...]:
+    """Every operation, those that change something off; and the folder of its manifest, open."""
+    notes = tuple(
+        EndpointNote(
+            method=one.method,
+            path=one.path,
+            summary=one.summary,
+            risk=one.risk.value,
+            is_on=one.is_on,
+        )
+        for one in document.operations
+    )
+    manifest = EndpointNote(
+        method=WELL_KNOWN.method,
+        path=WELL_KNOWN.path,
+        summary="its manifest, for whoever wants to use it",
+        risk="reads",
+        is_on=True,
+        is_open=True,
+    )
+    is_named = any(note.name == manifest.name for note in notes)
+    return notes if is_named else (*notes, manifest)
+
+
+def _moved_to(answers: Answers, url: str) -> Answers:
+    """A service at this address; a credential for another one is none for this."""
+    key = answers.key if answers.key is not None and answers.key.base_url == url else None
+    return replace(answers, upstream_url=url, key=key)
 
 
 def asks_for_new_plan(text: str) -> bool:
@@ -80,9 +178,19 @@ def shown(answers: Answers, question: Question, choices: Choices) -> str | None:
         return _show_plan(answers, choices)
     if question in _PLAN_PARTS:
         return _show_plan_part(answers.new_plan or NewPlan(), question)
-    match getattr(answers, question.value, None):
+    if question in _SHOWN_ALONE:
+        return _SHOWN_ALONE[question](answers)
+    return _show_value(getattr(answers, question.value, None))
+
+
+def _show_value(value: object) -> str | None:
+    match value:
         case KeyNote() as key:
             return show_key(key)
+        case Kind() as kind:
+            return f"{kind.article} {kind}"
+        case tuple(parts):
+            return _one_line(", ".join(parts))
         case int(price):
             return format_credits(price)
         case str(text):
@@ -94,7 +202,7 @@ def show_key(key: KeyNote) -> str:
     """What may be said about a key: `set · ends …x9Qd · added 14:02 UTC`."""
     ends = f" · ends …{key.last4}" if key.last4 else ""
     added = f" · added {to_datetime(key.added_at):%H:%M} UTC"
-    return f"set{ends}{added}{'' if key.verdict == 'valid' else ' · not verified'}"
+    return f"set{ends}{added}{'' if key.verdict in {'valid', 'untried'} else ' · not verified'}"
 
 
 def show_gives(plan: NewPlan) -> str:
@@ -106,20 +214,23 @@ def show_gives(plan: NewPlan) -> str:
 
 def messages_for(answers: Answers) -> str:
     """What the price means: `100 credits = 20 messages`."""
+    one = "call" if answers.kind is Kind.SERVICE else "message"
     if not answers.price:
-        return "Messages are free: no credits are spent."
+        return f"{one.capitalize()}s are free: no credits are spent."
     count = EXAMPLE_CREDITS * PER_CREDIT // answers.price
-    return f"{EXAMPLE_CREDITS} credits = {count} message{'' if count == 1 else 's'}"
+    return f"{EXAMPLE_CREDITS} credits = {count} {one}{'' if count == 1 else 's'}"
 
 
 def summary(state: DraftState, choices: Choices) -> str:
     """All fields, the missing ones marked; of the key only what may be known."""
     lines = []
-    for question in FIELDS:
-        value = shown(state.answers, question, choices)
-        is_done = state.answers.has(question)
+    answers = state.answers
+    for question in answers.fields:
+        value = shown(answers, question, choices)
+        is_done = answers.has(question)
         mark = "" if is_done or value is None else " · *unfinished*"
-        lines.append(f"- **{WORDING[question].label}:** {value or '*missing*'}{mark}")
+        without = "*left out*" if answers.is_optional(question) else "*missing*"
+        lines.append(f"- **{wording(question, answers).label}:** {value or without}{mark}")
     return "\n".join(lines)
 
 
@@ -186,11 +297,56 @@ def _plan_gives(plan: NewPlan, text: str) -> NewPlan:
     return replace(plan, credits=gives.credits, duration_s=gives.duration_s)
 
 
+def _kind(answers: Answers, text: str) -> Answers:
+    said = without_courtesy(text.lower()).strip(" .!")
+    kind = _KINDS.get(_ARTICLE.sub("", said))
+    if kind is None:
+        raise offering_fields.refusal(
+            "kind",
+            f"“{offering_fields.shown(text)}” is neither.",
+            "Say an assistant, or a service",
+            "an assistant",
+        )
+    # A key was for the other's upstream.
+    return answers if kind is answers.kind else replace(answers, kind=kind, key=None)
+
+
+def _endpoints(answers: Answers, text: str) -> Answers:
+    if agrees(text):
+        if any(note.is_on for note in answers.endpoints):
+            return replace(answers, are_endpoints_agreed=True)
+        raise offering_fields.refusal(
+            "endpoints", "None of them is on.", "A service sells at least one", "add 1"
+        )
+    notes = changed(answers.endpoints, text)
+    return replace(answers, endpoints=notes, are_endpoints_agreed=False)
+
+
+def _files(answers: Answers, text: str) -> Answers:
+    said = without_courtesy(text.lower()).strip(" .!")
+    kept = offering_fields.accepts(_FILES.get(said, said))
+    return replace(answers, files=kept.value)
+
+
 def _refuse_key(_answers: Answers, _text: str) -> Answers:
     raise InvalidInput("A key goes into the form, never into the chat.")
 
 
+_SHOWN_ALONE: Final[Mapping[Question, Callable[[Answers], str | None]]] = {
+    Question.DOCUMENT: lambda answers: (
+        f"{len(answers.endpoints)} operations" if answers.endpoints else None
+    ),
+    Question.ENDPOINTS: lambda answers: counted(answers.endpoints) if answers.endpoints else None,
+    Question.UPSTREAM: lambda answers: answers.upstream_url,
+}
 _READERS: Final[Mapping[Question, Callable[[Answers, str], Answers]]] = {
+    Question.KIND: _kind,
+    Question.ENDPOINTS: _endpoints,
+    Question.TAGS: lambda answers, text: replace(answers, tags=offering_fields.tags(text)),
+    Question.STARTERS: lambda answers, text: replace(
+        answers, starters=offering_fields.starters(text)
+    ),
+    Question.FILES: _files,
     Question.TITLE: lambda answers, text: replace(answers, title=offering_fields.title(text)),
     Question.DESCRIPTION: lambda answers, text: replace(
         answers, description=offering_fields.description(text)

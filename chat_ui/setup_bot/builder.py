@@ -24,7 +24,7 @@ from chat_ui.setup_bot.prompts import Form, Reply, ask, greet
 from chat_ui.setup_bot.turns import Effect, Turn
 from chat_ui.stamps import iso
 from host.app import Host
-from host.drafts.state import DraftLife, DraftState
+from host.drafts.state import DraftLife, DraftState, Kind
 from host.errors import DraftChanged, FareboxError
 from host.identity.login_sessions import Visitor
 
@@ -178,8 +178,9 @@ async def _carry_out(scene: Scene, before: DraftState, turn: Turn) -> DraftState
     drafts, account_id = scene.host.drafts, scene.account_id
     state, reply = turn.state, turn.reply
     match turn.effect:
-        case Effect.TEST:
-            return await _test(scene, state, turn.message)
+        case Effect.TEST | Effect.FETCH as effect:
+            ask_the_world = _test if effect is Effect.TEST else _fetch
+            return await ask_the_world(scene, state, turn.message)
         case Effect.PUBLISH:
             slug = await drafts.publish(account_id, state.draft_id, state.review_version)
             state = await drafts.load(account_id, state.draft_id)
@@ -223,16 +224,41 @@ async def _keep(scene: Scene, before: DraftState, turn: Turn) -> DraftState:
 
 
 async def _test(scene: Scene, state: DraftState, message: str) -> DraftState:
-    waiting = cl.Message("Sending it a test message…", author=AUTHOR)
+    is_service = state.answers.kind is Kind.SERVICE
+    what = "Calling it once…" if is_service else "Sending it a test message…"
+    waiting = cl.Message(what, author=AUTHOR)
     await waiting.send()
-    rehearsal = await scene.host.drafts.rehearse(state, message)
-    waiting.content = review.test_report(state, rehearsal)
+    try:
+        is_ok, waiting.content = await _tried(scene, state, message)
+    except FareboxError as refused:
+        is_ok, waiting.content = False, f"**The test failed.** {refused.detail}"
     await waiting.update()
-    if rehearsal.ok and not state.place.is_tested:
+    if is_ok and not state.place.is_tested:
         after = interview.after_test(state)
         state = await scene.host.drafts.save(scene.account_id, after)
     await _say(scene, state, ask(state, scene.choices))
     return state
+
+
+async def _tried(scene: Scene, state: DraftState, message: str) -> tuple[bool, str]:
+    """Whether the draft works, and what came of trying it."""
+    drafts = scene.host.drafts
+    if state.answers.kind is Kind.SERVICE:
+        tried = await drafts.try_service(state, message)
+        return tried.is_success, review.call_report(state, tried)
+    rehearsal = await drafts.rehearse(state, message)
+    return rehearsal.ok, review.test_report(state, rehearsal)
+
+
+async def _fetch(scene: Scene, state: DraftState, address: str) -> DraftState:
+    """Read a service's document from its address, and go on with what it says."""
+    try:
+        text, found_at = await scene.host.drafts.read_document(address)
+    except FareboxError as refused:
+        turn = interview.not_read(state, refused.detail, scene.choices)
+    else:
+        turn = interview.document_read(state, text, found_at, scene.choices)
+    return await _keep(scene, state, turn)
 
 
 async def _move(scene: Scene, state: DraftState, effect: Effect) -> None:

@@ -10,23 +10,21 @@ from typing import Final, TypeAlias
 from chat_ui.setup_bot.answers import Choices, shown, summary
 from chat_ui.setup_bot.phrases import Command
 from chat_ui.setup_bot.prompts import Button, Reply, ask, name_of
-from chat_ui.setup_bot.questions import COMMANDS_HELP, WORDING
+from chat_ui.setup_bot.questions import COMMANDS_HELP, wording
 from chat_ui.setup_bot.turns import Effect, Turn, again, onward
-from host.drafts.state import ASIDE, FIELDS, DraftState, KeyCheckResult, Pending, Question
+from host.drafts.state import ASIDE, DraftState, KeyCheckResult, Pending, Question
 
 _Handler: TypeAlias = Callable[[DraftState, Choices], Turn]
 
 
 def _back(state: DraftState, choices: Choices) -> Turn:
-    at = state.place.at
-    if at is FIELDS[0]:
+    at, fields = state.place.at, state.answers.fields
+    if at is fields[0]:
         return again(state, choices, "This is the first question.")
-    if at is Question.REVIEW:
-        to = FIELDS[-1]
-    elif at in ASIDE:
-        to = (FIELDS[-1], *ASIDE)[ASIDE.index(at)]
+    if at in ASIDE:
+        to = (Question.PLAN, *ASIDE)[ASIDE.index(at)]
     else:
-        to = FIELDS[FIELDS.index(at) - 1]
+        to = fields[fields.index(at) - 1] if at in fields else fields[-1]
     after = state.moved(to, return_to=state.place.return_to if at in ASIDE else None)
     return Turn(after, ask(after, choices))
 
@@ -37,24 +35,40 @@ def _next(state: DraftState, choices: Choices) -> Turn:
         return again(state, choices, "This is the last screen.")
     if at in ASIDE:
         return _next_in_aside(state, choices)
-    if not state.answers.has(at):
-        return again(state, choices, f"{WORDING[at].label} is still missing, and needed.")
-    return onward(state, choices)
+    if at is Question.ENDPOINTS and any(note.is_on for note in state.answers.endpoints):
+        agreed = state.answered(replace(state.answers, are_endpoints_agreed=True))
+        return onward(agreed, choices)
+    if state.answers.has(at):
+        return onward(state, choices)
+    if state.answers.is_optional(at):
+        return _skip(state, choices)
+    return again(state, choices, _still_missing(state))
 
 
 def _next_in_aside(state: DraftState, choices: Choices) -> Turn:
     at = state.place.at
     if shown(state.answers, at, choices) is None:
-        return again(state, choices, f"{WORDING[at].label} is still missing, and needed.")
+        return again(state, choices, _still_missing(state))
     if at is ASIDE[-1]:
         return onward(state, choices)
     after = state.moved(ASIDE[ASIDE.index(at) + 1], return_to=state.place.return_to)
     return Turn(after, ask(after, choices))
 
 
+def _still_missing(state: DraftState) -> str:
+    return f"{wording(state.place.at, state.answers).label} is still missing, and needed."
+
+
 def _skip(state: DraftState, choices: Choices) -> Turn:
-    label = WORDING[state.place.at].label
-    return again(state, choices, f"{label} cannot be skipped: {WORDING[state.place.at].why}")
+    """Leave an optional field out, or as it is if it has been answered."""
+    at, answers = state.place.at, state.answers
+    said = wording(at, answers)
+    if not answers.is_optional(at):
+        return again(state, choices, f"{said.label} cannot be skipped: {said.why}")
+    if answers.has(at):
+        return onward(state, choices, f"{said.label}: left as it is.")
+    after = state.answered(replace(answers, skipped=answers.skipped | {at}))
+    return onward(after, choices, f"{said.label}: left out.")
 
 
 def _review(state: DraftState, choices: Choices) -> Turn:
@@ -62,11 +76,12 @@ def _review(state: DraftState, choices: Choices) -> Turn:
 
 
 def _help(state: DraftState, choices: Choices) -> Turn:
-    return again(state, choices, f"{WORDING[state.place.at].help}\n\n{COMMANDS_HELP}")
+    said = wording(state.place.at, state.answers)
+    return again(state, choices, f"{said.help}\n\n{COMMANDS_HELP}")
 
 
 def _why(state: DraftState, choices: Choices) -> Turn:
-    return again(state, choices, WORDING[state.place.at].why)
+    return again(state, choices, wording(state.place.at, state.answers).why)
 
 
 def _hang(pending: Pending) -> _Handler:
@@ -117,7 +132,8 @@ def _not_on_sale(state: DraftState, choices: Choices) -> Turn:
 
 
 def _not_yet(state: DraftState, choices: Choices, what: str) -> Turn:
-    missing = [WORDING[question].label.lower() for question in state.answers.missing]
+    answers = state.answers
+    missing = [wording(question, answers).label.lower() for question in answers.missing]
     until = f"still missing: {', '.join(missing)}" if missing else "say `next` to get there"
     return again(state, choices, f"{what} is for the review screen; {until}.")
 

@@ -7,12 +7,13 @@ the draft, it goes on after a restart, in another window, weeks later. What a me
 `chat_ui.setup_bot.prompts`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from chat_ui.setup_bot.amounts import read_price
-from chat_ui.setup_bot.answers import Choices, accept, asks_for_new_plan, shown
+from chat_ui.setup_bot.answers import Choices, accept, accept_document, asks_for_new_plan, shown
 from chat_ui.setup_bot.commands import COMMANDS, leave, try_out
 from chat_ui.setup_bot.phrases import (
     Answer,
@@ -25,13 +26,14 @@ from chat_ui.setup_bot.phrases import (
     read,
 )
 from chat_ui.setup_bot.prompts import Button, Reply, ask
-from chat_ui.setup_bot.questions import COMMANDS_HELP, WORDING
+from chat_ui.setup_bot.questions import COMMANDS_HELP, wording
 from chat_ui.setup_bot.turns import Effect, Turn, again, onward, refuse
 from host.drafts.state import (
     ASIDE,
     Answers,
     DraftLife,
     DraftState,
+    Kind,
     NewPlan,
     Pending,
     Place,
@@ -59,6 +61,9 @@ _WHEN_PUBLISHED: Final[Mapping[Command | None, tuple[Effect, str]]] = {
     ),
     Command.REPUBLISH: (Effect.RESUME, "Back on sale. Say `unpublish` to take it off again."),
 }
+_ASKED_ALONE: Final = frozenset({Question.KEY, Question.DOCUMENT})
+"""What is never set in passing: a key has its form, and a document brings much along."""
+_ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 _YES: Final = frozenset({"yes", "yes, start over", "yes start over", "yes please", "y"})
 _NO: Final = frozenset({"no", "no, go on", "no thanks", "n"})
 
@@ -80,6 +85,20 @@ def key_entered(state: DraftState, choices: Choices) -> Turn:
     if state.place.at is Question.KEY and state.answers.has(Question.KEY):
         return onward(state, choices, f"Key: {shown(state.answers, Question.KEY, choices)}")
     return Turn(state, ask(state, choices))
+
+
+def document_read(state: DraftState, text: str, found_at: str, choices: Choices) -> Turn:
+    """The turn after the document at an address was read: what it says is in the draft."""
+    try:
+        answers = accept_document(state.answers, text, choices, found_at=found_at)
+    except InvalidInput as refused:
+        return refuse(state, choices, refused)
+    return _set(state, answers, Question.DOCUMENT, choices)
+
+
+def not_read(state: DraftState, why: str, choices: Choices) -> Turn:
+    """The turn after an address gave no document."""
+    return refuse(state, choices, InvalidInput(why))
 
 
 def after_test(state: DraftState) -> DraftState:
@@ -112,12 +131,22 @@ def _answer(state: DraftState, text: str, choices: Choices) -> Turn:
         return _answer_review(state, text, choices)
     if question is Question.PLAN and asks_for_new_plan(text):
         return _begin_plan(state, choices)
+    if question is Question.DOCUMENT and (address := _ADDRESS.fullmatch(text.strip())):
+        return Turn(state, ask(state, choices), Effect.FETCH, address[0])
     try:
         answers = accept(state.answers, question, text, choices)
     except InvalidInput as refused:
         return refuse(state, choices, refused)
+    return _set(state, answers, question, choices)
+
+
+def _set(state: DraftState, answers: Answers, question: Question, choices: Choices) -> Turn:
+    """The draft with these answers, what changed by name, and the question that follows."""
     after = state.answered(answers)
     line = _changed(state.answers, answers, question, choices)
+    if question is Question.ENDPOINTS and not answers.are_endpoints_agreed:
+        after = after.moved(question, return_to=state.place.return_to)
+        return Turn(after, ask(after, choices).after(line))
     if question in ASIDE and question is not ASIDE[-1]:
         following = ASIDE[ASIDE.index(question) + 1]
         after = after.moved(following, return_to=state.place.return_to)
@@ -141,7 +170,11 @@ def _answer_review(state: DraftState, text: str, choices: Choices) -> Turn:
 def _edit(state: DraftState, changes: tuple[Change, ...], choices: Choices) -> Turn:
     """Named fields: all are set or none, and the dialogue stays where it was."""
     first = changes[0]
-    if len(changes) == 1 and (first.question is Question.KEY or first.value is None):
+    if strange := [c.question for c in changes if c.question not in state.answers.fields]:
+        label = wording(strange[0], state.answers).label.lower()
+        kind = state.answers.kind or Kind.ASSISTANT
+        return again(state, choices, f"There is no {label} in a draft of {kind.article} {kind}.")
+    if len(changes) == 1 and (first.question in _ASKED_ALONE or first.value is None):
         return _jump(state, first.question, choices)
     if first.question is Question.PLAN and asks_for_new_plan(first.value or ""):
         return _begin_plan(state, choices)
@@ -154,10 +187,17 @@ def _edit(state: DraftState, changes: tuple[Change, ...], choices: Choices) -> T
     after = state.answered(answers)
     named = [change.question for change in changes]
     line = "\n\n".join(_changed(state.answers, answers, question, choices) for question in named)
-    if state.place.at in named:
+    if state.place.at in named or not _can_stay(state.place.at, answers):
         return onward(after, choices, line)
     after = after.moved(state.place.at, return_to=state.place.return_to)
     return Turn(after, ask(after, choices).after(line))
+
+
+def _can_stay(at: Question, answers: Answers) -> bool:
+    """Whether the dialogue can stay where it is: another kind has other fields."""
+    if at is Question.REVIEW:
+        return not answers.to_ask
+    return at in answers.fields or at in ASIDE
 
 
 def _jump(state: DraftState, question: Question, choices: Choices) -> Turn:
@@ -225,5 +265,19 @@ def _unknown(state: DraftState, choices: Choices, word: str, nearest: tuple[str,
 def _changed(before: Answers, after: Answers, question: Question, choices: Choices) -> str:
     """What changed, by name: `Price: 3 → 5`."""
     old, new = shown(before, question, choices), shown(after, question, choices)
-    label = WORDING[question].label
+    label = wording(question, after).label
+    if question is Question.DOCUMENT:
+        return _document_line(before, after)
     return f"{label}: {old} → {new}" if old and old != new else f"{label}: {new}"
+
+
+def _document_line(before: Answers, after: Answers) -> str:
+    """What a document brought, all of it by name."""
+    lines = [f"Document: {len(after.endpoints)} operations"]
+    if after.upstream_url and after.upstream_url != before.upstream_url:
+        lines.append(f"Address: {after.upstream_url}")
+    if after.title != before.title:
+        lines.append(f"Title: {after.title}")
+    if after.description != before.description:
+        lines.append(f"Description: {after.description}")
+    return "\n\n".join(lines)

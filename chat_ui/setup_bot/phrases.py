@@ -102,9 +102,22 @@ _COMMANDS: Final = {
     phrase: command for command, phrases in _PHRASES.items() for phrase in phrases.split("|")
 }
 _FIELD_NAMES: Final[Mapping[str, Question]] = {
+    "kind": Question.KIND,
+    "document": Question.DOCUMENT,
+    "openapi": Question.DOCUMENT,
+    "openapi document": Question.DOCUMENT,
+    "operations": Question.ENDPOINTS,
+    "endpoints": Question.ENDPOINTS,
+    "address": Question.UPSTREAM,
+    "upstream": Question.UPSTREAM,
     "title": Question.TITLE,
     "name": Question.TITLE,
     "description": Question.DESCRIPTION,
+    "tags": Question.TAGS,
+    "tag": Question.TAGS,
+    "starters": Question.STARTERS,
+    "files": Question.FILES,
+    "credential": Question.KEY,
     "model": Question.MODEL,
     "instructions": Question.INSTRUCTIONS,
     "instruction": Question.INSTRUCTIONS,

@@ -5,13 +5,15 @@ same. What a message changes is `chat_ui.setup_bot.interview`; the words are
 `chat_ui.setup_bot.questions`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from chat_ui.setup_bot.answers import Choices, shown
-from chat_ui.setup_bot.questions import COMMANDS_LINE, WORDING, step_of
-from host.drafts.state import STEPS, DraftState, KeyCheckResult, Pending, Question
+from chat_ui.setup_bot.endpoints import listed
+from chat_ui.setup_bot.questions import COMMANDS_LINE, step_of, wording
+from host.drafts.state import DraftState, KeyCheckResult, Pending, Question
 
 FAILURES_BEFORE_HELP: Final = 3
 
@@ -60,7 +62,7 @@ def greet(state: DraftState, choices: Choices) -> Reply:
     """The first thing said in a window: hello, or welcome back to this draft."""
     if state.version == 0:
         return ask(state, choices).after(
-            "Let us put an assistant on sale. I ask, you answer; everything is saved as we go, and"
+            "Let us put something on sale. I ask, you answer; everything is saved as we go, and"
             " nothing is on sale before you say `publish` at the end."
         )
     reply = ask(state, choices).after(f"Welcome back; {name_of(state)}.")
@@ -72,26 +74,28 @@ def ask(state: DraftState, choices: Choices) -> Reply:
     if state.place.pending is not None:
         return _ask_pending(state, state.place.pending)
     question = state.place.at
-    wording = WORDING[question]
-    lines = [f"**{step_of(question)} · {wording.label}**\n{wording.asks}"]
+    said = wording(question, state.answers)
+    lines = [f"**{step_of(state)} · {said.label}**\n{said.asks}"]
     if question is Question.PLAN and choices.plans:
         numbered = enumerate(choices.plans, start=1)
         lines.append("\n".join(f"{n}. {plan.title} · {plan.terms}" for n, plan in numbered))
-    if now := shown(state.answers, question, choices):
+    if question is Question.ENDPOINTS:
+        lines.append(listed(state.answers.endpoints))
+    elif now := shown(state.answers, question, choices):
         lines.append(f"*Now:* {now} · say `next` to leave it so")
     if question is Question.KEY and _waits_for_consent(state):
         lines.append(UNVERIFIED)
     if state.place.failures >= FAILURES_BEFORE_HELP:
         lines.append("Stuck? Press the example to use it, or save and come back later.")
-    small_print = (f"*Example:* `{wording.example}`", f"*Rule:* {wording.rule}")
+    small_print = (f"*Example:* `{said.example}`", f"*Rule:* {said.rule}")
     lines.append("\n".join((*small_print, f"*{COMMANDS_LINE}*")))
     return Reply("\n\n".join(lines), _buttons(state, choices), _form(question))
 
 
 def name_of(state: DraftState) -> str:
-    """A draft as its builder knows it: `draft 'Math Tutor', 4 of 9 done`."""
+    """A draft as its builder knows it: `draft 'Math Tutor', 4 of 13 done`."""
     title = f"'{state.answers.title}'" if state.answers.title else "without a title"
-    return f"draft {title}, {state.done} of {STEPS} done"
+    return f"draft {title}, {state.done} of {state.steps} done"
 
 
 def _ask_pending(state: DraftState, pending: Pending) -> Reply:
@@ -107,9 +111,19 @@ def _ask_pending(state: DraftState, pending: Pending) -> Reply:
     )
 
 
+_CHOICES: Final[Mapping[Question, tuple[Button, ...]]] = {
+    Question.KIND: (Button("An assistant", "an assistant"), Button("A service", "a service")),
+    Question.ENDPOINTS: (Button("These are right", "ok"),),
+    Question.FILES: tuple(
+        Button(label, label.lower())
+        for label in ("None", "Images", "Documents", "Images and documents")
+    ),
+}
+
+
 def _buttons(state: DraftState, choices: Choices) -> tuple[Button, ...]:
     question = state.place.at
-    buttons: tuple[Button, ...] = ()
+    buttons = _CHOICES.get(question, ())
     if question is Question.MODEL:
         buttons = tuple(Button(model, model) for model in choices.models)
     elif question is Question.PLAN:
@@ -119,8 +133,10 @@ def _buttons(state: DraftState, choices: Choices) -> tuple[Button, ...]:
         )
     elif question is Question.KEY and _waits_for_consent(state):
         buttons = (Button("Save anyway", "save anyway"),)
+    if state.answers.is_optional(question) and not state.answers.has(question):
+        buttons = (*buttons, Button("Skip", "skip"))
     if state.place.failures >= FAILURES_BEFORE_HELP and question is not Question.KEY:
-        example = WORDING[question].example
+        example = wording(question, state.answers).example
         buttons = (*buttons, Button(f"Use “{example}”", example))
         buttons = (*buttons, Button("Save and exit", "save and exit"))
     return buttons

@@ -22,6 +22,7 @@ class Effect(StrEnum):
     NEW = "new"
     PAUSE = "pause"
     RESUME = "resume"
+    FETCH = "fetch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Turn:
     reply: Reply
     effect: Effect | None = None
     message: str = ""
-    """The test message, when there is to be a test and the builder chose its words."""
+    """The test message, when there is to be a test and the builder chose its words; the address of
+    the document, when one is to be read."""
 
 
 def again(state: DraftState, choices: Choices, line: str) -> Turn:
@@ -49,9 +51,9 @@ def refuse(state: DraftState, choices: Choices, refused: InvalidInput) -> Turn:
 
 def onward(state: DraftState, choices: Choices, line: str = "") -> Turn:
     """To where an edit came from, else to what is missing, else to the review."""
-    missing = state.answers.missing
-    to = state.place.return_to or (missing[0] if missing else Question.REVIEW)
-    if to is Question.REVIEW and missing:
-        to = missing[0]
+    to_ask = state.answers.to_ask
+    to = state.place.return_to or (to_ask[0] if to_ask else Question.REVIEW)
+    if to is Question.REVIEW and to_ask:
+        to = to_ask[0]
     after = state.moved(to)
     return Turn(after, ask(after, choices).after(line))

@@ -11,16 +11,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from host.catalogue import offering_fields
 from host.catalogue.catalogue import Catalogue
 from host.catalogue.registering import By
 from host.clock import Clock
 from host.config import Settings
+from host.drafts.calls import call_to_try
 from host.drafts.fields import fields_of, state_of
-from host.drafts.keys import KeySaved, checked_key, try_key
+from host.drafts.keys import KeySaved, checked_key, kept_untried, try_key
 from host.drafts.publishing import publish_draft
-from host.drafts.state import DraftLife, DraftState, KeyCheckResult, KeyNote
+from host.drafts.state import DraftLife, DraftState, KeyCheckResult, KeyNote, Kind
 from host.errors import DraftChanged, InvalidInput, UnknownDraft
 from host.providers.base import Credential, Provider
+from host.proxy.trying import Tried, read_text, try_call
 from host.runs.rehearsal import Rehearsal
 from host.runs.runner import Runs
 from host.vault.vault import Vault
@@ -37,6 +40,7 @@ MODEL_DEFAULT: Final = "gpt-6-luna"
 MODELS_MAX: Final = 4
 """How many models are offered as buttons; any other may be typed."""
 PURPOSE: Final = "openai_key"
+SERVICE_PURPOSE: Final = "service_credential"
 TEST_MESSAGE: Final = "Hello! What can you do for me?"
 
 
@@ -46,6 +50,8 @@ class Offer:
 
     models: tuple[str, ...]
     plans: tuple[PlanView, ...]
+    allows_private: bool
+    """Whether a service may be in this machine's own network."""
 
 
 class Drafts:
@@ -118,34 +124,42 @@ class Drafts:
         """
 
         def work(unit: Unit) -> None:
-            _open(kept.find_draft(unit.session, state.draft_id), account_id)
+            row = _open(kept.lock_draft(unit.session, state.draft_id), account_id).row
             self._keep(unit, state)
+            if state.answers.key is None and row.secret_id is not None:
+                unit.session.refresh(row)
+                forgotten, row.secret_id = row.secret_id, None
+                unit.session.flush()
+                delete_secret(unit.session, forgotten)
 
         await self._database.run(work)
         return replace(state, version=state.version + 1)
 
     async def save_key(self, account_id: int, draft_id: str, key: str) -> KeySaved:
-        """Try a key at the upstream, then seal it for this draft, unless it was rejected.
+        """Seal a key for this draft: an assistant's is tried at the upstream first.
 
         Raises:
-            InvalidInput: it cannot be a key.
+            InvalidInput: it cannot be a key; or it is for a service whose address is missing.
             UnknownDraft: the draft is not open, or somebody else's.
         """
-        key = checked_key(key)
         state = await self.load(account_id, draft_id)
         if state.life is not DraftLife.OPEN:
             raise _no_longer_open()
-        credential = Credential(key=key, base_url=self._settings.openai_base_url)
-        model = state.answers.model or MODEL_DEFAULT
-        saved = await try_key(self._providers[PROVIDER], credential, model=model)
+        if state.answers.kind is Kind.SERVICE:
+            purpose, bound_to = SERVICE_PURPOSE, state.answers.upstream_url
+            if bound_to is None:
+                raise InvalidInput("Say first where the service is.")
+            key = offering_fields.credential(key)
+            saved = kept_untried(key)
+        else:
+            purpose, bound_to = PURPOSE, self._settings.openai_base_url
+            credential = Credential(key=checked_key(key), base_url=bound_to)
+            key, model = credential.key, state.answers.model or MODEL_DEFAULT
+            saved = await try_key(self._providers[PROVIDER], credential, model=model)
         if saved.verdict is KeyCheckResult.REJECTED:
             return saved
         secret = self._vault.seal(
-            PURPOSE,
-            key,
-            owner_id=account_id,
-            bound_to=credential.base_url,
-            last4=saved.last4,
+            purpose, key, owner_id=account_id, bound_to=bound_to, last4=saved.last4
         )
         put = partial(self._put_key, account_id, draft_id, secret, saved.verdict)
         await self._database.run(put)
@@ -169,6 +183,26 @@ class Drafts:
         )
         return await self._runs.rehearse(assistant, message or TEST_MESSAGE)
 
+    async def read_document(self, address: str) -> tuple[str, str]:
+        """The text at an address that a builder gave, and the origin that it came from.
+
+        Raises:
+            InvalidInput: it could not be read; the sentence says why.
+        """
+        return await read_text(address, allow_private=self._settings.allow_private_upstreams)
+
+    async def try_service(self, state: DraftState, said: str) -> Tried:
+        """Call the draft's service once, as `said` or as it is called most simply.
+
+        Raises:
+            InvalidInput: that is none of its operations, or its address is missing.
+            FareboxError: it was not reached, or did not answer in time.
+        """
+        key = state.answers.key
+        credential = None if key is None else await self._vault.reveal(key.secret_id)
+        call = call_to_try(state.answers, said, credential=credential)
+        return await try_call(call, allow_private=self._settings.allow_private_upstreams)
+
     async def publish(self, account_id: int, draft_id: str, review_version: str) -> str:
         """Put on sale what the review of that version showed; returns the offering's slug.
 
@@ -189,7 +223,7 @@ class Drafts:
             if state.review_version != review_version or state.answers.missing:
                 raise DraftChanged("The draft has changed since this review. Look again, please.")
             by = By(account_id, self._clock.now())
-            card = publish_draft(unit, by, state.answers, self._settings.upstreams)
+            card = publish_draft(unit, by, state.answers, self._settings)
             row.state = DraftLife.PUBLISHED.value
             row.offering_id = card.id
             row.secret_id = None  # the key is the assistant's now, and outlives the draft
@@ -231,7 +265,7 @@ class Drafts:
         cards = await self._catalogue.offerings(owner_id=account_id)
         used = [card.assistant.model for card in cards if card.assistant is not None]
         models = tuple(dict.fromkeys((MODEL_DEFAULT, *used)))[:MODELS_MAX]
-        return Offer(models=models, plans=plans)
+        return Offer(models, plans, self._settings.allow_private_upstreams)
 
     def _state(self, found: kept.KeptDraft) -> DraftState:
         return state_of(found, upstreams=self._settings.upstreams)

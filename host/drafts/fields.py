@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from host.drafts.state import Answers, DraftLife, DraftState, Place, Question
+from host.drafts.state import Answers, DraftLife, DraftState, Kind, Place, Question
 from storage.drafts import KeptDraft
 
 
@@ -30,7 +30,7 @@ def state_of(found: KeptDraft, *, upstreams: tuple[str, ...]) -> DraftState:
     """The draft of a row.
 
     Where its key may be sent is what the sealed secret says now; a key for an upstream that is no
-    longer allowed is asked for again.
+    longer allowed, or not the service's any more, is asked for again.
     """
     row, bound_to = found.row, found.bound_to
     kept = _JSON.validate_python(row.fields)
@@ -45,7 +45,9 @@ def state_of(found: KeptDraft, *, upstreams: tuple[str, ...]) -> DraftState:
     key = kept.answers.key
     if state.life is not DraftLife.OPEN or key is None:
         return state
-    if bound_to is not None and bound_to in upstreams:
+    is_service = kept.answers.kind is Kind.SERVICE
+    allowed = (kept.answers.upstream_url,) if is_service else upstreams
+    if bound_to is not None and bound_to in allowed:
         moved = replace(state.answers, key=replace(key, base_url=bound_to))
         return replace(state, answers=moved)
     state = state.answered(replace(state.answers, key=None))

@@ -56,6 +56,13 @@ async def try_key(provider: Provider, credential: Credential, *, model: str) -> 
     return KeySaved(credential.key[-SHOWN:], verdict, check.sentence)
 
 
+def kept_untried(credential: str) -> KeySaved:
+    """What becomes of a service's credential: there is no call that every service takes."""
+    sentence = "It is sealed, and sent with each call. Try one before you publish."
+    last4 = credential[-SHOWN:] if len(credential) >= KEY_MIN else ""
+    return KeySaved(last4, KeyCheckResult.UNTRIED, sentence)
+
+
 def _why_rejected(check: KeyCheck) -> str:
     if check.kind is FailureKind.UNKNOWN_MODEL:
         return f"{check.sentence} Change the model, then enter the key again."

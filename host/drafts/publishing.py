@@ -3,21 +3,32 @@
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import (
     AssistantFields,
+    EndpointFields,
     PlanTerms,
+    ServiceFields,
     checked_assistant,
+    checked_endpoints,
     checked_plan,
+    checked_service,
 )
-from host.catalogue.registering import By, OfferingStep, create_plan, move, register_assistant
-from host.drafts.state import Answers, NewPlan
+from host.catalogue.registering import (
+    By,
+    OfferingStep,
+    create_plan,
+    move,
+    register_assistant,
+    register_service,
+)
+from host.config import Settings
+from host.drafts.state import Answers, Kind, NewPlan
 from host.errors import InvalidInput
 from storage.cards import OfferingCard
 from storage.database import Unit
+from storage.file_kinds import Accepts
 
 
-def publish_draft(
-    unit: Unit, by: By, answers: Answers, upstreams: tuple[str, ...]
-) -> OfferingCard:
-    """Make the plan if it is new, register the assistant, publish it: all of it or nothing.
+def publish_draft(unit: Unit, by: By, answers: Answers, settings: Settings) -> OfferingCard:
+    """Make the plan if it is new, register what is sold on it, publish it: all of it or nothing.
 
     Raises:
         InvalidInput, NotAllowed, UnknownPlan: as the catalogue's own verbs.
@@ -28,9 +39,39 @@ def publish_draft(
     if plan_slug is None:
         terms = checked_plan(_terms(answers.new_plan))
         plan_slug = create_plan(unit, by, owner_id, terms).slug
-    checked = checked_assistant(_fields(answers, plan_slug), upstreams=upstreams)
-    card = register_assistant(unit, by, owner_id, checked)
+    if answers.kind is Kind.SERVICE:
+        card = _service(unit, by, owner_id, answers, plan_slug, settings)
+    else:
+        checked = checked_assistant(_fields(answers, plan_slug), upstreams=settings.upstreams)
+        card = register_assistant(unit, by, owner_id, checked)
     return move(unit, by, card.slug, OfferingStep.PUBLISH)
+
+
+def _service(
+    unit: Unit, by: By, owner_id: int, answers: Answers, plan_slug: str, settings: Settings
+) -> OfferingCard:
+    if answers.price is None or answers.upstream_url is None:
+        raise InvalidInput("The address or the price is missing.")
+    fields = ServiceFields(
+        title=answers.title or "",
+        description=answers.description or "",
+        price=answers.price,
+        upstream_url=answers.upstream_url,
+        secret_id=None if answers.key is None else answers.key.secret_id,
+        plan_slugs=(plan_slug,),
+        tags=answers.tags or (),
+    )
+    checked = checked_service(fields, allow_private=settings.allow_private_upstreams)
+    return register_service(unit, by, owner_id, checked, checked_endpoints(endpoints_of(answers)))
+
+
+def endpoints_of(answers: Answers) -> list[EndpointFields]:
+    """What of a service may be called, as the catalogue takes it."""
+    return [
+        EndpointFields(path=one.path, method=one.method, price=one.price, is_open=one.is_open)
+        for one in answers.endpoints
+        if one.is_on
+    ]
 
 
 def _terms(plan: NewPlan | None) -> PlanTerms:
@@ -56,4 +97,7 @@ def _fields(answers: Answers, plan_slug: str) -> AssistantFields:
         base_url=answers.key.base_url,
         secret_id=answers.key.secret_id,
         plan_slugs=(plan_slug,),
+        tags=answers.tags or (),
+        starters=answers.starters or (),
+        accepts=Accepts(answers.files) if answers.files else Accepts.NONE,
     )

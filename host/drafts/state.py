@@ -9,6 +9,7 @@ database and no words people read: those are `host.drafts.drafts` and
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -28,14 +29,33 @@ class DraftLife(StrEnum):
     EXPIRED = "expired"
 
 
-class Question(StrEnum):
-    """Where in the dialogue a draft is: the fields in order, a small aside, then the review."""
+class Kind(StrEnum):
+    """What is put on sale."""
 
+    ASSISTANT = "assistant"
+    SERVICE = "service"
+
+    @property
+    def article(self) -> str:
+        """`an` assistant, `a` service."""
+        return "an" if self is Kind.ASSISTANT else "a"
+
+
+class Question(StrEnum):
+    """Where in the dialogue a draft is: a field, a part of a small aside, or the review."""
+
+    KIND = "kind"
+    DOCUMENT = "document"
+    ENDPOINTS = "endpoints"
+    UPSTREAM = "upstream"
     TITLE = "title"
     DESCRIPTION = "description"
+    TAGS = "tags"
     MODEL = "model"
     INSTRUCTIONS = "instructions"
     KEY = "key"
+    STARTERS = "starters"
+    FILES = "files"
     PRICE = "price"
     PLAN = "plan"
     PLAN_TITLE = "plan_title"
@@ -44,19 +64,41 @@ class Question(StrEnum):
     REVIEW = "review"
 
 
-FIELDS: Final = (
-    Question.TITLE,
-    Question.DESCRIPTION,
-    Question.MODEL,
-    Question.INSTRUCTIONS,
-    Question.KEY,
-    Question.PRICE,
-    Question.PLAN,
-)
+FIELDS: Final[Mapping[Kind, tuple[Question, ...]]] = {
+    Kind.ASSISTANT: (
+        Question.KIND,
+        Question.TITLE,
+        Question.DESCRIPTION,
+        Question.TAGS,
+        Question.MODEL,
+        Question.INSTRUCTIONS,
+        Question.KEY,
+        Question.STARTERS,
+        Question.FILES,
+        Question.PRICE,
+        Question.PLAN,
+    ),
+    Kind.SERVICE: (
+        Question.KIND,
+        Question.DOCUMENT,
+        Question.ENDPOINTS,
+        Question.UPSTREAM,
+        Question.TITLE,
+        Question.DESCRIPTION,
+        Question.TAGS,
+        Question.KEY,
+        Question.PRICE,
+        Question.PLAN,
+    ),
+}
+"""What is asked about each kind, in order."""
+OPTIONAL: Final[Mapping[Kind, frozenset[Question]]] = {
+    Kind.ASSISTANT: frozenset({Question.TAGS, Question.STARTERS, Question.FILES}),
+    Kind.SERVICE: frozenset({Question.TAGS, Question.KEY}),
+}
+"""What may be skipped: a service may need no credential."""
 ASIDE: Final = (Question.PLAN_TITLE, Question.PLAN_PRICE, Question.PLAN_GIVES)
-"""The nested dialogue that describes a new plan and returns to the assistant."""
-STEPS: Final = len(FIELDS) + 2
-"""The fields, then a test, then publishing."""
+"""The nested dialogue that describes a new plan and returns to the offering."""
 
 
 class Pending(StrEnum):
@@ -72,6 +114,8 @@ class KeyCheckResult(StrEnum):
     VALID = "valid"
     REJECTED = "rejected"
     UNREACHABLE = "unreachable"
+    UNTRIED = "untried"
+    """There is no call that every service takes; the test before publishing shows it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +134,8 @@ class KeyNote:
     @property
     def is_usable(self) -> bool:
         """Whether the dialogue may go on with it."""
-        return self.verdict is KeyCheckResult.VALID or self.is_accepted
+        is_known = self.verdict in {KeyCheckResult.VALID, KeyCheckResult.UNTRIED}
+        return is_known or self.is_accepted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,45 +161,97 @@ class NewPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointNote:
+    """One operation of a service's document, and what its builder wants of it."""
+
+    method: str
+    path: str
+    summary: str
+    risk: str
+    """What a caller could do with it, in a word (`host.catalogue.openapi.Risk`)."""
+    is_on: bool
+    is_open: bool = False
+    price: MilliCredits | None = None
+    """Where it differs from the service's."""
+
+    @property
+    def name(self) -> str:
+        """As people name it: `POST /upsert`."""
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
     """What will be published."""
 
+    kind: Kind | None = None
+    endpoints: tuple[EndpointNote, ...] = ()
+    are_endpoints_agreed: bool = False
+    """Whether the builder has looked at them and said that they are right."""
+    upstream_url: str | None = None
+    """Where a service is."""
     title: str | None = None
     description: str | None = None
+    tags: tuple[str, ...] | None = None
     model: str | None = None
     instructions: str | None = None
     key: KeyNote | None = None
+    starters: tuple[str, ...] | None = None
+    files: str | None = None
+    """Which files may be sent to an assistant."""
     price: MilliCredits | None = None
     plan_slug: str | None = None
     new_plan: NewPlan | None = None
+    skipped: frozenset[Question] = frozenset()
+    """Optional fields that the builder wants to leave out."""
+
+    @property
+    def fields(self) -> tuple[Question, ...]:
+        """What is asked, in order."""
+        return FIELDS[self.kind or Kind.ASSISTANT]
+
+    def is_optional(self, question: Question) -> bool:
+        """Whether the field may be left out."""
+        return question in OPTIONAL[self.kind or Kind.ASSISTANT]
 
     def has(self, question: Question) -> bool:
         """Whether the field has been answered well enough to publish."""
         match question:
             case Question.KEY:
                 return self.key is not None and self.key.is_usable
-            case Question.PRICE:
-                return self.price is not None
             case Question.PLAN:
-                return self.plan_slug is not None or bool(
-                    self.new_plan and self.new_plan.is_complete
-                )
-            case Question.TITLE | Question.DESCRIPTION | Question.MODEL | Question.INSTRUCTIONS:
-                return getattr(self, question.value) is not None
+                is_new = self.new_plan is not None and self.new_plan.is_complete
+                return self.plan_slug is not None or is_new
+            case Question.DOCUMENT:
+                return bool(self.endpoints)
+            case Question.ENDPOINTS:
+                return self.are_endpoints_agreed and any(one.is_on for one in self.endpoints)
+            case Question.UPSTREAM:
+                return self.upstream_url is not None
             case _:
-                return False
+                return getattr(self, question.value, None) is not None
 
     @property
     def missing(self) -> tuple[Question, ...]:
-        """The fields still to be answered, in order."""
-        return tuple(question for question in FIELDS if not self.has(question))
+        """The fields without which it cannot be published, in order."""
+        return tuple(one for one in self.to_ask if not self.is_optional(one))
+
+    @property
+    def to_ask(self) -> tuple[Question, ...]:
+        """The fields still to be asked, in order: also those that may then be skipped."""
+        return tuple(
+            question
+            for question in self.fields
+            if not self.has(question)
+            and not (self.is_optional(question) and question in self.skipped)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where the dialogue stands."""
 
-    at: Question = Question.TITLE
+    at: Question = Question.KIND
     return_to: Question | None = None
     """Where an edit that jumped here goes back to."""
     pending: Pending | None = None
@@ -179,15 +276,21 @@ class DraftState:
     @property
     def review_version(self) -> str:
         """A fingerprint of the answers: what a review showed, a publish must still find."""
-        text = json.dumps(asdict(self.answers), sort_keys=True)
+        text = json.dumps(asdict(self.answers), sort_keys=True, default=sorted)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def done(self) -> int:
         """How many of the steps are behind this draft."""
         if self.life is DraftLife.PUBLISHED:
-            return STEPS
-        return len(FIELDS) - len(self.answers.missing) + int(self.place.is_tested)
+            return self.steps
+        asked = len(self.answers.fields) - len(self.answers.to_ask)
+        return asked + int(self.place.is_tested)
+
+    @property
+    def steps(self) -> int:
+        """How many there are: the fields, then a test, then publishing."""
+        return len(self.answers.fields) + 2
 
     def answered(self, answers: Answers) -> "DraftState":
         """This draft with other answers; what was tested were the old ones."""

@@ -73,6 +73,8 @@ export default function KeyForm() {
       // A form that was drawn before the first message has no row to update; that is fine.
       await updateElement({
         ...props,
+        isStored: true,
+        isStored: true,
         last4: answer.last4,
         unverified: answer.state === 'unreachable',
       });
@@ -87,7 +89,7 @@ export default function KeyForm() {
   );
 
   function live() {
-    return last4 && !again ? storedKey() : form();
+    return (saved || props.isStored) && !again ? storedKey() : form();
   }
 
   function storedKey() {
@@ -97,11 +99,15 @@ export default function KeyForm() {
       <div style={CARD} className="flex items-center gap-3 text-sm" data-farebox="key-stored">
         <Icon className="h-5 w-5 shrink-0" style={{ color: colour }} aria-hidden="true" />
         <div className="flex-1 min-w-0">
-          <div className="font-medium">Key ending in …{last4} stored</div>
+          <div className="font-medium">
+            {props.isService ? 'Credential' : 'Key'} {last4 ? `ending in …${last4} ` : ''}stored
+          </div>
           <div className="text-xs text-muted-foreground">
             {unverified
               ? 'Sealed, but not verified: the upstream could not be reached.'
-              : 'Checked once with the upstream and sealed. Nobody can read it back.'}
+              : props.isService
+                ? 'Sealed, and sent with each call. Nobody can read it back.'
+                : 'Checked once with the upstream and sealed. Nobody can read it back.'}
           </div>
         </div>
         <Button variant="ghost" size="sm" onClick={() => setAgain(true)}>
@@ -119,7 +125,7 @@ export default function KeyForm() {
           className="flex items-center gap-2 text-sm font-medium"
         >
           <KeyRound className="h-4 w-4 shrink-0" aria-hidden="true" />
-          Your key for the upstream
+          {props.isService ? 'The credential that your service accepts' : 'Your key for the upstream'}
         </label>
         <div className="flex flex-wrap gap-2 mt-2">
           <Input
@@ -132,7 +138,7 @@ export default function KeyForm() {
             data-lpignore="true"
             spellCheck={false}
             maxLength={512}
-            placeholder="sk-…"
+            placeholder={props.isService ? 'sent as a bearer token' : 'sk-…'}
             disabled={busy}
             aria-describedby={`${id}-note`}
             aria-invalid={problem !== ''}
@@ -140,7 +146,7 @@ export default function KeyForm() {
           />
           <Button type="submit" disabled={busy} style={{ flex: '0 0 auto' }}>
             {busy && <Loader2 className="h-4 w-4 animate-spin" aria-hidden="true" />}
-            {busy ? 'Checking…' : 'Check and store'}
+            {busy ? 'Storing…' : props.isService ? 'Store' : 'Check and store'}
           </Button>
         </div>
         {problem && (
@@ -153,8 +159,10 @@ export default function KeyForm() {
           </p>
         )}
         <p id={`${id}-note`} className="text-xs text-muted-foreground mt-2">
-          It goes straight to the vault, is checked once with a harmless call and stored sealed. It
-          never becomes part of the chat.
+          {props.isService
+            ? 'It goes straight to the vault and is stored sealed. '
+            : 'It goes straight to the vault, is checked once with a harmless call and stored sealed. '}
+          It never becomes part of the chat.
         </p>
       </form>
     );

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from chat_ui.setup_bot.amounts import read_gives, read_money
 from chat_ui.setup_bot.answers import Choices, PlanChoice, messages_for
-from chat_ui.setup_bot.interview import after_test, hear, key_entered
+from chat_ui.setup_bot.interview import (
+    after_test,
+    document_read,
+    hear,
+    key_entered,
+    not_read,
+)
 from chat_ui.setup_bot.phrases import (
     Answer,
     Change,
@@ -31,6 +37,7 @@ from host.drafts.state import (
     DraftState,
     KeyCheckResult,
     KeyNote,
+    Kind,
     NewPlan,
     Pending,
     Place,
@@ -56,12 +63,17 @@ KEY = KeyNote(
     base_url="https://upstream.example/v1",
     verdict=KeyCheckResult.VALID,
 )
+ASSISTANT = FIELDS[Kind.ASSISTANT]
 FULL = Answers(
+    kind=Kind.ASSISTANT,
     title="Math Tutor",
     description="Explains algebra.",
+    tags=("maths",),
     model="gpt-6-luna",
     instructions="Be patient.",
     key=KEY,
+    starters=("What is 2 + 2?",),
+    files="none",
     price=MilliCredits(5_000),
     plan_slug="pack-100",
 )
@@ -326,16 +338,25 @@ def test_what_a_plan_gives_is_never_guessed(text: str) -> None:
 def test_the_straight_way_leads_through_every_field_to_the_review() -> None:
     state = DraftState(draft_id="d-1")
     seen = []
-    for text in ("Math Tutor", "Explains algebra.", "gpt-6-luna", "Be\npatient.\n\nAlways."):
+    for text in (
+        *("an assistant", "Math Tutor", "Explains algebra.", "Maths, #School", "gpt-6-luna"),
+        "Be\npatient.\n\nAlways.",
+    ):
         seen.append(state.place.at)
         state = say(state, text).state
-    assert state.place.at is Question.KEY
+    seen.append(state.place.at)
     state = key_entered(state.answered(replace(state.answers, key=KEY)), CHOICES).state
-    for text in ("five credits", "create one", "Pack 200", "10 USD", "200 credits"):
+    for text in (
+        *("What is a prime?\nAnd 6 * 7?", "images and documents", "five credits", "create one"),
+        *("Pack 200", "10 USD", "200 credits"),
+    ):
         seen.append(state.place.at)
         state = say(state, text).state
 
-    assert seen == [*FIELDS[:4], Question.PRICE, Question.PLAN, *ASIDE]
+    assert seen == [*ASSISTANT, *ASIDE]
+    assert state.answers.tags == ("maths", "school")
+    assert state.answers.starters == ("What is a prime?", "And 6 * 7?")
+    assert state.answers.files == "both"
     assert state.place.at is Question.REVIEW
     assert state.answers.missing == ()
     assert state.answers.instructions == "Be\npatient.\n\nAlways."
@@ -345,7 +366,7 @@ def test_the_straight_way_leads_through_every_field_to_the_review() -> None:
     assert ask(state, CHOICES).form is Form.REVIEW
 
 
-@pytest.mark.parametrize("question", [*FIELDS, *ASIDE, Question.REVIEW])
+@pytest.mark.parametrize("question", [*ASSISTANT, *ASIDE, Question.REVIEW])
 def test_every_prompt_states_question_example_rule_step_and_commands(question: Question) -> None:
     text = ask(draft(Answers(), question), CHOICES).text
 
@@ -353,21 +374,21 @@ def test_every_prompt_states_question_example_rule_step_and_commands(question: Q
     assert wording.asks in text
     assert wording.example in text
     assert wording.rule in text
-    assert "of 9" in text
+    assert "of 13" in text
     assert "You can say back, review, help, cancel." in text
 
 
 def test_who_comes_back_is_told_how_far_the_draft_is() -> None:
-    answers = Answers(title="Math Tutor", description="x", model="m", instructions="y")
+    answers = replace(FULL, key=None, starters=None, files=None, price=None, plan_slug=None)
 
     reply = greet(draft(answers, Question.KEY), CHOICES)
 
-    assert reply.text.startswith("Welcome back; draft 'Math Tutor', 4 of 9 done.")
+    assert reply.text.startswith("Welcome back; draft 'Math Tutor', 6 of 13 done.")
     assert WORDING[Question.KEY].asks in reply.text
 
 
-@pytest.mark.parametrize("phrase", ["help", "?", "why?", "review", "what did I enter?", "skip"])
-@pytest.mark.parametrize("question", [*FIELDS, *ASIDE, Question.REVIEW])
+@pytest.mark.parametrize("phrase", ["help", "?", "why?", "review", "what did I enter?"])
+@pytest.mark.parametrize("question", [*ASSISTANT, *ASIDE, Question.REVIEW])
 def test_asking_for_words_changes_nothing_and_repeats_the_question(
     phrase: str, question: Question
 ) -> None:
@@ -392,22 +413,22 @@ def test_the_review_in_words_shows_all_fields_and_never_the_key() -> None:
 def test_back_can_be_repeated_to_the_first_question_and_loses_nothing() -> None:
     turn = say(draft(), *["back"] * 12)
 
-    assert turn.state.place.at is Question.TITLE
+    assert turn.state.place.at is Question.KIND
     assert turn.state.answers == FULL
     assert "This is the first question." in turn.reply.text
-    assert "Math Tutor" in turn.reply.text
+    assert "an assistant" in turn.reply.text
 
 
 def test_after_going_back_an_answer_or_next_leads_to_what_is_missing() -> None:
     partial = draft(replace(FULL, plan_slug=None), Question.PLAN)
 
     assert say(partial, "back", "back", "next").state.place.at is Question.PLAN
-    renamed = say(partial, *["back"] * 6, "Algebra Coach").state
+    renamed = say(partial, *["back"] * 9, "Algebra Coach").state
     assert renamed.place.at is Question.PLAN
     assert renamed.answers.title == "Algebra Coach"
 
 
-@pytest.mark.parametrize("question", [*FIELDS, *ASIDE])
+@pytest.mark.parametrize("question", [*ASSISTANT, *ASIDE])
 def test_an_edit_by_name_works_anywhere_and_returns_to_where_the_builder_was(
     question: Question,
 ) -> None:
@@ -485,7 +506,7 @@ def test_a_builder_without_plans_is_offered_to_create_one() -> None:
 
 
 @pytest.mark.parametrize("text", [f"my key is {STAND_IN}", "sk-proj-abcdefghijklmnop1234567890"])
-@pytest.mark.parametrize("question", [*FIELDS, *ASIDE, Question.REVIEW])
+@pytest.mark.parametrize("question", [*ASSISTANT, *ASIDE, Question.REVIEW])
 def test_a_pasted_key_changes_nothing_anywhere_and_is_sent_to_the_form(
     question: Question, text: str
 ) -> None:
@@ -535,7 +556,7 @@ def test_yes_is_not_consent_to_publish(said: str) -> None:
     assert say(draft(), said).effect is None
 
 
-@pytest.mark.parametrize("question", [*FIELDS, *ASIDE])
+@pytest.mark.parametrize("question", [*ASSISTANT, *ASIDE])
 def test_publish_is_refused_away_from_the_review(question: Question) -> None:
     turn = say(draft(at=question), "publish")
 
@@ -599,7 +620,7 @@ def test_start_over_needs_a_yes_and_then_empties_the_draft() -> None:
     emptied = say(asked.state, "yes")
     assert emptied.effect is Effect.START_OVER
     assert emptied.state.answers == Answers()
-    assert emptied.state.place.at is Question.TITLE
+    assert emptied.state.place.at is Question.KIND
 
 
 def test_an_unknown_slash_lists_the_commands_and_is_never_an_answer() -> None:
@@ -609,7 +630,7 @@ def test_an_unknown_slash_lists_the_commands_and_is_never_an_answer() -> None:
 
     assert turn.state == before
     assert "**back**" in turn.reply.text
-    assert [button.says for button in turn.reply.buttons] == ["back"]
+    assert turn.reply.buttons[-1].says == "back"
 
 
 def test_a_published_draft_can_be_taken_off_sale_and_nothing_else() -> None:
@@ -678,3 +699,178 @@ def test_no_conversation_gets_stuck_or_loses_its_place(texts: list[str]) -> None
         state = turn.state
 
     assert ask(state, CHOICES).text
+
+
+# A service, from its document
+
+
+SONGS = """
+openapi: 3.0.2
+info:
+  title: Elvis Songs
+  description: Finds songs by what is in them.
+  servers: [{url: "https://songs.example/api"}]
+paths:
+  /query: {post: {operationId: query_query_post, summary: Query the songs}}
+  /upsert: {post: {operationId: upsert_upsert_post}}
+  /delete: {delete: {operationId: delete_delete_delete}}
+  /songs/{song-id}: {get: {summary: One song}}
+"""
+
+
+def service(text: str = SONGS) -> Turn:
+    return say(DraftState(draft_id="d-1"), "a service", text)
+
+
+def on(turn: Turn) -> list[str]:
+    return [note.name for note in turn.state.answers.endpoints if note.is_on]
+
+
+def test_a_document_fills_what_it_says_and_leaves_off_what_changes_something() -> None:
+    turn = service()
+    answers = turn.state.answers
+    assert turn.state.place.at is Question.ENDPOINTS
+    assert (answers.title, answers.upstream_url) == ("Elvis Songs", "https://songs.example")
+    assert answers.description == "Finds songs by what is in them."
+    assert on(turn) == ["POST /api/query", "GET /api/songs/{song_id}", "GET /.well-known/(.*)"]
+    for line in (
+        "1. `POST /api/query` · on (asks) · Query the songs",
+        "2. `POST /api/upsert` · **off** (writes)",
+        "3. `DELETE /api/delete` · **off** (deletes)",
+        "5. `GET /.well-known/(.*)` · open, free",
+        "Title: Elvis Songs",
+        "Address: https://songs.example",
+    ):
+        assert line in turn.reply.text
+    assert turn.reply.buttons[0].says == "ok"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("remove 1", ["GET /api/songs/{song_id}", "GET /.well-known/(.*)"]),
+        ("Remove query, please", ["GET /api/songs/{song_id}", "GET /.well-known/(.*)"]),
+        ("turn off POST /api/query and 5", ["GET /api/songs/{song_id}"]),
+        ("add upsert", ["POST /api/query", "POST /api/upsert", "GET /api/songs/{song_id}",
+                        "GET /.well-known/(.*)"]),
+        ("include 2, 3 & 4; remove 5", ["POST /api/query", "POST /api/upsert",
+                                        "DELETE /api/delete", "GET /api/songs/{song_id}"]),
+        ("remove all and then add query", ["POST /api/query"]),
+        ("without /api/songs/{song_id}", ["POST /api/query", "GET /.well-known/(.*)"]),
+    ],
+)  # fmt: skip
+def test_operations_are_turned_on_and_off_by_number_or_name(
+    said: str, expected: list[str]
+) -> None:
+    turn = say(service().state, said)
+    assert on(turn) == expected
+    assert turn.state.place.at is Question.ENDPOINTS
+    assert not turn.state.answers.are_endpoints_agreed
+
+
+def test_an_operation_can_be_opened_closed_and_given_its_own_price() -> None:
+    state = say(service().state, "open query", "3 costs five credits", "close 5").state
+    notes = {note.path: note for note in state.answers.endpoints}
+    assert (notes["/api/query"].is_open, notes["/api/query"].price) == (True, None)
+    assert (notes["/api/delete"].is_on, notes["/api/delete"].price) == (True, 5_000)
+    assert (notes["/.well-known/(.*)"].is_on, notes["/.well-known/(.*)"].is_open) == (True, False)
+
+
+@pytest.mark.parametrize("said", ["remove 9", "remove nothing", "hm", "delete everything else",
+                                  "query costs lots", "open the door"])  # fmt: skip
+def test_what_names_no_operation_changes_none(said: str) -> None:
+    before = service().state
+    turn = say(before, said)
+    assert turn.state.answers == before.answers
+    assert "Nothing was changed." in turn.reply.text
+
+
+def test_a_service_that_sells_nothing_is_not_agreed_to() -> None:
+    turn = say(service().state, "remove all", "ok")
+    assert turn.state.place.at is Question.ENDPOINTS
+    assert "None of them is on" in turn.reply.text
+
+
+def test_the_straight_way_of_a_service_leads_to_its_review() -> None:
+    state = say(service().state, "ok", "songs", "skip", "2", "create one").state
+    state = say(state, "Pack 50", "5 USD", "50 credits").state
+    assert state.place.at is Question.REVIEW
+    assert state.answers.tags == ("songs",)
+    assert state.answers.key is None
+    assert Question.KEY in state.answers.skipped
+    assert messages_for(state.answers) == "100 credits = 50 calls"
+    assert say(state, "publish").effect is Effect.PUBLISH
+    assert say(state, "test: POST /api/query").effect is Effect.TEST
+
+
+def test_a_document_at_an_address_is_read_by_the_shell_and_then_taken() -> None:
+    state = say(DraftState(draft_id="d-1"), "a service").state
+    asked = say(state, " https://songs.example/openapi.json ")
+    assert (asked.effect, asked.message) == (Effect.FETCH, "https://songs.example/openapi.json")
+    assert asked.state == state
+    without = SONGS.replace('servers: [{url: "https://songs.example/api"}]', "x-none: 1")
+    turn = document_read(state, without, "https://songs.example", CHOICES)
+    assert turn.state.answers.upstream_url == "https://songs.example"
+    failed = not_read(state, "The document could not be read: nobody answered.", CHOICES)
+    assert failed.state.place.failures == 1
+    assert "nobody answered. Nothing was changed." in failed.reply.text
+
+
+def test_an_address_that_may_not_be_called_is_asked_for_again() -> None:
+    turn = say(service(SONGS.replace("https://songs.example/api", "http://10.0.0.1/")).state, "ok")
+    assert turn.state.place.at is Question.UPSTREAM
+    refused = say(turn.state, "http://10.0.0.1")
+    assert refused.state.answers.upstream_url is None
+    assert say(turn.state, "https://songs.example").state.answers.upstream_url
+
+
+def test_another_address_forgets_the_credential_that_was_for_the_old_one() -> None:
+    state = say(service().state, "ok", "skip").state
+    note = replace(KEY, base_url="https://songs.example", verdict=KeyCheckResult.UNTRIED)
+    state = key_entered(state.answered(replace(state.answers, key=note)), CHOICES).state
+    assert state.answers.key is not None
+    assert state.place.at is Question.PRICE
+    same = say(state, "change the address to https://songs.example").state
+    assert same.answers.key == note
+    moved = say(state, "change the address to https://other.example").state
+    assert moved.answers.key is None
+
+
+def test_what_is_no_document_is_refused_with_the_rule() -> None:
+    state = say(DraftState(draft_id="d-1"), "a plugin").state
+    for text in ("swagger: '2.0'", "just words", "{", "a: *b"):
+        turn = say(state, text)
+        assert turn.state.answers == state.answers
+        assert turn.state.place.failures == 1
+
+
+def test_fields_of_the_other_kind_are_no_fields_of_this_one() -> None:
+    turn = say(service().state, "change the model to gpt-6-luna")
+    assert turn.state == service().state
+    assert "There is no model in a draft of a service." in turn.reply.text
+
+
+@pytest.mark.parametrize("said", ["hm", "both", "sell", "", "an assistant and a service"])
+def test_the_kind_is_never_guessed(said: str) -> None:
+    turn = say(DraftState(draft_id="d-1"), said)
+    assert turn.state.answers.kind is None
+    assert turn.state.place.at is Question.KIND
+
+
+def test_another_kind_forgets_the_key_and_keeps_the_rest() -> None:
+    turn = say(draft(), "change the kind to a service")
+    assert turn.state.answers.kind is Kind.SERVICE
+    assert turn.state.answers.key is None
+    assert turn.state.answers.title == "Math Tutor"
+    assert turn.state.place.at is Question.DOCUMENT
+
+
+@pytest.mark.parametrize("question", [Question.TAGS, Question.STARTERS, Question.FILES])
+def test_an_optional_field_can_be_skipped_and_is_not_asked_again(question: Question) -> None:
+    empty = draft(replace(FULL, **{question.value: None}), question)  # type: ignore[arg-type]
+    assert ask(empty, CHOICES).buttons[-1].says == "skip"
+    skipped = say(empty, "skip").state
+    assert skipped.place.at is Question.REVIEW
+    assert question in skipped.answers.skipped
+    answered = say(draft(at=question), "skip").state
+    assert answered.answers == FULL
