@@ -34,6 +34,9 @@ def state_of(found: KeptDraft, *, upstreams: tuple[str, ...]) -> DraftState:
     """
     row, bound_to = found.row, found.bound_to
     kept = _JSON.validate_python(row.fields)
+    if kept.answers.kind is None and kept.place.at is not Question.KIND:
+        # From before there were services to be described: what it was about went without saying.
+        kept = replace(kept, answers=replace(kept.answers, kind=Kind.ASSISTANT))
     state = DraftState(
         draft_id=row.id,
         version=row.version,

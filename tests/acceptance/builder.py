@@ -8,20 +8,26 @@ from tests.acceptance.browser import Person
 def publish_assistant(bea: Person, *, title: str, key: str, plan: str) -> str:
     """Answer every question, enter the key in the masked form, test, publish. Returns the slug."""
     bea.choose("setup-bot")
-    expect(bea.answers.last).to_contain_text("Step 1 of 9")
+    expect(bea.answers.last).to_contain_text("Step 1 of 13")
+    bea.page.get_by_role("button", name="An assistant").last.click()
+    expect(bea.answers.last).to_contain_text("Step 2 of 13")
     for answer, next_step in (
-        (title, "Step 2 of 9"),
-        ("Writes short poems about anything.", "Step 3 of 9"),
-        ("gpt-6-luna", "Step 4 of 9"),
-        ("You write short, kind poems.", "Step 5 of 9"),
+        (title, "Step 3 of 13"),
+        ("Writes short poems about anything.", "Step 4 of 13"),
+        ("poems, fun", "Step 5 of 13"),
+        ("gpt-6-luna", "Step 6 of 13"),
+        ("You write short, kind poems.", "Step 7 of 13"),
     ):
         expect(bea.ask(answer)).to_contain_text(next_step)
     field = bea.page.locator('input[type="password"]').last
     field.fill(key)
     bea.page.get_by_role("button", name="Check and store").last.click()
-    expect(bea.answers.last).to_contain_text("Step 6 of 9")
+    expect(bea.answers.last).to_contain_text("Step 8 of 13")
     expect(bea.answers.last).to_contain_text(f"ends …{key[-4:]}")
-    expect(bea.ask("3 credits")).to_contain_text("Step 7 of 9")
+    expect(bea.ask("A poem about rain")).to_contain_text("Step 9 of 13")
+    bea.page.get_by_role("button", name="Skip").last.click()
+    expect(bea.answers.last).to_contain_text("Step 10 of 13")
+    expect(bea.ask("3 credits")).to_contain_text("Step 11 of 13")
     for answer in [plan] if plan else ["create one", "Poem pack", "5 USD", "100 credits"]:
         bea.ask(answer)
     expect(bea.answers.last).to_contain_text("100 credits = 33 messages")

@@ -185,7 +185,10 @@ def furnish(data_dir: Path, visit: Callable[[], Person]) -> None:
         assert granted.returncode == 0, granted.stderr
     rae = visit()
     rae.sign_in(RAE)
-    for answer in ("Rhyme Helper", "Finds rhymes.", "gpt-6-luna", "You find rhymes."):
+    for answer in (
+        *("an assistant", "Rhyme Helper", "Finds rhymes.", "skip", "gpt-6-luna"),
+        "You find rhymes.",
+    ):
         rae.ask(answer)
-    expect(rae.answers.last).to_contain_text("Step 5 of 9")
+    expect(rae.answers.last).to_contain_text("Step 7 of 13")
     rae.page.context.close()

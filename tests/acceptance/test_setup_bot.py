@@ -57,10 +57,13 @@ def test_a_key_is_entered_into_the_form_of_a_reopened_draft_without_complaint(
     assert made.returncode == 0, made.stderr
     ben = people.person()
     ben.sign_in(email, "a-password-for-ben")
-    expect(ben.answers.last).to_contain_text("Step 1 of 9")
-    for answer in ("Rhyme Helper", "Finds rhymes.", "gpt-6-luna", "You find rhymes."):
+    expect(ben.answers.last).to_contain_text("Step 1 of 13")
+    for answer in (
+        *("an assistant", "Rhyme Helper", "Finds rhymes.", "skip", "gpt-6-luna"),
+        "You find rhymes.",
+    ):
         ben.ask(answer)
-    expect(ben.answers.last).to_contain_text("Step 5 of 9")
+    expect(ben.answers.last).to_contain_text("Step 7 of 13")
     ben.page.wait_for_url("**/thread/*")
     address = ben.page.url
     if anew == "sign in":
@@ -70,7 +73,7 @@ def test_a_key_is_entered_into_the_form_of_a_reopened_draft_without_complaint(
     ben.arrive()
     ben.page.locator('input[type="password"]').last.fill(PASTED_KEY)
     ben.page.get_by_role("button", name="Check and store").last.click()
-    expect(ben.answers.last).to_contain_text("Step 6 of 9")
+    expect(ben.answers.last).to_contain_text("Step 8 of 13")
     stored = ben.page.locator('[data-farebox="key-stored"]').last
     expect(stored).to_contain_text(f"Key ending in …{PASTED_KEY[-4:]}")
     expect(ben.page.locator("[data-sonner-toast]")).to_have_count(0)

@@ -18,6 +18,7 @@ from host.drafts.state import (
     DraftLife,
     DraftState,
     KeyCheckResult,
+    Kind,
     NewPlan,
     Place,
     Question,
@@ -46,6 +47,7 @@ REFUSED_KEY = "sk-demo-nobody-999999999999"
 THREAD = "0190f000-0000-7000-8000-000000000001"
 OTHER_THREAD = "0190f000-0000-7000-8000-000000000002"
 ANSWERS = Answers(
+    kind=Kind.ASSISTANT,
     title="Math Tutor",
     description="Explains algebra.",
     model="gpt-6-luna",

@@ -79,10 +79,12 @@ async def with_the_setup_bot(server: ServerProcess, folder: Path) -> AsyncIterat
         newcomer(server, folder, role="builder") as builder,
         page(server, builder.http, profile="setup-bot") as chat,
     ):
-        await chat.told("Step 1 of 9")
-        for number, answer in enumerate(("Rhymes", "Finds rhymes.", "gpt-6-luna", "Find rhymes.")):
+        await chat.told("Step 1 of 13")
+        for number, answer in enumerate(
+            ("an assistant", "Rhymes", "Finds rhymes.", "skip", "gpt-6-luna", "Find rhymes.")
+        ):
             await chat.say(answer)
-            await chat.told(f"Step {number + 2} of 9")
+            await chat.told(f"Step {number + 2} of 13")
         await chat.until(lambda c: bool(c.all("element")))
         form = chat.all("element")[-1]
         async with asyncio.timeout(PATIENCE_S):  # it is drawn first and stored then

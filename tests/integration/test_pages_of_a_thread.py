@@ -187,14 +187,14 @@ async def test_the_setup_bots_page_comes_back_with_all_that_was_said(
     session_id = str(uuid4())
     async with drawn_page(server.address, bea, profile=SETUP, session_id=session_id) as before:
         await before.until(lambda page: bool(page.messages))
-        await before.say("Rhyme Helper")
+        await before.say("an assistant")
         await before.until(lambda page: "Step 2 of" in page.last)
     async with drawn_page(server.address, bea, profile=SETUP, session_id=session_id) as after:
         await after.until(lambda page: page.redrawn > 0)
         for message_id, text in list(before.messages.items())[1:]:  # behind the greeting
             assert after.messages[message_id] == text
         assert "Step 2 of" in after.last
-        await after.say("Finds rhymes.")
+        await after.say("Rhyme Helper")
         await after.until(lambda page: "Step 3 of" in page.last)
 
 
