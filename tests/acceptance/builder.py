@@ -38,3 +38,43 @@ def publish_assistant(bea: Person, *, title: str, key: str, plan: str) -> str:
     link = bea.page.locator('a[href*="/a/"]').last
     expect(link).to_be_visible()
     return str(link.get_attribute("href")).rpartition("/")[2]
+
+
+def publish_service(bea: Person, *, document: str, credential: str) -> tuple[str, list[str]]:
+    """Import a service's document, look at its operations, try it, publish.
+
+    Returns the slug, and what was typed; buttons and the form are no messages.
+    """
+    typed: list[str] = []
+
+    def answer(text: str, then: str) -> None:
+        typed.append(text)
+        expect(bea.ask(text)).to_contain_text(then)
+
+    bea.choose("setup-bot")
+    expect(bea.answers.last).to_contain_text("Step 1 of 13")
+    bea.page.get_by_role("button", name="A service").last.click()
+    expect(bea.answers.last).to_contain_text("Step 2 of 12")
+    answer(document, "POST /upsert · off (writes)")
+    expect(bea.answers.last).to_contain_text("DELETE /delete/{id} · off (deletes)")
+    expect(bea.answers.last).to_contain_text("GET /.well-known/(.*) · open, free")
+    bea.page.get_by_role("button", name="These are right").last.click()
+    expect(bea.answers.last).to_contain_text("Tags")
+    answer("songs", "Credential")
+    field = bea.page.locator('input[type="password"]').last
+    field.fill(credential)
+    bea.page.get_by_role("button", name="Store", exact=True).last.click()
+    expect(bea.answers.last).to_contain_text("How many credits does one call cost?")
+    answer("2", "On which of your plans")
+    for text in ("create one", "Song pack", "4 USD"):
+        answer(text, "part")
+    answer("100 credits", "Step 11 of 12")
+    expect(bea.page.locator('[data-farebox="draft-review"]').last).to_contain_text(
+        "100 credits = 50 calls"
+    )
+    answer('test: POST /query {"query": "rain"}', "Step 11 of 12")
+    expect(bea.page.get_by_text("it answered 200, application/json").last).to_be_visible()
+    bea.page.get_by_role("button", name="Publish", exact=True).last.click()
+    proxy = bea.page.get_by_text("Proxy URL:").last
+    expect(proxy).to_be_visible()
+    return proxy.inner_text().rpartition("/s/")[2].strip(), typed

@@ -1,16 +1,22 @@
 """A builder puts an assistant on sale, a subscriber uses it, the key is nowhere to be found."""
 
 import gzip
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import pytest
 from playwright.sync_api import expect
 
-from farebox.demo.seed import PASTED_KEY
+from farebox.demo.seed import PASTED_KEY, SONGS_KEY
 from tests.acceptance.browser import Person
-from tests.acceptance.builder import publish_assistant
-from tests.acceptance.conftest import PHONE, PICTURES, People
+from tests.acceptance.builder import publish_assistant, publish_service
+from tests.acceptance.conftest import DESKTOP, PHONE, PICTURES, People
 from tests.acceptance.servers import ServerProcess, farebox
+
+MESSAGES_MAX: Final = 14
+"""To put a plan and an offering on sale; what is pressed or typed into a form is no message."""
 
 
 @pytest.mark.browser
@@ -42,6 +48,34 @@ def test_what_a_builder_publishes_a_subscriber_uses_and_the_key_stays_sealed(
     export = farebox("ledger", "export", data_dir=demo_dir)
     assert PASTED_KEY not in export.stdout
     assert not [path for path in _files(demo_dir, demo.log) if _holds(path, PASTED_KEY)]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1280", "390"])
+def test_a_service_is_on_sale_in_few_messages_and_its_credential_stays_sealed(
+    people: People, demo: ServerProcess, demo_dir: Path, size: dict[str, int]
+) -> None:
+    email = f"sue-{size['width']}@example.com"
+    made = farebox(
+        "account", "create", email, "--role", "builder", "--password-stdin",
+        data_dir=demo_dir, stdin="a-password-for-sue\n",
+    )  # fmt: skip
+    assert made.returncode == 0, made.stderr
+    with closing(sqlite3.connect(demo_dir / "farebox.db")) as tables:
+        ((songs,),) = tables.execute("SELECT DISTINCT upstream_url FROM service").fetchall()
+    sue = people.person(size=size)
+    sue.sign_in(email, "a-password-for-sue")
+    slug, typed = publish_service(
+        sue, document=f"{songs}/.well-known/openapi.json", credential=SONGS_KEY
+    )
+    assert len(typed) <= MESSAGES_MAX
+    sue.picture(f"setup-bot-service-{size['width']}", PICTURES)
+    manifest = sue.page.request.get(f"{sue.address}/s/{slug}/.well-known/ai-plugin.json")
+    assert manifest.ok, manifest.text()
+    closed = sue.page.request.post(f"{sue.address}/s/{slug}/upsert", data={})
+    assert closed.status == 404
+    assert _sightings(sue, SONGS_KEY) == {"sent in one request to the vault"}
+    assert not [path for path in _files(demo_dir, demo.log) if _holds(path, SONGS_KEY)]
 
 
 @pytest.mark.browser
@@ -79,20 +113,20 @@ def test_a_key_is_entered_into_the_form_of_a_reopened_draft_without_complaint(
     expect(ben.page.locator("[data-sonner-toast]")).to_have_count(0)
 
 
-def _sightings(person: Person) -> set[str]:
+def _sightings(person: Person, key: str = PASTED_KEY) -> set[str]:
     """Where the key was seen from a browser."""
     seen = set()
-    posts = [(url, data) for url, data in person.requests if PASTED_KEY in url + data]
+    posts = [(url, data) for url, data in person.requests if key in url + data]
     if len(posts) == 1 and posts[0][0].endswith("/key"):
         seen.add("sent in one request to the vault")
     elif posts:
         seen.add(f"sent to {[url for url, _ in posts]}")
-    if any(PASTED_KEY in frame for frame in person.frames_received + person.frames_sent):
+    if any(key in frame for frame in person.frames_received + person.frames_sent):
         seen.add("in a frame of the socket")
-    if PASTED_KEY in person.page.content():
+    if key in person.page.content():
         seen.add("in the page")
     storage = person.page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
-    if PASTED_KEY in storage:
+    if key in storage:
         seen.add("kept by the browser")
     return seen
 

@@ -347,7 +347,7 @@ async def test_publishing_puts_the_assistant_on_sale_on_the_chosen_plan(
     assert card.assistant.secret_id == draft.answers.key.secret_id
     published = await drafts.load(people.bea, draft.draft_id)
     assert (published.life, published.offering_slug) == (DraftLife.PUBLISHED, slug)
-    assert published.done == 9
+    assert published.done == published.steps == 13
 
 
 async def test_publishing_many_times_at_once_makes_one_offering_and_one_plan(
