@@ -55,6 +55,7 @@ RECOVER_EVERY_S: Final = 15.0
 FORGET_EVERY_S: Final = 30.0
 SWEEP_FILES_EVERY_S: Final = 300.0
 ROLL_UP_EVERY_S: Final = 3600.0
+EXPIRE_DRAFTS_EVERY_S: Final = 60 * 60.0
 EXPIRE_ORDERS_EVERY_S: Final = 60.0
 KEEP_USES_EVERY_S: Final = 60.0
 REFRESH_EVERY_S: Final = 0.5
@@ -108,6 +109,7 @@ class Host:
         repeat(self.runs.recover, every_s=RECOVER_EVERY_S, name="recover")
         repeat(self.forgetting.work_off, every_s=FORGET_EVERY_S, first_in_s=0, name="forget")
         repeat(self.files.sweep, every_s=SWEEP_FILES_EVERY_S, first_in_s=0, name="files")
+        repeat(self.drafts.expire_idle, every_s=EXPIRE_DRAFTS_EVERY_S, name="drafts")
         repeat(self.earnings.roll_up, every_s=ROLL_UP_EVERY_S, first_in_s=0, name="earnings")
         repeat(self.purchases.expire_due, every_s=EXPIRE_ORDERS_EVERY_S, name="orders")
         repeat(self.access_tokens.keep_uses, every_s=KEEP_USES_EVERY_S, name="uses")

@@ -53,6 +53,18 @@ def find_current_draft(session: Session, *, account_id: int, thread_id: str) -> 
     return _with_binding(session, row)
 
 
+def lock_idle_drafts(session: Session, *, before: Micros, most: int) -> list[Draft]:
+    """Open drafts that nobody has touched since then, for this unit alone to change."""
+    query = (
+        select(Draft)
+        .where(Draft.state == OPEN, col(Draft.updated_at) < before)
+        .order_by(col(Draft.updated_at))
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    return list(session.exec(query))
+
+
 def leave_thread(session: Session, *, account_id: int, thread_id: str) -> None:
     """No draft is talked about in this thread any more."""
     session.exec(

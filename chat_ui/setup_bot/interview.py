@@ -23,6 +23,7 @@ from chat_ui.setup_bot.phrases import (
     Said,
     Told,
     UnknownCommand,
+    nearest,
     read,
 )
 from chat_ui.setup_bot.prompts import Button, Reply, ask
@@ -162,9 +163,12 @@ def _answer_review(state: DraftState, text: str, choices: Choices) -> Turn:
         except InvalidInput as refused:
             return refuse(state, choices, refused)
         return _edit(state, (Change(Question.PRICE, text),), choices)
-    return again(
+    turn = again(
         state, choices, "I did not understand that. Say `test`, `publish`, or name a field."
     )
+    meant = nearest(text) or (Command.TEST, Command.HELP)
+    buttons = tuple(Button(f"Did you mean “{one}”?", one) for one in meant)
+    return replace(turn, reply=replace(turn.reply, buttons=buttons))
 
 
 def _edit(state: DraftState, changes: tuple[Change, ...], choices: Choices) -> Turn:

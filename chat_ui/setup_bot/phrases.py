@@ -78,25 +78,41 @@ class Answer:
 Said: TypeAlias = Told | Edit | UnknownCommand | Answer
 
 _PHRASES: Final[Mapping[Command, str]] = {
-    Command.BACK: "back|go back|previous|go to previous|undo|step back",
-    Command.NEXT: "next|keep|keep it|continue|go on|carry on|leave it",
-    Command.SKIP: "skip|skip it|skip this|pass",
+    Command.BACK: "back|go back|previous|go to previous|undo|step back|one back|one step back"
+    "|previous question|go to the previous question|the one before|last question|back up"
+    "|prevoius|previuos|undo that",
+    Command.NEXT: "next|keep|keep it|continue|go on|carry on|leave it|leave it as it is|move on"
+    "|next question|leave it so|contineu|proceed",
+    Command.SKIP: "skip|skip it|skip this|pass|leave it out|skip this one|skip that|not needed"
+    "|skipp|leave empty",
     Command.REVIEW: "review|show me|show|summary|show everything|show the draft|show draft"
-    "|what did i enter|what have i entered|what did i enter so far|what do you have",
-    Command.HELP: "help|?|??|help me|help please|commands|what can i say|what can i do",
+    "|what did i enter|what have i entered|what did i enter so far|what do you have"
+    "|show me everything|show me what i entered|show all|overview|reveiw|revew"
+    "|what do i have so far|show my answers|list everything",
+    Command.HELP: "help|?|??|help me|help please|commands|what can i say|what can i do|hlep|hepl"
+    "|i need help|i am stuck|i'm stuck|how does this work|what now|what should i enter",
     Command.WHY: "why|why is that|why do you ask|why do you need this|why do you need that"
-    "|what for",
-    Command.CANCEL: "cancel|quit|abort|stop",
-    Command.LEAVE: "save and exit|save & exit|save|exit|keep draft|keep the draft|finish later",
-    Command.DISCARD: "discard|discard it|discard draft|discard the draft|delete the draft",
-    Command.START_OVER: "start over|start again|restart|begin again|yes start over",
-    Command.SAVE_ANYWAY: "save anyway|keep the key|use it anyway|keep it anyway",
-    Command.TEST: "test|test it|try it|run a test|send a test message|test message",
-    Command.PUBLISH: "publish|publish it|publish now|go live",
+    "|what for|what is this for|why this|why do i have to|why is this needed",
+    Command.CANCEL: "cancel|quit|abort|stop|cancle|cancel it|cancel this|stop it|forget it"
+    "|never mind|nevermind",
+    Command.LEAVE: "save and exit|save & exit|save|exit|keep draft|keep the draft|finish later"
+    "|save it|save and quit|save and close|save for later|later|do it later|come back later"
+    "|save the draft",
+    Command.DISCARD: "discard|discard it|discard draft|discard the draft|delete the draft"
+    "|throw it away|delete this draft|discrad",
+    Command.START_OVER: "start over|start again|restart|begin again|yes start over|reset"
+    "|start from scratch|from the beginning|strat over",
+    Command.SAVE_ANYWAY: "save anyway|keep the key|use it anyway|keep it anyway|save it anyway"
+    "|use the key anyway",
+    Command.TEST: "test|test it|try it|run a test|send a test message|test message|try it out"
+    "|test it first|let me test it|run the test|tets",
+    Command.PUBLISH: "publish|publish it|publish now|go live|publish it now|put it on sale"
+    "|make it live|pubish|publsih|publish this",
     Command.NEW: "new|new draft|start a new one|another|another one|register another"
-    "|new assistant",
-    Command.UNPUBLISH: "unpublish|unpublish it|pause|pause it|take it off sale",
-    Command.REPUBLISH: "republish|republish it|resume|put it back on sale",
+    "|new assistant|new service|create another|start another|register a new one",
+    Command.UNPUBLISH: "unpublish|unpublish it|pause|pause it|take it off sale|take it down"
+    "|stop selling it",
+    Command.REPUBLISH: "republish|republish it|resume|put it back on sale|resume it|sell it again",
 }
 _COMMANDS: Final = {
     phrase: command for command, phrases in _PHRASES.items() for phrase in phrases.split("|")
@@ -156,6 +172,12 @@ _COURTESY: Final = re.compile(
     r"^(?:please|pls|kindly)[ ,]+|[ ,]+(?:please|pls|thanks|thank you|thx)$",
     re.IGNORECASE | re.ASCII,
 )
+_ASKING: Final = re.compile(
+    r"^(?:ok|okay|well|now|can you|could you|would you|can we|could we|i want to|i would like to"
+    r"|i'd like to|i need to|let's|lets)[ ,]+",
+    re.ASCII,
+)
+"""What stands before a command without being one; a value keeps it."""
 READ_AT_MOST: Final = 400
 """Commands and edits are short; a longer message is somebody's instructions."""
 
@@ -180,8 +202,17 @@ def read(text: str) -> Said:
 def as_command(text: str) -> Command | None:
     """The command that the whole text is, if it is one."""
     plain = " ".join(text.lower().replace(",", " ").split())
-    plain = without_courtesy(plain)
-    return _COMMANDS.get(plain) or _COMMANDS.get(plain.rstrip(".!?").strip())
+    plain = without_courtesy(plain).rstrip(".!").strip()
+    bare = without_courtesy(_ASKING.sub("", without_courtesy(_ASKING.sub("", plain))))
+    forms = (plain, plain.rstrip("?").strip(), bare, bare.rstrip("?").strip())
+    return next((_COMMANDS[form] for form in forms if form in _COMMANDS), None)
+
+
+def nearest(text: str) -> tuple[Command, ...]:
+    """The commands that somebody may have meant who said something else: three at most."""
+    plain = without_courtesy(text.lower())
+    close = get_close_matches(plain, _COMMANDS, n=3, cutoff=0.5)
+    return tuple(dict.fromkeys(_COMMANDS[phrase] for phrase in close))
 
 
 def without_courtesy(text: str) -> str:

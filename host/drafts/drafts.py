@@ -33,6 +33,7 @@ from storage.database import Database, Unit
 from storage.ids import new_id
 from storage.models.catalogue import Draft
 from storage.models.vault import Secret
+from storage.moments import DAY, Micros
 from storage.secrets import add_secret, delete_secret
 
 PROVIDER: Final = "responses"
@@ -41,6 +42,9 @@ MODELS_MAX: Final = 4
 """How many models are offered as buttons; any other may be typed."""
 PURPOSE: Final = "openai_key"
 SERVICE_PURPOSE: Final = "service_credential"
+IDLE_MAX: Final = 30 * DAY
+EXPIRED_AT_ONCE: Final = 50
+"""Of one unit of work, so that nobody waits long for it."""
 TEST_MESSAGE: Final = "Hello! What can you do for me?"
 
 
@@ -245,6 +249,22 @@ class Drafts:
             self._touch_without_key(unit, row)
 
         await self._database.run(work)
+
+    async def expire_idle(self) -> None:
+        """Let go of drafts that nobody touched for 30 days: their keys first, then the rest."""
+        now = self._clock.now()
+
+        def work(unit: Unit) -> int:
+            idle = kept.lock_idle_drafts(
+                unit.session, before=Micros(now - IDLE_MAX), most=EXPIRED_AT_ONCE
+            )
+            for row in idle:
+                self._touch_without_key(unit, row)
+                row.state, row.fields = DraftLife.EXPIRED.value, {}
+            return len(idle)
+
+        while await self._database.run(work) == EXPIRED_AT_ONCE:
+            pass
 
     async def start_over(self, account_id: int, state: DraftState) -> DraftState:
         """Keep an emptied draft, and delete the key it had."""

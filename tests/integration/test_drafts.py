@@ -38,6 +38,7 @@ from storage.models.accounts import Role
 from storage.models.catalogue import Offering, OfferingState, Plan
 from storage.models.money import Entry
 from storage.models.vault import Secret
+from storage.moments import DAY, SECOND
 from tests.builders import add_account, add_plan
 from tests.fakes.clock import ManualClock
 
@@ -458,3 +459,22 @@ async def test_a_builder_is_offered_their_own_plans_and_models(
     assert [plan.slug for plan in theirs.plans] == ["pack-100"]
     assert theirs.models == ("gpt-6-luna", "gpt-4o")
     assert (nothing.plans, nothing.models) == ((), ("gpt-6-luna",))
+
+
+async def test_a_draft_that_nobody_touches_for_thirty_days_goes_and_its_key_goes_first(
+    drafts: Drafts, people: People, database: Database, clock: ManualClock
+) -> None:
+    idle = await filled(drafts, people.bea)
+    clock.advance(29 * DAY)
+    other = await drafts.open_new(people.bob, OTHER_THREAD)
+    await drafts.expire_idle()
+    assert (await drafts.load(people.bea, idle.draft_id)).life is DraftLife.OPEN
+    clock.advance(DAY + SECOND)
+    await drafts.expire_idle()
+    await drafts.expire_idle()
+    gone = await drafts.load(people.bea, idle.draft_id)
+    assert (gone.life, gone.answers) == (DraftLife.EXPIRED, Answers())
+    assert await count(database, Secret) == 0
+    assert (await drafts.load(people.bob, other.draft_id)).life is DraftLife.OPEN
+    with pytest.raises(UnknownDraft):
+        await drafts.save_key(people.bea, idle.draft_id, OTHER_KEY)
