@@ -1070,3 +1070,23 @@ def test_an_optional_field_can_be_skipped_and_is_not_asked_again(question: Quest
     assert question in skipped.answers.skipped
     answered = say(draft(at=question), "skip").state
     assert answered.answers == FULL
+
+
+@pytest.mark.parametrize("question", [Question.TITLE, Question.MODEL, Question.PRICE])
+def test_a_field_that_is_needed_cannot_be_skipped(question: Question) -> None:
+    before = draft(replace(FULL, **{question.value: None}), question)  # type: ignore[arg-type]
+    turn = say(before, "skip")
+    assert turn.state == before
+    assert f"{WORDING[question].label} cannot be skipped" in turn.reply.text
+
+
+@pytest.mark.parametrize(
+    ("said", "offered"),
+    [("publsh", "publish"), ("try a test of it", "test"), ("qqq", "test"), ("helpp", "help")],
+)
+def test_what_is_not_understood_offers_the_nearest_commands(said: str, offered: str) -> None:
+    turn = say(draft(), said)
+    assert turn.state == draft()
+    assert turn.effect is None
+    assert offered in [button.says for button in turn.reply.buttons]
+    assert WORDING[Question.REVIEW].asks in turn.reply.text
