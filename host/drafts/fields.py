@@ -34,7 +34,7 @@ def state_of(found: KeptDraft, *, upstreams: tuple[str, ...]) -> DraftState:
     """
     row, bound_to = found.row, found.bound_to
     kept = _JSON.validate_python(row.fields)
-    if kept.answers.kind is None and kept.place.at is not Question.KIND:
+    if "kind" not in row.fields.get("answers", {"kind": None}):
         # From before there were services to be described: what it was about went without saying.
         kept = replace(kept, answers=replace(kept.answers, kind=Kind.ASSISTANT))
     state = DraftState(
