@@ -56,6 +56,8 @@ _FILES: Final = {
         ("images and documents", "documents and images", "all", "yes", "everything"), "both"
     ),
 }
+_TRIALS: Final = frozenset({"trial", "a trial", "free trial", "a free trial"})
+_LISTED: Final = re.compile(r"\s*(?:,|;|\band\b|&|\+)\s*", re.IGNORECASE)
 _NUMBERED: Final = re.compile(r"(?:plan |number |no\.? ?|#)?(?P<number>[0-9]{1,3})\.?", re.ASCII)
 
 
@@ -97,12 +99,13 @@ def accept(answers: Answers, question: Question, text: str, choices: Choices) ->
     if question is Question.DOCUMENT:
         return accept_document(answers, text, choices)
     if question is Question.PLAN:
-        return replace(answers, plan_slug=_choose_plan(text, choices).slug, new_plan=None)
+        chosen = tuple(plan.slug for plan in _choose_plans(text, choices))
+        return replace(answers, plan_slugs=chosen, new_plan=None)
     if question in _PLAN_PARTS:
         new_plan = _PLAN_PARTS[question](answers.new_plan or NewPlan(), text)
         # Until the new plan is whole, the one chosen before stays.
-        slug = None if new_plan.is_complete else answers.plan_slug
-        return replace(answers, new_plan=new_plan, plan_slug=slug)
+        slugs = () if new_plan.is_complete else answers.plan_slugs
+        return replace(answers, new_plan=new_plan, plan_slugs=slugs)
     return _READERS[question](answers, text)
 
 
@@ -234,6 +237,17 @@ def summary(state: DraftState, choices: Choices) -> str:
     return "\n".join(lines)
 
 
+def _choose_plans(text: str, choices: Choices) -> tuple[PlanChoice, ...]:
+    """One plan, or several that are listed: `1 and 3`. A title may have an "and" of its own."""
+    try:
+        return (_choose_plan(text, choices),)
+    except InvalidInput:
+        parts = [part for part in _LISTED.split(without_courtesy(text)) if part.strip()]
+        if len(parts) < 2:  # noqa: PLR2004 - it was one, and is none of them
+            raise
+    return tuple(dict.fromkeys(_choose_plan(part, choices) for part in parts))
+
+
 def _choose_plan(text: str, choices: Choices) -> PlanChoice:
     plain = without_courtesy(text).casefold()
     numbered = _NUMBERED.fullmatch(plain)
@@ -252,9 +266,9 @@ def _choose_plan(text: str, choices: Choices) -> PlanChoice:
 
 
 def _show_plan(answers: Answers, choices: Choices) -> str | None:
-    if answers.plan_slug is not None:
-        chosen = [plan for plan in choices.plans if plan.slug == answers.plan_slug]
-        return f"{chosen[0].title} · {chosen[0].terms}" if chosen else answers.plan_slug
+    if answers.plan_slugs:
+        known = {plan.slug: f"{plan.title} · {plan.terms}" for plan in choices.plans}
+        return "; ".join(known.get(slug, slug) for slug in answers.plan_slugs)
     if answers.new_plan is None:
         return None
     plan = answers.new_plan
@@ -273,6 +287,8 @@ def _show_plan_part(plan: NewPlan, question: Question) -> str | None:
 def _show_money(plan: NewPlan) -> str | None:
     if plan.price_minor is None or plan.currency is None:
         return None
+    if plan.is_trial:
+        return "a free trial"
     return format_money(plan.price_minor, plan.currency) if plan.price_minor else "free"
 
 
@@ -288,8 +304,10 @@ def _one_line(text: str) -> str:
 
 
 def _plan_price(plan: NewPlan, text: str) -> NewPlan:
+    if without_courtesy(text.lower()) in _TRIALS:
+        return replace(plan, price_minor=0, currency="USD", is_trial=True)
     money = amounts.read_money(text)
-    return replace(plan, price_minor=money.minor, currency=money.currency)
+    return replace(plan, price_minor=money.minor, currency=money.currency, is_trial=False)
 
 
 def _plan_gives(plan: NewPlan, text: str) -> NewPlan:

@@ -146,7 +146,7 @@ WORDING: Final[Mapping[Question, Wording]] = {
         label="Plan",
         asks="On which of your plans is it sold?",
         example="create one",
-        rule="one of your plans, by its number or title, or `create one`",
+        rule="one or more of your plans, by number or title, as in `1 and 2`; or `create one`",
         why="Subscribers buy plans; whoever holds this one may use the assistant.",
         help="A plan gives credits to spend, or time in which everything on it is included. You"
         " can make a new one right here.",
@@ -163,9 +163,10 @@ WORDING: Final[Mapping[Question, Wording]] = {
         label="Plan price",
         asks="What does the plan cost to buy?",
         example="5 USD",
-        rule="an amount with its currency, or `free`",
+        rule="an amount with its currency, `free`, or `trial`",
         why="It is the money one purchase takes.",
-        help="Write it like `5 USD`, `9.50 EUR` or `free`.",
+        help="Write it like `5 USD` or `9.50 EUR`. What is `free` or a `trial` is got once by each"
+        " person; a trial is offered to whoever wants to try before buying.",
     ),
     Question.PLAN_GIVES: Wording(
         label="Plan gives",

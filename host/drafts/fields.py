@@ -1,5 +1,6 @@
 """A draft as its row keeps it, and back: the one place that knows the JSON of `draft.fields`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -33,10 +34,7 @@ def state_of(found: KeptDraft, *, upstreams: tuple[str, ...]) -> DraftState:
     longer allowed, or not the service's any more, is asked for again.
     """
     row, bound_to = found.row, found.bound_to
-    kept = _JSON.validate_python(row.fields)
-    if "kind" not in row.fields.get("answers", {"kind": None}):
-        # From before there were services to be described: what it was about went without saying.
-        kept = replace(kept, answers=replace(kept.answers, kind=Kind.ASSISTANT))
+    kept = _JSON.validate_python(_as_now(row.fields))
     state = DraftState(
         draft_id=row.id,
         version=row.version,
@@ -55,3 +53,16 @@ def state_of(found: KeptDraft, *, upstreams: tuple[str, ...]) -> DraftState:
         return replace(state, answers=moved)
     state = state.answered(replace(state.answers, key=None))
     return state.moved(Question.KEY) if state.place.at is Question.REVIEW else state
+
+
+def _as_now(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields as they are kept now, of a draft that was perhaps kept earlier.
+
+    Before there were services what a draft was about went without saying, and it had one plan.
+    """
+    answers = dict(fields.get("answers") or {})
+    if not answers or "kind" in answers:
+        return dict(fields)
+    chosen = answers.pop("plan_slug", None)
+    answers |= {"kind": Kind.ASSISTANT.value, "plan_slugs": [chosen] if chosen else []}
+    return {**fields, "answers": answers}

@@ -35,20 +35,25 @@ def publish_draft(unit: Unit, by: By, answers: Answers, settings: Settings) -> O
     """
     owner_id = by.account_id
     assert owner_id is not None, "a draft is published by its builder"
-    plan_slug = answers.plan_slug
-    if plan_slug is None:
+    plan_slugs = answers.plan_slugs
+    if not plan_slugs:
         terms = checked_plan(_terms(answers.new_plan))
-        plan_slug = create_plan(unit, by, owner_id, terms).slug
+        plan_slugs = (create_plan(unit, by, owner_id, terms).slug,)
     if answers.kind is Kind.SERVICE:
-        card = _service(unit, by, owner_id, answers, plan_slug, settings)
+        card = _service(unit, by, owner_id, answers, plan_slugs, settings)
     else:
-        checked = checked_assistant(_fields(answers, plan_slug), upstreams=settings.upstreams)
+        checked = checked_assistant(_fields(answers, plan_slugs), upstreams=settings.upstreams)
         card = register_assistant(unit, by, owner_id, checked)
     return move(unit, by, card.slug, OfferingStep.PUBLISH)
 
 
 def _service(
-    unit: Unit, by: By, owner_id: int, answers: Answers, plan_slug: str, settings: Settings
+    unit: Unit,
+    by: By,
+    owner_id: int,
+    answers: Answers,
+    plan_slugs: tuple[str, ...],
+    settings: Settings,
 ) -> OfferingCard:
     if answers.price is None or answers.upstream_url is None:
         raise InvalidInput("The address or the price is missing.")
@@ -58,7 +63,7 @@ def _service(
         price=answers.price,
         upstream_url=answers.upstream_url,
         secret_id=None if answers.key is None else answers.key.secret_id,
-        plan_slugs=(plan_slug,),
+        plan_slugs=plan_slugs,
         tags=answers.tags or (),
     )
     checked = checked_service(fields, allow_private=settings.allow_private_upstreams)
@@ -82,10 +87,11 @@ def _terms(plan: NewPlan | None) -> PlanTerms:
         price=Money(plan.price_minor, plan.currency),
         credits=plan.credits,
         duration_s=plan.duration_s,
+        is_trial=plan.is_trial,
     )
 
 
-def _fields(answers: Answers, plan_slug: str) -> AssistantFields:
+def _fields(answers: Answers, plan_slugs: tuple[str, ...]) -> AssistantFields:
     if answers.key is None or answers.price is None:
         raise InvalidInput("The key or the price is missing.")
     return AssistantFields(
@@ -96,7 +102,7 @@ def _fields(answers: Answers, plan_slug: str) -> AssistantFields:
         price=answers.price,
         base_url=answers.key.base_url,
         secret_id=answers.key.secret_id,
-        plan_slugs=(plan_slug,),
+        plan_slugs=plan_slugs,
         tags=answers.tags or (),
         starters=answers.starters or (),
         accepts=Accepts(answers.files) if answers.files else Accepts.NONE,

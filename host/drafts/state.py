@@ -148,6 +148,8 @@ class NewPlan:
     credits: MilliCredits = NO_CREDITS
     duration_s: int | None = None
     """How long the credits, or the access, last; None never ends."""
+    is_trial: bool = False
+    """Free, and once for each person."""
 
     @property
     def is_complete(self) -> bool:
@@ -200,7 +202,8 @@ class Answers:
     files: str | None = None
     """Which files may be sent to an assistant."""
     price: MilliCredits | None = None
-    plan_slug: str | None = None
+    plan_slugs: tuple[str, ...] = ()
+    """The plans it is sold on, but for one that is still to be made."""
     new_plan: NewPlan | None = None
     skipped: frozenset[Question] = frozenset()
     """Optional fields that the builder wants to leave out."""
@@ -221,7 +224,7 @@ class Answers:
                 return self.key is not None and self.key.is_usable
             case Question.PLAN:
                 is_new = self.new_plan is not None and self.new_plan.is_complete
-                return self.plan_slug is not None or is_new
+                return bool(self.plan_slugs) or is_new
             case Question.DOCUMENT:
                 return bool(self.endpoints)
             case Question.ENDPOINTS:

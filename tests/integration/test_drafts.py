@@ -33,9 +33,9 @@ from host.runs.runner import Runs
 from host.vault.envelope import MasterKey
 from host.vault.vault import Vault
 from storage.credits import MilliCredits
-from storage.database import Database
+from storage.database import Database, Unit
 from storage.models.accounts import Role
-from storage.models.catalogue import Offering, OfferingState, Plan
+from storage.models.catalogue import Draft, Offering, OfferingState, Plan
 from storage.models.money import Entry
 from storage.models.vault import Secret
 from storage.moments import DAY, SECOND
@@ -54,7 +54,7 @@ ANSWERS = Answers(
     model="gpt-6-luna",
     instructions="You are a patient math tutor.",
     price=MilliCredits(5_000),
-    plan_slug="pack-100",
+    plan_slugs=("pack-100",),
 )
 NEW_PLAN = NewPlan(
     title="Pack 200", price_minor=1000, currency="USD", credits=MilliCredits(200_000)
@@ -168,7 +168,7 @@ async def test_a_saved_draft_is_the_same_after_a_restart(
 ) -> None:
     before = make_drafts(address.openai_base_url)
     opened = await before.open_draft(people.bea, THREAD)
-    answers = replace(ANSWERS, plan_slug=None, new_plan=NEW_PLAN)
+    answers = replace(ANSWERS, plan_slugs=(), new_plan=NEW_PLAN)
     place = Place(at=Question.PLAN_GIVES, return_to=Question.REVIEW, failures=2)
     saved = await before.save(people.bea, replace(opened, answers=answers, place=place))
 
@@ -354,7 +354,7 @@ async def test_publishing_puts_the_assistant_on_sale_on_the_chosen_plan(
 async def test_publishing_many_times_at_once_makes_one_offering_and_one_plan(
     drafts: Drafts, people: People, database: Database
 ) -> None:
-    answers = replace(ANSWERS, plan_slug=None, new_plan=NEW_PLAN)
+    answers = replace(ANSWERS, plan_slugs=(), new_plan=NEW_PLAN)
     draft = await filled(drafts, people.bea, answers)
 
     async with asyncio.timeout(10):
@@ -395,7 +395,7 @@ async def test_a_plan_that_cannot_be_used_leaves_nothing_half_made(
     drafts: Drafts, people: People, database: Database
 ) -> None:
     await drafts.open_new(people.bob, OTHER_THREAD)
-    answers = replace(ANSWERS, plan_slug=None, new_plan=replace(NEW_PLAN, currency="XXX"))
+    answers = replace(ANSWERS, plan_slugs=(), new_plan=replace(NEW_PLAN, currency="XXX"))
     draft = await filled(drafts, people.bob, answers)
     plans = await count(database, Plan)
 
@@ -478,3 +478,26 @@ async def test_a_draft_that_nobody_touches_for_thirty_days_goes_and_its_key_goes
     assert (await drafts.load(people.bob, other.draft_id)).life is DraftLife.OPEN
     with pytest.raises(UnknownDraft):
         await drafts.save_key(people.bea, idle.draft_id, OTHER_KEY)
+
+
+async def test_a_draft_from_before_there_were_services_goes_on(
+    drafts: Drafts, people: People, database: Database
+) -> None:
+    draft = await drafts.open_draft(people.bea, THREAD)
+    old = {
+        "answers": {"title": "Math Tutor", "price": 5_000, "plan_slug": "pack-100"},
+        "place": {"at": "description"},
+    }
+
+    def put(unit: Unit) -> None:
+        unit.session.get_one(Draft, draft.draft_id).fields = old
+
+    await database.run(put)
+    again = await drafts.load(people.bea, draft.draft_id)
+    assert again.answers == Answers(
+        kind=Kind.ASSISTANT,
+        title="Math Tutor",
+        price=MilliCredits(5_000),
+        plan_slugs=("pack-100",),
+    )
+    assert again.place.at is Question.DESCRIPTION

@@ -62,7 +62,7 @@ async def described(drafts: Drafts, account_id: int, songs: Address) -> DraftSta
     text, found_at = await drafts.read_document(f"{songs.url}/.well-known/openapi.json")
     answers = accept_document(Answers(kind=Kind.SERVICE), text, LOCAL, found_at=found_at)
     answers = replace(
-        answers, are_endpoints_agreed=True, price=MilliCredits(2_000), plan_slug="pack-100"
+        answers, are_endpoints_agreed=True, price=MilliCredits(2_000), plan_slugs=("pack-100",)
     )
     state = replace(draft, answers=answers, place=Place(at=Question.REVIEW))
     await drafts.save(account_id, state)

@@ -75,7 +75,7 @@ FULL = Answers(
     starters=("What is 2 + 2?",),
     files="none",
     price=MilliCredits(5_000),
-    plan_slug="pack-100",
+    plan_slugs=("pack-100",),
 )
 
 
@@ -575,7 +575,7 @@ def test_every_prompt_states_question_example_rule_step_and_commands(question: Q
 
 
 def test_who_comes_back_is_told_how_far_the_draft_is() -> None:
-    answers = replace(FULL, key=None, starters=None, files=None, price=None, plan_slug=None)
+    answers = replace(FULL, key=None, starters=None, files=None, price=None, plan_slugs=())
 
     reply = greet(draft(answers, Question.KEY), CHOICES)
 
@@ -616,7 +616,7 @@ def test_back_can_be_repeated_to_the_first_question_and_loses_nothing() -> None:
 
 
 def test_after_going_back_an_answer_or_next_leads_to_what_is_missing() -> None:
-    partial = draft(replace(FULL, plan_slug=None), Question.PLAN)
+    partial = draft(replace(FULL, plan_slugs=()), Question.PLAN)
 
     assert say(partial, "back", "back", "next").state.place.at is Question.PLAN
     renamed = say(partial, *["back"] * 9, "Algebra Coach").state
@@ -672,31 +672,31 @@ def test_an_edit_from_the_aside_returns_into_the_aside() -> None:
 
 def test_the_old_plan_stays_until_the_new_one_is_whole() -> None:
     half = say(draft(), "change the plan", "create one", "Big Pack").state
-    assert half.answers.plan_slug == "pack-100"
+    assert half.answers.plan_slugs == ("pack-100",)
 
     whole = say(half, "20 USD", "500 credits").state
-    assert whole.answers.plan_slug is None
+    assert whole.answers.plan_slugs == ()
     assert whole.place.at is Question.REVIEW
 
 
 @pytest.mark.parametrize("text", ["2", "Travel Pass", "travel pass", "travel-pass", "plan 2"])
 def test_a_plan_is_chosen_by_number_title_or_slug(text: str) -> None:
-    turn = say(draft(replace(FULL, plan_slug=None), Question.PLAN), text)
+    turn = say(draft(replace(FULL, plan_slugs=()), Question.PLAN), text)
 
-    assert turn.state.answers.plan_slug == "travel-pass"
+    assert turn.state.answers.plan_slugs == ("travel-pass",)
 
 
 @pytest.mark.parametrize("text", ["3", "the cheap one", "Travel", "0"])
 def test_a_plan_is_never_guessed(text: str) -> None:
-    turn = say(draft(replace(FULL, plan_slug=None), Question.PLAN), text)
+    turn = say(draft(replace(FULL, plan_slugs=()), Question.PLAN), text)
 
-    assert turn.state.answers.plan_slug is None
+    assert turn.state.answers.plan_slugs == ()
     assert turn.state.place.at is Question.PLAN
     assert {button.says for button in turn.reply.buttons} >= {"travel-pass", "create one"}
 
 
 def test_a_builder_without_plans_is_offered_to_create_one() -> None:
-    reply = ask(draft(replace(FULL, plan_slug=None), Question.PLAN), Choices())
+    reply = ask(draft(replace(FULL, plan_slugs=()), Question.PLAN), Choices())
 
     assert [button.says for button in reply.buttons] == ["create one"]
 
@@ -1090,3 +1090,22 @@ def test_what_is_not_understood_offers_the_nearest_commands(said: str, offered: 
     assert turn.effect is None
     assert offered in [button.says for button in turn.reply.buttons]
     assert WORDING[Question.REVIEW].asks in turn.reply.text
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["1 and 2", "1, 2", "Pack 100 & travel-pass", "travel pass and pack 100", "1 and 1 and 2"],
+)
+def test_an_offering_is_sold_on_several_plans(said: str) -> None:
+    answers = say(draft(replace(FULL, plan_slugs=()), Question.PLAN), said).state.answers
+    assert set(answers.plan_slugs) == {"pack-100", "travel-pass"}
+    assert len(answers.plan_slugs) == 2
+
+
+def test_a_new_plan_may_be_a_trial() -> None:
+    state = draft(replace(FULL, plan_slugs=()), Question.PLAN)
+    turn = say(state, "create one", "Taster", "a free trial", "20 credits")
+    assert turn.state.answers.new_plan == NewPlan(
+        title="Taster", price_minor=0, currency="USD", credits=MilliCredits(20_000), is_trial=True
+    )
+    assert "Taster · a free trial · 20 credits (new)" in say(turn.state, "review").reply.text
