@@ -7,7 +7,7 @@ what a field may hold, has been decided by `host.catalogue.catalogue` before.
 from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, delete, func, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from storage.cards import (
@@ -114,6 +114,12 @@ def add_endpoints(session: Session, offering_id: int, endpoints: Iterable[Endpoi
     session.flush()
 
 
+def replace_endpoints(session: Session, offering_id: int, endpoints: Iterable[Endpoint]) -> None:
+    """Save these in place of a service's endpoints."""
+    session.exec(delete(Endpoint).where(col(Endpoint.offering_id) == offering_id))
+    add_endpoints(session, offering_id, endpoints)
+
+
 def cover(session: Session, *, plan_id: int, offering_id: int) -> bool:
     """Put the offering on the plan. False when it was there already."""
     if session.get(PlanOffering, (plan_id, offering_id)) is not None:
@@ -174,6 +180,49 @@ def find_cards(
         _card(row, carried_out.get(stored(row.id)), covering.get(stored(row.id), ()))
         for row in offerings
     )
+
+
+def set_offering(  # noqa: PLR0913 - all that is said of one
+    session: Session,
+    offering_id: int,
+    *,
+    title: str,
+    description: str,
+    tags: Sequence[str],
+    starters: Sequence[str],
+    price: MilliCredits,
+) -> None:
+    """Write down what is said of an offering, and what it costs."""
+    row = session.get_one(Offering, offering_id)
+    row.title, row.description, row.price = title, description, price
+    row.tags, row.starters = list(tags), list(starters)
+    session.flush()
+
+
+def set_assistant(  # noqa: PLR0913 - all that it is run with
+    session: Session,
+    offering_id: int,
+    *,
+    base_url: str,
+    model: str,
+    instructions: str,
+    accepts: Accepts,
+    secret_id: str,
+) -> None:
+    """Write down how an assistant is run from now on."""
+    row = session.get_one(Assistant, offering_id)
+    row.base_url, row.secret_id = base_url, secret_id
+    row.model, row.instructions, row.accepts = model, instructions, accepts.value
+    session.flush()
+
+
+def set_service(
+    session: Session, offering_id: int, *, upstream_url: str, secret_id: str | None
+) -> None:
+    """Write down where a service is from now on, and what it is sent."""
+    row = session.get_one(Service, offering_id)
+    row.upstream_url, row.secret_id = upstream_url, secret_id
+    session.flush()
 
 
 def set_accepts(session: Session, offering_id: int, accepts: Accepts) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlmodel import Session, col, select, update
 from sqlmodel.sql.expression import SelectOfScalar
 
-from storage.models.catalogue import Draft
+from storage.models.catalogue import Assistant, Draft, Service
 from storage.models.vault import Secret
 from storage.moments import Micros
 
@@ -65,6 +65,12 @@ def lock_idle_drafts(session: Session, *, before: Micros, most: int) -> list[Dra
     return list(session.exec(query))
 
 
+def lock_draft_of(session: Session, *, account_id: int, offering_id: int) -> Draft | None:
+    """The draft that an offering was described in last, for this unit alone to change."""
+    newest = _newest_first(account_id).where(Draft.offering_id == offering_id)
+    return session.exec(newest.limit(1).with_for_update()).first()
+
+
 def leave_thread(session: Session, *, account_id: int, thread_id: str) -> None:
     """No draft is talked about in this thread any more."""
     session.exec(
@@ -100,11 +106,22 @@ def _newest_first(account_id: int) -> SelectOfScalar[Draft]:
     )
 
 
+def secret_in_use(session: Session, offering_id: int | None) -> str | None:
+    """The secret that an offering is run with, if it has one."""
+    if offering_id is None:
+        return None
+    assistant, service = session.get(Assistant, offering_id), session.get(Service, offering_id)
+    if assistant is not None:
+        return assistant.secret_id
+    return None if service is None else service.secret_id
+
+
 def _with_binding(session: Session, row: Draft | None) -> KeptDraft | None:
     if row is None:
         return None
     bound_to = None
-    if row.secret_id is not None:
-        query = select(Secret.bound_to).where(Secret.id == row.secret_id)
+    secret_id = row.secret_id or secret_in_use(session, row.offering_id)
+    if secret_id is not None:
+        query = select(Secret.bound_to).where(Secret.id == secret_id)
         bound_to = session.exec(query).first()
     return KeptDraft(row, bound_to)

@@ -5,6 +5,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, delete, func, select, update
 
 from storage.addresses import sqlite_path
+from storage.models.conversations import UpstreamDeletion
 from storage.models.vault import Secret
 from storage.reaching import looking
 
@@ -42,6 +43,21 @@ def replace_secret(session: Session, secret: Secret) -> bool:
 def delete_secret(session: Session, secret_id: str) -> None:
     """Forget a secret that nothing refers to any more."""
     session.exec(delete(Secret).where(col(Secret.id) == secret_id))
+
+
+def supersede_secret(session: Session, secret_id: str, *, by: str | None) -> None:
+    """Forget a secret that another one, or none, has taken the place of.
+
+    What is still to be deleted at its upstream is deleted with the new one, if there is one.
+    """
+    if by is not None:
+        session.exec(
+            update(UpstreamDeletion)
+            .where(col(UpstreamDeletion.secret_id) == secret_id)
+            .values(secret_id=by)
+        )
+    session.flush()
+    delete_secret(session, secret_id)
 
 
 def count_secrets_of_other_keys(session: Session, master_key_id: str) -> int:

@@ -39,6 +39,11 @@ SAID_MAX: Final = 200
 OTHER_WINDOW: Final = (
     "This draft changed in another window, so nothing was changed here. This is how it stands now."
 )
+CHANGING: Final = (
+    "You are changing what is on sale. It stays as it is until you say `publish`; `cancel` gives"
+    " the changes up."
+)
+CHANGED: Final = "Changed: from the next message or call on."
 OLD_BUTTON: Final = "That button belongs to an earlier question, so nothing was changed."
 
 
@@ -178,13 +183,14 @@ async def _carry_out(scene: Scene, before: DraftState, turn: Turn) -> DraftState
     drafts, account_id = scene.host.drafts, scene.account_id
     state, reply = turn.state, turn.reply
     match turn.effect:
-        case Effect.TEST | Effect.FETCH as effect:
-            ask_the_world = _test if effect is Effect.TEST else _fetch
-            return await ask_the_world(scene, state, turn.message)
+        case Effect.TEST | Effect.FETCH | Effect.REOPEN | Effect.MINE:
+            return await _ask_the_world(scene, turn)
         case Effect.PUBLISH:
+            was_on_sale = state.offering_slug is not None
             slug = await drafts.publish(account_id, state.draft_id, state.review_version)
             state = await drafts.load(account_id, state.draft_id)
             reply = review.published_reply(state, slug, scene.host.settings)
+            reply = reply.after(CHANGED) if was_on_sale else reply
             await _mark_published(scene)
         case Effect.DISCARD:
             await drafts.discard(account_id, state.draft_id)
@@ -192,6 +198,7 @@ async def _carry_out(scene: Scene, before: DraftState, turn: Turn) -> DraftState
             reply = replace(reply, buttons=(interview.START_ANOTHER,))
         case Effect.START_OVER:
             state = await drafts.start_over(account_id, state)
+            reply = ask(state, scene.choices).after("Started over.")
         case Effect.NEW:
             state = await drafts.open_new(account_id, scene.session.thread_id)
             reply = ask(state, scene.choices).after(reply.text)
@@ -200,6 +207,36 @@ async def _carry_out(scene: Scene, before: DraftState, turn: Turn) -> DraftState
         case None:
             return await _keep(scene, before, turn)
     await _say(scene, state, reply)
+    return state
+
+
+async def _ask_the_world(scene: Scene, turn: Turn) -> DraftState:
+    """What takes more than a deed: to try, to read, to look up, to open again."""
+    match turn.effect:
+        case Effect.TEST:
+            return await _test(scene, turn.state, turn.message)
+        case Effect.FETCH:
+            return await _fetch(scene, turn.state, turn.message)
+        case Effect.REOPEN:
+            return await _reopen(scene, turn)
+        case _:
+            return await _list_mine(scene, turn.state)
+
+
+async def _reopen(scene: Scene, turn: Turn) -> DraftState:
+    """Open what is on sale again, and go on with what was said of it."""
+    thread_id = scene.session.thread_id
+    state = await scene.host.drafts.reopen(scene.account_id, turn.message, thread_id)
+    if turn.then:
+        return await _take(scene, state, turn.then)
+    reply = ask(state, scene.choices).after(turn.reply.text).after(CHANGING)
+    await _say(scene, state, reply)
+    return state
+
+
+async def _list_mine(scene: Scene, state: DraftState) -> DraftState:
+    cards = await scene.host.catalogue.offerings(owner_id=scene.account_id)
+    await _say(scene, state, review.offerings_reply(cards, scene.host.settings))
     return state
 
 

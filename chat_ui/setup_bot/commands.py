@@ -123,6 +123,17 @@ def _publish(state: DraftState, choices: Choices) -> Turn:
     return Turn(state, ask(state, choices), Effect.PUBLISH)
 
 
+def edit(state: DraftState, choices: Choices, slug: str) -> Turn:
+    """Change something that is on sale; this draft is kept."""
+    if slug:
+        return Turn(state, Reply(f"Kept: {name_of(state)}."), Effect.REOPEN, slug)
+    return again(state, choices, "Say which field, as in `change the title to Algebra Coach`.")
+
+
+def _mine(state: DraftState, choices: Choices) -> Turn:
+    return Turn(state, ask(state, choices), Effect.MINE)
+
+
 def _new(state: DraftState, _choices: Choices) -> Turn:
     return Turn(state, Reply(f"Kept: {name_of(state)}. Here is a fresh one."), Effect.NEW)
 
@@ -156,6 +167,7 @@ COMMANDS: Final[Mapping[Command, _Handler]] = {
     Command.SAVE_ANYWAY: _save_anyway,
     Command.PUBLISH: _publish,
     Command.NEW: _new,
+    Command.MINE: _mine,
     Command.UNPUBLISH: _not_on_sale,
     Command.REPUBLISH: _not_on_sale,
 }

@@ -14,7 +14,7 @@ from typing import Final
 
 from chat_ui.setup_bot.amounts import read_price
 from chat_ui.setup_bot.answers import Choices, accept, accept_document, asks_for_new_plan, shown
-from chat_ui.setup_bot.commands import COMMANDS, leave, try_out
+from chat_ui.setup_bot.commands import COMMANDS, edit, leave, try_out
 from chat_ui.setup_bot.phrases import (
     Answer,
     Change,
@@ -49,10 +49,11 @@ WAS_A_KEY: Final = (
     " key`."
 )
 PUBLISHED: Final = (
-    "A published assistant cannot be changed or tested here, so nothing was changed.\n\n"
-    "You can say `unpublish` to take it off sale, `republish` to put it back, or `new` to start"
-    " another."
+    "This is on sale, so nothing was changed.\n\n"
+    "You can say `edit` or name a field to change it, `unpublish` to take it off sale, `republish`"
+    " to put it back, `my offerings`, or `new` to start another."
 )
+STAYS: Final = "It is on sale as {kind}, and stays one. Say `new` to register something else."
 GONE: Final = "This draft is gone. Say `new` to describe another."
 START_ANOTHER: Final = Button("Start another", "new")
 _WHEN_PUBLISHED: Final[Mapping[Command | None, tuple[Effect, str]]] = {
@@ -111,6 +112,8 @@ def _react(state: DraftState, said: Said, choices: Choices) -> Turn:
     match said:
         case Told(Command.TEST, rest):
             return try_out(state, choices, rest)
+        case Told(Command.EDIT, rest):
+            return edit(state, choices, rest)
         case Told(command):
             return COMMANDS[command](state, choices)
         case Edit(changes):
@@ -126,8 +129,8 @@ def _react(state: DraftState, said: Said, choices: Choices) -> Turn:
 
 def _answer(state: DraftState, text: str, choices: Choices) -> Turn:
     question = state.place.at
-    if question is Question.KEY:
-        return again(state, choices, "The key goes into the form, never into the chat.")
+    if why := _not_typed(state):
+        return again(state, choices, why)
     if question is Question.REVIEW:
         return _answer_review(state, text, choices)
     if question is Question.PLAN and asks_for_new_plan(text):
@@ -174,10 +177,8 @@ def _answer_review(state: DraftState, text: str, choices: Choices) -> Turn:
 def _edit(state: DraftState, changes: tuple[Change, ...], choices: Choices) -> Turn:
     """Named fields: all are set or none, and the dialogue stays where it was."""
     first = changes[0]
-    if strange := [c.question for c in changes if c.question not in state.answers.fields]:
-        label = wording(strange[0], state.answers).label.lower()
-        kind = state.answers.kind or Kind.ASSISTANT
-        return again(state, choices, f"There is no {label} in a draft of {kind.article} {kind}.")
+    if why := _not_here(state, changes):
+        return again(state, choices, why)
     if len(changes) == 1 and (first.question in _ASKED_ALONE or first.value is None):
         return _jump(state, first.question, choices)
     if first.question is Question.PLAN and asks_for_new_plan(first.value or ""):
@@ -195,6 +196,34 @@ def _edit(state: DraftState, changes: tuple[Change, ...], choices: Choices) -> T
         return onward(after, choices, line)
     after = after.moved(state.place.at, return_to=state.place.return_to)
     return Turn(after, ask(after, choices).after(line))
+
+
+def _not_typed(state: DraftState) -> str | None:
+    """Why the open question takes no text, if it takes none."""
+    if state.place.at is Question.KEY:
+        return "The key goes into the form, never into the chat."
+    return _stays(state) if state.place.at is Question.KIND else None
+
+
+def _not_here(state: DraftState, changes: tuple[Change, ...]) -> str | None:
+    """Why these fields cannot be set in this draft, if they cannot."""
+    answers, named = state.answers, [change.question for change in changes]
+    if Question.KIND in named and (why := _stays(state)):
+        return why
+    strange = [question for question in named if question not in answers.fields]
+    if not strange:
+        return None
+    kind = answers.kind or Kind.ASSISTANT
+    label = wording(strange[0], answers).label.lower()
+    return f"There is no {label} in a draft of {kind.article} {kind}."
+
+
+def _stays(state: DraftState) -> str | None:
+    """What is on sale stays what it is."""
+    if state.offering_slug is None:
+        return None
+    kind = state.answers.kind or Kind.ASSISTANT
+    return STAYS.format(kind=f"{kind.article} {kind}")
 
 
 def _can_stay(at: Question, answers: Answers) -> bool:
@@ -250,6 +279,13 @@ def _hear_closed(state: DraftState, text: str) -> Turn:
     command = said.command if isinstance(said, Told) else None
     if command is Command.NEW:
         return Turn(state, Reply("Here is a fresh one."), Effect.NEW)
+    if command is Command.MINE:
+        return Turn(state, Reply(""), Effect.MINE)
+    if isinstance(said, Told) and command is Command.EDIT and said.rest:
+        return Turn(state, Reply(""), Effect.REOPEN, said.rest)
+    if state.offering_slug is not None and (command is Command.EDIT or isinstance(said, Edit)):
+        then = text if isinstance(said, Edit) else ""
+        return Turn(state, Reply(""), Effect.REOPEN, state.offering_slug, then)
     if state.life is DraftLife.PUBLISHED and command in _WHEN_PUBLISHED:
         effect, reply = _WHEN_PUBLISHED[command]
         return Turn(state, Reply(reply), effect)

@@ -33,13 +33,15 @@ class Command(StrEnum):
     TEST = "test"
     PUBLISH = "publish"
     NEW = "new"
+    EDIT = "edit"
+    MINE = "my offerings"
     UNPUBLISH = "unpublish"
     REPUBLISH = "republish"
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A command, with what followed it (only `test` takes something)."""
+    """A command, with what followed it: a message to `test` with, the name of what to `edit`."""
 
     command: Command
     rest: str = ""
@@ -110,6 +112,9 @@ _PHRASES: Final[Mapping[Command, str]] = {
     "|make it live|pubish|publsih|publish this",
     Command.NEW: "new|new draft|start a new one|another|another one|register another"
     "|new assistant|new service|create another|start another|register a new one",
+    Command.EDIT: "edit|edit it|change it|change something|make a change|update it|edit this",
+    Command.MINE: "my offerings|my assistants|my services|list my offerings|show my offerings"
+    "|what do i sell|what is on sale|what do i have on sale|mine",
     Command.UNPUBLISH: "unpublish|unpublish it|pause|pause it|take it off sale|take it down"
     "|stop selling it",
     Command.REPUBLISH: "republish|republish it|resume|put it back on sale|resume it|sell it again",
@@ -167,6 +172,7 @@ _SLASH: Final = re.compile(
     r"/(?P<word>[a-z?][a-z?_-]*)(?P<rest> [^\n]*)?", re.IGNORECASE | re.ASCII
 )
 _TEST_WITH: Final = re.compile(r"/?(?:test|try) ?: ?(?P<rest>\S[^\n]*)", re.IGNORECASE | re.ASCII)
+_WITH_REST: Final = {"test": Command.TEST, "edit": Command.EDIT}
 _QUOTED: Final = re.compile(r"[\"“](?P<inside>[^\"“”]+)[\"”]", re.DOTALL)
 _COURTESY: Final = re.compile(
     r"^(?:please|pls|kindly)[ ,]+|[ ,]+(?:please|pls|thanks|thank you|thx)$",
@@ -225,8 +231,8 @@ def _read_slash(word: str, rest: str) -> Said:
     spoken = f"{word.replace('-', ' ').replace('_', ' ')}{rest}"
     if command := as_command(spoken):
         return Told(command)
-    if word.lower() == "test" and rest.strip():
-        return Told(Command.TEST, rest.strip())
+    if (taking := _WITH_REST.get(word.lower())) and rest.strip():
+        return Told(taking, rest.strip())
     nearest = get_close_matches(word.lower(), [command.value for command in Command], n=3)
     return UnknownCommand(word, tuple(nearest))
 

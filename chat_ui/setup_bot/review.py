@@ -3,6 +3,7 @@
 Only what may be seen goes into a card; its props are stored and sent to the browser.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from chat_ui.setup_bot.answers import Choices, PlanChoice, messages_for, show_gives, shown
@@ -24,11 +25,19 @@ from host.proxy.trying import Tried
 from host.redaction import redact
 from host.runs.rehearsal import Rehearsal
 from host.writing import credits_written
-from storage.cards import PlanView
+from storage.cards import OfferingCard, PlanView
+from storage.models.catalogue import OfferingState
 
 ON_TOP: Final = frozenset({Question.KIND, Question.DOCUMENT, Question.TITLE, Question.PRICE})
 """What the card says above its rows, or not at all."""
 LONG: Final = frozenset({Question.DESCRIPTION, Question.INSTRUCTIONS, Question.ENDPOINTS})
+STATES: Final[Mapping[OfferingState, str]] = {
+    OfferingState.DRAFT: "not published",
+    OfferingState.PUBLISHED: "on sale",
+    OfferingState.PAUSED: "off sale",
+    OfferingState.RETIRED: "retired",
+}
+BUTTONS_MAX: Final = 8
 ANSWER_MAX: Final = 600
 """Characters of what a service answered that are shown."""
 LONG_MAX: Final = 2000
@@ -69,6 +78,7 @@ def review_card(state: DraftState, choices: Choices) -> dict[str, Any]:
         "price": price,
         "meaning": messages_for(answers),
         "isTested": state.place.is_tested,
+        "isOnSale": state.offering_slug is not None,
         "rows": [
             {
                 "label": wording(question, answers).label,
@@ -148,6 +158,29 @@ def _curl(proxy_url: str, note: EndpointNote) -> str:
     return " \\\n  ".join(lines)
 
 
+def offerings_reply(cards: Sequence[OfferingCard], settings: Settings) -> Reply:
+    """What a builder has, whatever its state, each with a button to change it."""
+    if not cards:
+        return Reply("You have nothing on sale yet.", (Button("Start one", "new"),))
+    lines = [
+        f"- **{card.title}** · {STATES[card.state]} · {_price_of(card)} ·"
+        f" {', '.join(plan.title for plan in card.plans) or 'on no plan'} ·"
+        f" {settings.public_url}/{'s' if card.service else 'a'}/{card.slug}"
+        for card in cards
+    ]
+    buttons = tuple(
+        Button(f"Edit {card.title}", f"/edit {card.slug}")
+        for card in cards
+        if card.state is not OfferingState.RETIRED
+    )
+    return Reply("\n".join(lines), (*buttons[:BUTTONS_MAX], Button("Start another", "new")))
+
+
+def _price_of(card: OfferingCard) -> str:
+    one = "call" if card.service else "message"
+    return f"{credits_written(card.price)} per {one}" if card.price else "free"
+
+
 def published_reply(state: DraftState, slug: str, settings: Settings) -> Reply:
     """Where it is now, and how to take it off sale."""
     if state.answers.kind is Kind.SERVICE:
@@ -157,7 +190,8 @@ def published_reply(state: DraftState, slug: str, settings: Settings) -> Reply:
         f"- Chat: {settings.public_url}/a/{slug}\n"
         f"- Proxy URL: `{settings.public_url}/s/{slug}`; programs `POST` to `/ask` under it, with"
         " an access token\n"
-        "- To take it off sale, say `unpublish` here; `republish` puts it back.",
+        "- To take it off sale, say `unpublish` here; `republish` puts it back. To change it, say"
+        " `edit` or name a field.",
         (Button("Start another", "new"),),
     )
 

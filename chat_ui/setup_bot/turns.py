@@ -23,6 +23,8 @@ class Effect(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     FETCH = "fetch"
+    MINE = "mine"
+    REOPEN = "reopen"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,9 @@ class Turn:
     reply: Reply
     effect: Effect | None = None
     message: str = ""
-    """The test message, when there is to be a test and the builder chose its words; the address of
-    the document, when one is to be read."""
+    """What the effect is about: a test's message, a document's address, an offering's slug."""
+    then: str = ""
+    """What is said in a draft that was opened again, once it is."""
 
 
 def again(state: DraftState, choices: Choices, line: str) -> Turn:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from host.catalogue import offering_fields
+from host.catalogue.changing import change_assistant, change_service
 from host.catalogue.offering_fields import shown
 from host.catalogue.offering_terms import (
     AssistantFields,
@@ -117,6 +118,35 @@ class Catalogue:
         return await self._change(
             lambda unit: register_service(unit, self._by(actor), owner, checked, paths)
         )
+
+    async def change_assistant(
+        self, actor: int | None, slug: str, fields: AssistantFields
+    ) -> OfferingCard:
+        """Give an assistant other fields; its slug and its plans stay. Raises as registering."""
+        checked = checked_assistant(fields, upstreams=self._settings.upstreams)
+        return await self._change(
+            lambda unit: change_assistant(unit, self._by(actor), slug, checked)
+        )
+
+    async def change_service(
+        self,
+        actor: int | None,
+        slug: str,
+        fields: ServiceFields,
+        endpoints: Iterable[EndpointFields],
+    ) -> OfferingCard:
+        """Give a service other fields and endpoints. Raises as an assistant."""
+        checked = checked_service(fields, allow_private=self._settings.allow_private_upstreams)
+        paths = checked_endpoints(endpoints)
+        return await self._change(
+            lambda unit: change_service(unit, self._by(actor), slug, checked, paths)
+        )
+
+    def was_changed(self) -> None:
+        """Take note that somebody else's unit of work changed an offering or a plan."""
+        self._changes += 1
+        self._cards.clear()
+        self._shelf = None
 
     async def attach(
         self, actor: int | None, *, plan_slug: str, offering_slug: str
@@ -267,9 +297,7 @@ class Catalogue:
         try:
             return await self._database.run(work)
         finally:
-            self._changes += 1
-            self._cards.clear()
-            self._shelf = None
+            self.was_changed()
 
     def _by(self, actor: int | None) -> By:
         return By(actor, self._clock.now())

@@ -119,7 +119,7 @@ def archive_plan(unit: Unit, by: By, slug: str) -> PlanView:
 def register_assistant(unit: Unit, by: By, owner_id: int, fields: AssistantFields) -> OfferingCard:
     """A draft of an assistant, on its plans."""
     authorise(unit, by, owner_id)
-    _check_secret(unit, fields.secret_id, owner_id=owner_id, address=fields.base_url)
+    check_secret(unit, fields.secret_id, owner_id=owner_id, address=fields.base_url)
     offering = _offering(unit, by, owner_id, OfferingKind.ASSISTANT, fields)
     offering.starters = list(fields.starters)
     _add(
@@ -148,7 +148,7 @@ def register_service(
     """A draft of a service with its endpoints, on its plans."""
     authorise(unit, by, owner_id)
     if fields.secret_id is not None:
-        _check_secret(unit, fields.secret_id, owner_id=owner_id, address=fields.upstream_url)
+        check_secret(unit, fields.secret_id, owner_id=owner_id, address=fields.upstream_url)
     offering = _offering(unit, by, owner_id, OfferingKind.SERVICE, fields)
     offering_id = _add(
         unit,
@@ -162,7 +162,7 @@ def register_service(
     kept.add_endpoints(
         unit.session,
         offering_id,
-        [_endpoint(endpoint, default=fields.price) for endpoint in endpoints],
+        [endpoint_row(endpoint, default=fields.price) for endpoint in endpoints],
     )
     return _registered(unit, by, offering.slug, fields.plan_slugs)
 
@@ -300,7 +300,8 @@ def _registered(unit: Unit, by: By, slug: str, plan_slugs: Iterable[str]) -> Off
     return find_offering(unit, slug)
 
 
-def _endpoint(fields: EndpointFields, *, default: MilliCredits) -> Endpoint:
+def endpoint_row(fields: EndpointFields, *, default: MilliCredits) -> Endpoint:
+    """An endpoint as it is kept; without a price of its own at the service's."""
     own = default if fields.price is None else fields.price
     return Endpoint(
         offering_id=0,  # known once the offering is saved
@@ -311,8 +312,12 @@ def _endpoint(fields: EndpointFields, *, default: MilliCredits) -> Endpoint:
     )
 
 
-def _check_secret(unit: Unit, secret_id: str, *, owner_id: int, address: str) -> None:
-    """A key goes to no address but the one it was checked against, and is nobody else's."""
+def check_secret(unit: Unit, secret_id: str, *, owner_id: int, address: str) -> None:
+    """Make sure that a key goes to no address but the one it was checked against.
+
+    Raises:
+        InvalidInput: it was entered for another, is somebody else's, or is not there.
+    """
     secret = find_secret(unit.session, secret_id)
     if secret is None or secret.owner_id != owner_id:
         raise refusal(

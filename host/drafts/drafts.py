@@ -13,15 +13,24 @@ from typing import Final
 
 from host.catalogue import offering_fields
 from host.catalogue.catalogue import Catalogue
-from host.catalogue.registering import By
+from host.catalogue.registering import By, find_offering
 from host.clock import Clock
 from host.config import Settings
 from host.drafts.calls import call_to_try
 from host.drafts.fields import fields_of, state_of
 from host.drafts.keys import KeySaved, checked_key, kept_untried, try_key
-from host.drafts.publishing import publish_draft
-from host.drafts.state import DraftLife, DraftState, KeyCheckResult, KeyNote, Kind
-from host.errors import DraftChanged, InvalidInput, UnknownDraft
+from host.drafts.publishing import change_published, publish_draft
+from host.drafts.reopening import answers_of
+from host.drafts.state import (
+    DraftLife,
+    DraftState,
+    KeyCheckResult,
+    KeyNote,
+    Kind,
+    Place,
+    Question,
+)
+from host.errors import DraftChanged, InvalidInput, UnknownDraft, UnknownOffering
 from host.providers.base import Credential, Provider
 from host.proxy.trying import Tried, read_text, try_call
 from host.runs.rehearsal import Rehearsal
@@ -29,12 +38,13 @@ from host.runs.runner import Runs
 from host.vault.vault import Vault
 from storage import drafts as kept
 from storage.cards import AssistantConfig, PlanView
+from storage.catalogue import find_cards
 from storage.database import Database, Unit
 from storage.ids import new_id
-from storage.models.catalogue import Draft
+from storage.models.catalogue import Draft, OfferingState
 from storage.models.vault import Secret
 from storage.moments import DAY, Micros
-from storage.secrets import add_secret, delete_secret
+from storage.secrets import add_secret, delete_secret, find_secret
 
 PROVIDER: Final = "responses"
 MODEL_DEFAULT: Final = "gpt-6-luna"
@@ -221,19 +231,59 @@ class Drafts:
         def work(unit: Unit) -> str:
             found = _theirs(kept.lock_draft(unit.session, draft_id), account_id)
             row, state = found.row, self._state(found)
-            if state.offering_slug is not None:
+            if state.life is DraftLife.PUBLISHED and state.offering_slug is not None:
                 return state.offering_slug
             _open(found, account_id)
             if state.review_version != review_version or state.answers.missing:
                 raise DraftChanged("The draft has changed since this review. Look again, please.")
             by = By(account_id, self._clock.now())
-            card = publish_draft(unit, by, state.answers, self._settings)
+            if state.offering_slug is None:
+                card = publish_draft(unit, by, state.answers, self._settings)
+            else:
+                card = change_published(
+                    unit, by, state.offering_slug, state.answers, self._settings
+                )
             row.state = DraftLife.PUBLISHED.value
             row.offering_id = card.id
             row.secret_id = None  # the key is the assistant's now, and outlives the draft
             row.fields = fields_of(replace(state, offering_slug=card.slug))
             row.version, row.updated_at = row.version + 1, by.now
             return card.slug
+
+        try:
+            return await self._database.run(work)
+        finally:
+            self._catalogue.was_changed()
+
+    async def reopen(self, account_id: int, slug: str, thread_id: str) -> DraftState:
+        """A draft of what is on sale, to change it; nothing changes before it is published again.
+
+        One that is being changed already goes on.
+
+        Raises:
+            UnknownOffering: there is none, or it is another builder's.
+            InvalidInput: it is retired.
+        """
+
+        def work(unit: Unit) -> DraftState:
+            card = find_offering(unit, slug)
+            if card.owner_id != account_id:
+                raise UnknownOffering(f"You have no offering “{offering_fields.shown(slug)}”.")
+            if card.state is OfferingState.RETIRED:
+                raise InvalidInput(f"{card.title} is retired; register it anew.")
+            kept.leave_thread(unit.session, account_id=account_id, thread_id=thread_id)
+            row = kept.lock_draft_of(unit.session, account_id=account_id, offering_id=card.id)
+            if row is None:
+                row = _new_row(account_id, thread_id, self._clock.now())
+                row.offering_id = card.id
+                kept.add_draft(unit.session, row)
+            if row.state != DraftLife.OPEN:
+                self._put_back(unit, row, DraftLife.OPEN)
+            row.thread_id = thread_id
+            unit.session.flush()
+            found = kept.find_draft(unit.session, row.id)
+            assert found is not None, "it has just been read"
+            return self._state(found)
 
         return await self._database.run(work)
 
@@ -244,9 +294,8 @@ class Drafts:
             row = _theirs(kept.lock_draft(unit.session, draft_id), account_id).row
             if row.state == DraftLife.PUBLISHED:
                 raise UnknownDraft("This draft has been published; it cannot be discarded.")
-            row.state = DraftLife.DISCARDED.value
-            row.fields = {}
             self._touch_without_key(unit, row)
+            self._let_go(unit, row, DraftLife.DISCARDED)
 
         await self._database.run(work)
 
@@ -260,7 +309,7 @@ class Drafts:
             )
             for row in idle:
                 self._touch_without_key(unit, row)
-                row.state, row.fields = DraftLife.EXPIRED.value, {}
+                self._let_go(unit, row, DraftLife.EXPIRED)
             return len(idle)
 
         while await self._database.run(work) == EXPIRED_AT_ONCE:
@@ -275,6 +324,8 @@ class Drafts:
                 raise _changed()
             row.fields = fields_of(state)
             self._touch_without_key(unit, row)
+            if row.offering_id is not None:
+                return self._put_back(unit, row, DraftLife.OPEN)
             return replace(state, version=row.version)
 
         return await self._database.run(work)
@@ -291,17 +342,35 @@ class Drafts:
         return state_of(found, upstreams=self._settings.upstreams)
 
     def _add(self, unit: Unit, account_id: int, thread_id: str) -> DraftState:
-        now = self._clock.now()
-        draft = Draft(
-            id=new_id(),
-            account_id=account_id,
-            thread_id=thread_id,
-            version=0,
-            created_at=now,
-            updated_at=now,
-        )
+        draft = _new_row(account_id, thread_id, self._clock.now())
         kept.add_draft(unit.session, draft)
         return DraftState(draft_id=draft.id)
+
+    def _let_go(self, unit: Unit, row: Draft, life: DraftLife) -> None:
+        """Empty a draft that nobody goes on with; of what is on sale only the changes go."""
+        if row.offering_id is None:
+            row.state, row.fields = life.value, {}
+        else:
+            self._put_back(unit, row, DraftLife.PUBLISHED)
+
+    def _put_back(self, unit: Unit, row: Draft, life: DraftLife) -> DraftState:
+        """Let a draft say what is on sale."""
+        assert row.offering_id is not None
+        (card,) = find_cards(unit.session, ids=[row.offering_id])
+        secret_id = kept.secret_in_use(unit.session, card.id)
+        secret = None if secret_id is None else find_secret(unit.session, secret_id)
+        state = DraftState(
+            draft_id=row.id,
+            version=row.version + 1,
+            life=life,
+            offering_slug=card.slug,
+            answers=answers_of(card, secret),
+            place=Place(at=Question.REVIEW),
+        )
+        row.state, row.fields = life.value, fields_of(state)
+        row.version, row.updated_at = state.version, self._clock.now()
+        unit.session.flush()
+        return state
 
     def _keep(self, unit: Unit, state: DraftState) -> None:
         is_kept = kept.save_draft(
@@ -339,6 +408,17 @@ class Drafts:
         unit.session.flush()  # nothing may refer to a secret that is deleted
         if before is not None:
             delete_secret(unit.session, before)
+
+
+def _new_row(account_id: int, thread_id: str, now: Micros) -> Draft:
+    return Draft(
+        id=new_id(),
+        account_id=account_id,
+        thread_id=thread_id,
+        version=0,
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _theirs(found: kept.KeptDraft | None, account_id: int) -> kept.KeptDraft:

@@ -1,5 +1,6 @@
 """Turning a draft's answers into an offering on sale, inside one unit of work."""
 
+from host.catalogue.changing import change_assistant, change_service
 from host.catalogue.currencies import Money
 from host.catalogue.offering_terms import (
     AssistantFields,
@@ -35,16 +36,38 @@ def publish_draft(unit: Unit, by: By, answers: Answers, settings: Settings) -> O
     """
     owner_id = by.account_id
     assert owner_id is not None, "a draft is published by its builder"
-    plan_slugs = answers.plan_slugs
-    if not plan_slugs:
-        terms = checked_plan(_terms(answers.new_plan))
-        plan_slugs = (create_plan(unit, by, owner_id, terms).slug,)
+    plan_slugs = _plan_slugs(unit, by, owner_id, answers)
     if answers.kind is Kind.SERVICE:
         card = _service(unit, by, owner_id, answers, plan_slugs, settings)
     else:
         checked = checked_assistant(_fields(answers, plan_slugs), upstreams=settings.upstreams)
         card = register_assistant(unit, by, owner_id, checked)
     return move(unit, by, card.slug, OfferingStep.PUBLISH)
+
+
+def change_published(
+    unit: Unit, by: By, slug: str, answers: Answers, settings: Settings
+) -> OfferingCard:
+    """Give what is on sale the draft's fields; a plan that is new is made for it.
+
+    Raises:
+        InvalidInput, NotAllowed, UnknownPlan: as the catalogue's own verbs.
+    """
+    owner_id = by.account_id
+    assert owner_id is not None, "a draft is published by its builder"
+    plan_slugs = _plan_slugs(unit, by, owner_id, answers)
+    if answers.kind is Kind.SERVICE:
+        fields = _service_fields(answers, plan_slugs)
+        checked = checked_service(fields, allow_private=settings.allow_private_upstreams)
+        return change_service(unit, by, slug, checked, checked_endpoints(endpoints_of(answers)))
+    assistant = checked_assistant(_fields(answers, plan_slugs), upstreams=settings.upstreams)
+    return change_assistant(unit, by, slug, assistant)
+
+
+def _plan_slugs(unit: Unit, by: By, owner_id: int, answers: Answers) -> tuple[str, ...]:
+    if answers.plan_slugs:
+        return answers.plan_slugs
+    return (create_plan(unit, by, owner_id, checked_plan(_terms(answers.new_plan))).slug,)
 
 
 def _service(
@@ -55,9 +78,15 @@ def _service(
     plan_slugs: tuple[str, ...],
     settings: Settings,
 ) -> OfferingCard:
+    fields = _service_fields(answers, plan_slugs)
+    checked = checked_service(fields, allow_private=settings.allow_private_upstreams)
+    return register_service(unit, by, owner_id, checked, checked_endpoints(endpoints_of(answers)))
+
+
+def _service_fields(answers: Answers, plan_slugs: tuple[str, ...]) -> ServiceFields:
     if answers.price is None or answers.upstream_url is None:
         raise InvalidInput("The address or the price is missing.")
-    fields = ServiceFields(
+    return ServiceFields(
         title=answers.title or "",
         description=answers.description or "",
         price=answers.price,
@@ -66,8 +95,6 @@ def _service(
         plan_slugs=plan_slugs,
         tags=answers.tags or (),
     )
-    checked = checked_service(fields, allow_private=settings.allow_private_upstreams)
-    return register_service(unit, by, owner_id, checked, checked_endpoints(endpoints_of(answers)))
 
 
 def endpoints_of(answers: Answers) -> list[EndpointFields]:

@@ -120,7 +120,7 @@ export default function DraftReview() {
             </Button>
             <Button size="sm" disabled={busy !== ''} onClick={() => say('publish')}>
               {busy === 'publish' ? <Spinner /> : <Rocket className="h-4 w-4" />}
-              Publish
+              {props.isOnSale ? 'Publish changes' : 'Publish'}
             </Button>
           </div>
         )}

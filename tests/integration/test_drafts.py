@@ -23,7 +23,7 @@ from host.drafts.state import (
     Place,
     Question,
 )
-from host.errors import DraftChanged, InvalidInput, UnknownDraft
+from host.errors import DraftChanged, InvalidInput, UnknownDraft, UnknownOffering
 from host.metering.meter import Meter
 from host.providers.openai_client import OpenAIClients
 from host.providers.openai_responses import ResponsesProvider
@@ -38,7 +38,7 @@ from storage.models.accounts import Role
 from storage.models.catalogue import Draft, Offering, OfferingState, Plan
 from storage.models.money import Entry
 from storage.models.vault import Secret
-from storage.moments import DAY, SECOND
+from storage.moments import DAY, MINUTE, SECOND
 from tests.builders import add_account, add_plan
 from tests.fakes.clock import ManualClock
 
@@ -501,3 +501,88 @@ async def test_a_draft_from_before_there_were_services_goes_on(
         plan_slugs=("pack-100",),
     )
     assert again.place.at is Question.DESCRIPTION
+
+
+async def published(drafts: Drafts, people: People) -> str:
+    draft = await filled(drafts, people.bea)
+    return await drafts.publish(people.bea, draft.draft_id, draft.review_version)
+
+
+async def test_what_is_on_sale_is_changed_only_when_it_is_published_again(
+    drafts: Drafts, people: People, database: Database, clock: ManualClock
+) -> None:
+    slug = await published(drafts, people)
+    catalogue = Catalogue(database, clock, Settings())
+    before = await catalogue.find_offering(slug)
+    state = await drafts.reopen(people.bea, slug, OTHER_THREAD)
+    assert (state.life, state.place.at) == (DraftLife.OPEN, Question.REVIEW)
+    assert state.answers.missing == ()
+    changed = replace(state.answers, title="Algebra Coach", price=MilliCredits(7_000))
+    state = await drafts.save(people.bea, state.answered(changed))
+    clock.advance(MINUTE)
+    assert await catalogue.find_offering(slug) == before
+
+    assert await drafts.publish(people.bea, state.draft_id, state.review_version) == slug
+
+    clock.advance(MINUTE)
+    after = await catalogue.find_offering(slug)
+    assert (after.title, after.price, after.state) == ("Algebra Coach", 7_000, before.state)
+    assert (after.id, after.plans, after.assistant) == (before.id, before.plans, before.assistant)
+    assert await count(database, Offering) == 1
+    assert await drafts.publish(people.bea, state.draft_id, "whatever") == slug
+
+
+async def test_another_key_takes_the_place_of_the_one_in_use_when_it_is_published(
+    drafts: Drafts, people: People, database: Database, vault: Vault
+) -> None:
+    slug = await published(drafts, people)
+    state = await drafts.reopen(people.bea, slug, THREAD)
+    await drafts.save_key(people.bea, state.draft_id, OTHER_KEY)
+    assert await count(database, Secret) == 2
+    state = await drafts.load(people.bea, state.draft_id)
+    await drafts.publish(people.bea, state.draft_id, state.review_version)
+    ((secret_id,),) = await database.read(
+        lambda s: s.connection().execute(text("SELECT secret_id FROM assistant")).all()
+    )
+    assert await vault.reveal(secret_id) == OTHER_KEY
+    assert await count(database, Secret) == 1
+
+
+async def test_changes_that_are_given_up_leave_what_is_on_sale_and_its_key(
+    drafts: Drafts, people: People, database: Database, clock: ManualClock
+) -> None:
+    slug = await published(drafts, people)
+    for give_up in (drafts.discard, None):
+        state = await drafts.reopen(people.bea, slug, THREAD)
+        await drafts.save(
+            people.bea, state.answered(replace(state.answers, title="Something else"))
+        )
+        await drafts.save_key(people.bea, state.draft_id, OTHER_KEY)
+        if give_up is None:
+            clock.advance(31 * DAY)
+            await drafts.expire_idle()
+        else:
+            await give_up(people.bea, state.draft_id)
+        again = await drafts.load(people.bea, state.draft_id)
+        assert (again.life, again.answers.title) == (DraftLife.PUBLISHED, "Math Tutor")
+        assert await count(database, Secret) == 1
+
+
+async def test_starting_a_change_over_begins_with_what_is_on_sale(
+    drafts: Drafts, people: People, database: Database
+) -> None:
+    slug = await published(drafts, people)
+    state = await drafts.reopen(people.bea, slug, THREAD)
+    emptied = replace(state, answers=Answers(), place=Place())
+    over = await drafts.start_over(people.bea, emptied)
+    assert (over.answers.title, over.life) == ("Math Tutor", DraftLife.OPEN)
+    assert await drafts.load(people.bea, state.draft_id) == over
+    assert await count(database, Secret) == 1
+
+
+async def test_nobody_changes_what_somebody_else_sells(drafts: Drafts, people: People) -> None:
+    slug = await published(drafts, people)
+    with pytest.raises(UnknownOffering):
+        await drafts.reopen(people.bob, slug, THREAD)
+    with pytest.raises(UnknownOffering):
+        await drafts.reopen(people.bea, "no-such", THREAD)

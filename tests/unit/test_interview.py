@@ -829,20 +829,44 @@ def test_an_unknown_slash_lists_the_commands_and_is_never_an_answer() -> None:
     assert turn.reply.buttons[-1].says == "back"
 
 
-def test_a_published_draft_can_be_taken_off_sale_and_nothing_else() -> None:
-    published = replace(draft(), life=DraftLife.PUBLISHED)
+def test_a_published_draft_can_be_taken_off_sale_and_opened_again_and_nothing_else() -> None:
+    published = replace(draft(), life=DraftLife.PUBLISHED, offering_slug="math-tutor")
 
-    for said in ("change the price to 4", "test", "cancel", "hello"):
+    for said in ("test", "cancel", "hello", "publish", "start over", "discard"):
         turn = say(published, said)
         assert (turn.state, turn.effect) == (published, None)
-        assert "cannot be changed" in turn.reply.text
+        assert "nothing was changed" in turn.reply.text
         assert "`unpublish`" in turn.reply.text
 
-    assert say(published, "publish").effect is None
-    assert say(published, "change the title to Hmm").state == published
+    for said, then in (("edit", ""), ("change the price to 4", "change the price to 4")):
+        turn = say(published, said)
+        assert (turn.state, turn.effect) == (published, Effect.REOPEN)
+        assert (turn.message, turn.then) == ("math-tutor", then)
+    assert say(published, "/edit song-finder").message == "song-finder"
+    assert say(published, "my offerings").effect is Effect.MINE
     assert say(published, "new").effect is Effect.NEW
     assert say(published, "unpublish").effect is Effect.PAUSE
     assert say(published, "republish").effect is Effect.RESUME
+
+
+def test_what_is_on_sale_stays_what_it_is() -> None:
+    reopened = replace(draft(), offering_slug="math-tutor")
+    for said in ("change the kind to a service", "kind: a service"):
+        turn = say(reopened, said)
+        assert turn.state == reopened
+        assert "It is on sale as an assistant, and stays one." in turn.reply.text
+    asked = say(replace(draft(at=Question.KIND), offering_slug="math-tutor"), "a service")
+    assert asked.state.answers == FULL
+
+
+def test_another_offering_is_opened_from_any_question_and_this_draft_is_kept() -> None:
+    turn = say(draft(at=Question.PRICE), "/edit song-finder")
+    assert (turn.effect, turn.message) == (Effect.REOPEN, "song-finder")
+    assert turn.state == draft(at=Question.PRICE)
+    assert turn.reply.text.startswith("Kept: draft 'Math Tutor'")
+    named = say(draft(at=Question.PRICE), "edit")
+    assert named.effect is None
+    assert "Say which field" in named.reply.text
 
 
 @pytest.mark.parametrize(
