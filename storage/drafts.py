@@ -53,6 +53,11 @@ def find_current_draft(session: Session, *, account_id: int, thread_id: str) -> 
     return _with_binding(session, row)
 
 
+def open_drafts(session: Session) -> list[Draft]:
+    """Every draft that is being talked about."""
+    return list(session.exec(select(Draft).where(Draft.state == OPEN)))
+
+
 def lock_idle_drafts(session: Session, *, before: Micros, most: int) -> list[Draft]:
     """Open drafts that nobody has touched since then, for this unit alone to change."""
     query = (

@@ -4,16 +4,16 @@ Secrets are bound to the address they were checked against, so they move along. 
 upstream that is known to be the same: to any other, a builder enters the key again.
 """
 
-from sqlmodel import Session, col, select, update
+from sqlmodel import Session, col, update
 
-from storage.models.catalogue import Assistant, Draft, Service
+from storage.models.catalogue import Assistant, Service
 from storage.models.vault import Secret
 
 
-def move_upstreams(session: Session, *, assistants: str, services: str) -> None:
-    """Every assistant now runs at the one address, every service is at the other."""
-    session.exec(update(Assistant).values(base_url=assistants))
-    session.exec(update(Service).values(upstream_url=services))
-    for table, address in ((Assistant, assistants), (Draft, assistants), (Service, services)):
-        theirs = select(table.secret_id)
-        session.exec(update(Secret).where(col(Secret.id).in_(theirs)).values(bound_to=address))
+def move_upstream(session: Session, *, before: str, now: str) -> None:
+    """Whatever ran or was at the one address does so at the other, with its secrets."""
+    session.exec(update(Assistant).where(col(Assistant.base_url) == before).values(base_url=now))
+    session.exec(
+        update(Service).where(col(Service.upstream_url) == before).values(upstream_url=now)
+    )
+    session.exec(update(Secret).where(col(Secret.bound_to) == before).values(bound_to=now))

@@ -17,7 +17,6 @@ from storage.file_kinds import Accepts
 from storage.models.accounts import Role
 from storage.models.money import GrantSource
 from storage.moments import DAY, SECOND
-from storage.upstreams import move_upstreams
 
 PASSWORD: Final = "farebox-demo"  # noqa: S105 - well known: the demo answers on loopback alone
 SEEDED_KEY: Final = "sk-demo-builder-key-0123456789abcd"
@@ -50,9 +49,7 @@ async def seed(host: Host, *, upstream: str, songs: str) -> None:
     """Make what is missing; `upstream` and `songs` are where the scripted servers answer."""
     known = {account.email: account for account in await host.accounts.list()}
     if SAM.email in known:
-        await host.database.run(
-            lambda unit: move_upstreams(unit.session, assistants=upstream, services=songs)
-        )
+        await _move(host, upstream=upstream, songs=songs)
         return
     for person in (BEA, OLGA, SAM):  # Sam last: who finds him finds everything
         if person.email not in known:
@@ -63,6 +60,20 @@ async def seed(host: Host, *, upstream: str, songs: str) -> None:
                 await host.vouchers.issue(None, voucher)
             if person is SAM:
                 await _purchase(host, account.id)
+
+
+async def _move(host: Host, *, upstream: str, songs: str) -> None:
+    """The scripted servers answer at other ports than the last time; others' services stay."""
+    tutor = await host.catalogue.find_offering("math-tutor")
+    summarizer = await host.catalogue.find_offering("elvis-song-summarizer")
+    assert tutor.assistant is not None
+    assert summarizer.service is not None
+    for before, now in (
+        (tutor.assistant.base_url, upstream),
+        (summarizer.service.upstream_url, songs),
+    ):
+        await host.drafts.move_upstream(before=before, now=now)
+    host.catalogue.was_changed()
 
 
 async def _catalogue(host: Host, builder: int, *, upstream: str, songs: str) -> None:

@@ -17,7 +17,7 @@ from host.catalogue.registering import By, find_offering
 from host.clock import Clock
 from host.config import Settings
 from host.drafts.calls import call_to_try
-from host.drafts.fields import fields_of, state_of
+from host.drafts.fields import fields_of, moved_fields, state_of
 from host.drafts.keys import KeySaved, checked_key, kept_untried, try_key
 from host.drafts.publishing import change_published, publish_draft
 from host.drafts.reopening import answers_of
@@ -45,6 +45,7 @@ from storage.models.catalogue import Draft, OfferingState
 from storage.models.vault import Secret
 from storage.moments import DAY, Micros
 from storage.secrets import add_secret, delete_secret, find_secret
+from storage.upstreams import move_upstream
 
 PROVIDER: Final = "responses"
 MODEL_DEFAULT: Final = "gpt-6-luna"
@@ -314,6 +315,16 @@ class Drafts:
 
         while await self._database.run(work) == EXPIRED_AT_ONCE:
             pass
+
+    async def move_upstream(self, *, before: str, now: str) -> None:
+        """The same upstream answers at another address: what is on sale, and drafts, go along."""
+
+        def work(unit: Unit) -> None:
+            move_upstream(unit.session, before=before, now=now)
+            for row in kept.open_drafts(unit.session):
+                row.fields = moved_fields(row.fields, before=before, now=now)
+
+        await self._database.run(work)
 
     async def start_over(self, account_id: int, state: DraftState) -> DraftState:
         """Keep an emptied draft, and delete the key it had."""

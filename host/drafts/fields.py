@@ -55,6 +55,16 @@ def state_of(found: KeptDraft, *, upstreams: tuple[str, ...]) -> DraftState:
     return state.moved(Question.KEY) if state.place.at is Question.REVIEW else state
 
 
+def moved_fields(fields: Mapping[str, Any], *, before: str, now: str) -> dict[str, Any]:
+    """The fields of a draft whose service is at another address now."""
+    answers = dict(fields.get("answers") or {})
+    if answers.get("upstream_url") == before:
+        answers["upstream_url"] = now
+    if (key := answers.get("key")) and key["base_url"] == before:
+        answers["key"] = {**key, "base_url": now}
+    return {**fields, "answers": answers} if answers else dict(fields)
+
+
 def _as_now(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields as they are kept now, of a draft that was perhaps kept earlier.
 
