@@ -43,6 +43,18 @@ def test_what_a_builder_publishes_a_subscriber_uses_and_the_key_stays_sealed(
     expect(ida.receipts.last).to_contain_text("−3 credits · 97 left")
     ida.picture("poem-helper-phone", PICTURES)
 
+    expect(bea.ask("change the price to 7")).to_contain_text("Price: 3 → 7")
+    bea.picture("setup-bot-changing", PICTURES)
+    bea.page.get_by_role("button", name="Publish changes").last.click()
+    expect(bea.answers.last).to_contain_text("Changed: from the next message or call on.")
+    expect(bea.ask("my offerings")).to_contain_text(
+        "Poem Helper · on sale · 7 credits per message"
+    )
+    bea.picture("setup-bot-offerings", PICTURES)
+    ida.page.reload()
+    ida.arrive()
+    expect(ida.page.locator("#farebox-price")).to_contain_text("7 credits per message")
+
     assert _sightings(bea) == {"sent in one request to the vault"}
     assert not _sightings(ida)
     export = farebox("ledger", "export", data_dir=demo_dir)
