@@ -145,7 +145,9 @@ class DataLayer(BaseDataLayer):
                 return
             if not chat_history.save_step(unit.session, step, now):
                 log.warning("chat.step_of_another_thread", step_id=step.id, thread_id=thread_id)
-            if step.type == "user_message" and thread.title is None:
+            # The setup bot names its own after what is described in it.
+            is_named_by_it = step.type == "user_message" and profile != SETUP_BOT
+            if is_named_by_it and thread.title is None:
                 chat_history.name_thread(unit.session, thread_id, step.output)
             if profile in OUR_PROFILES:
                 chat_history.merge_metadata(unit.session, thread_id, {"chat_profile": profile})

@@ -23,10 +23,13 @@ from chat_ui.setup_bot.answers import Choices
 from chat_ui.setup_bot.prompts import Form, Reply, ask, greet
 from chat_ui.setup_bot.turns import Effect, Turn
 from chat_ui.stamps import iso
+from host.api.reports import earnings_of
 from host.app import Host
 from host.drafts.state import DraftLife, DraftState, Kind
 from host.errors import DraftChanged, FareboxError
 from host.identity.login_sessions import Visitor
+from storage import chat_history
+from storage.periods import read_dates
 
 ACTION_PREFIX: Final = "setup_"
 SAY: Final = "setup_say"
@@ -183,7 +186,7 @@ async def _carry_out(scene: Scene, before: DraftState, turn: Turn) -> DraftState
     drafts, account_id = scene.host.drafts, scene.account_id
     state, reply = turn.state, turn.reply
     match turn.effect:
-        case Effect.TEST | Effect.FETCH | Effect.REOPEN | Effect.MINE:
+        case Effect.TEST | Effect.FETCH | Effect.REOPEN | Effect.MINE | Effect.EARNINGS:
             return await _ask_the_world(scene, turn)
         case Effect.PUBLISH:
             was_on_sale = state.offering_slug is not None
@@ -219,6 +222,8 @@ async def _ask_the_world(scene: Scene, turn: Turn) -> DraftState:
             return await _fetch(scene, turn.state, turn.message)
         case Effect.REOPEN:
             return await _reopen(scene, turn)
+        case Effect.EARNINGS:
+            return await _tell_earnings(scene, turn.state)
         case _:
             return await _list_mine(scene, turn.state)
 
@@ -240,6 +245,17 @@ async def _list_mine(scene: Scene, state: DraftState) -> DraftState:
     return state
 
 
+async def _tell_earnings(scene: Scene, state: DraftState) -> DraftState:
+    """What this month came to, so far; other periods are the API's and the command line's."""
+    now = scene.host.clock.now()
+    month = read_dates(None, None, now)
+    earned = await scene.host.database.read(
+        lambda s: earnings_of(s, now, month, owner_id=scene.account_id)
+    )
+    await _say(scene, state, review.earnings_reply(earned, scene.host.settings))
+    return state
+
+
 async def _mark_published(scene: Scene) -> None:
     """Say so on the review card; who typed the word has pressed no button of it."""
     window = _windows.get(scene.session)
@@ -256,8 +272,23 @@ async def _keep(scene: Scene, before: DraftState, turn: Turn) -> DraftState:
     state = turn.state
     if state != before:
         state = await scene.host.drafts.save(scene.account_id, state)
+    if state.answers.title and state.answers.title != before.answers.title:
+        await _name(scene, state.answers.title)
     await _say(scene, state, turn.reply)
     return state
+
+
+async def _name(scene: Scene, title: str) -> None:
+    """Call the conversation what is described in it, also in the list on the page.
+
+    The page asks for its list when it is told that a conversation begins, however often.
+    """
+    thread_id = scene.session.thread_id
+    await scene.host.database.run(
+        lambda unit: chat_history.name_thread(unit.session, thread_id, title)
+    )
+    begun = {"interaction": title, "thread_id": thread_id}
+    await scene.session.emit("first_interaction", begun)  # type: ignore[misc]
 
 
 async def _test(scene: Scene, state: DraftState, message: str) -> DraftState:
@@ -281,7 +312,7 @@ async def _tried(scene: Scene, state: DraftState, message: str) -> tuple[bool, s
     """Whether the draft works, and what came of trying it."""
     drafts = scene.host.drafts
     if state.answers.kind is Kind.SERVICE:
-        tried = await drafts.try_service(state, message)
+        tried = await drafts.try_service(scene.account_id, state, message)
         return tried.is_success, review.call_report(state, tried)
     rehearsal = await drafts.rehearse(state, message)
     return rehearsal.ok, review.test_report(state, rehearsal)
@@ -290,7 +321,7 @@ async def _tried(scene: Scene, state: DraftState, message: str) -> tuple[bool, s
 async def _fetch(scene: Scene, state: DraftState, address: str) -> DraftState:
     """Read a service's document from its address, and go on with what it says."""
     try:
-        text, found_at = await scene.host.drafts.read_document(address)
+        text, found_at = await scene.host.drafts.read_document(scene.account_id, address)
     except FareboxError as refused:
         turn = interview.not_read(state, refused.detail, scene.choices)
     else:

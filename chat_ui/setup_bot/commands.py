@@ -130,8 +130,9 @@ def edit(state: DraftState, choices: Choices, slug: str) -> Turn:
     return again(state, choices, "Say which field, as in `change the title to Algebra Coach`.")
 
 
-def _mine(state: DraftState, choices: Choices) -> Turn:
-    return Turn(state, ask(state, choices), Effect.MINE)
+def _look_up(effect: Effect) -> _Handler:
+    """What the shell finds out; the draft stays where it is."""
+    return lambda state, choices: Turn(state, ask(state, choices), effect)
 
 
 def _new(state: DraftState, _choices: Choices) -> Turn:
@@ -167,7 +168,8 @@ COMMANDS: Final[Mapping[Command, _Handler]] = {
     Command.SAVE_ANYWAY: _save_anyway,
     Command.PUBLISH: _publish,
     Command.NEW: _new,
-    Command.MINE: _mine,
+    Command.MINE: _look_up(Effect.MINE),
+    Command.EARNINGS: _look_up(Effect.EARNINGS),
     Command.UNPUBLISH: _not_on_sale,
     Command.REPUBLISH: _not_on_sale,
 }

@@ -66,6 +66,10 @@ _WHEN_PUBLISHED: Final[Mapping[Command | None, tuple[Effect, str]]] = {
 _ASKED_ALONE: Final = frozenset({Question.KEY, Question.DOCUMENT})
 """What is never set in passing: a key has its form, and a document brings much along."""
 _ADDRESS: Final = re.compile(r"https?://\S+", re.IGNORECASE)
+_LOOKS_UP: Final[Mapping[Command | None, Effect]] = {
+    Command.MINE: Effect.MINE,
+    Command.EARNINGS: Effect.EARNINGS,
+}
 _YES: Final = frozenset({"yes", "yes, start over", "yes start over", "yes please", "y"})
 _NO: Final = frozenset({"no", "no, go on", "no thanks", "n"})
 
@@ -279,8 +283,8 @@ def _hear_closed(state: DraftState, text: str) -> Turn:
     command = said.command if isinstance(said, Told) else None
     if command is Command.NEW:
         return Turn(state, Reply("Here is a fresh one."), Effect.NEW)
-    if command is Command.MINE:
-        return Turn(state, Reply(""), Effect.MINE)
+    if command in _LOOKS_UP:
+        return Turn(state, Reply(""), _LOOKS_UP[command])
     if isinstance(said, Told) and command is Command.EDIT and said.rest:
         return Turn(state, Reply(""), Effect.REOPEN, said.rest)
     if state.offering_slug is not None and (command is Command.EDIT or isinstance(said, Edit)):

@@ -35,6 +35,7 @@ class Command(StrEnum):
     NEW = "new"
     EDIT = "edit"
     MINE = "my offerings"
+    EARNINGS = "earnings"
     UNPUBLISH = "unpublish"
     REPUBLISH = "republish"
 
@@ -114,7 +115,9 @@ _PHRASES: Final[Mapping[Command, str]] = {
     "|new assistant|new service|create another|start another|register a new one",
     Command.EDIT: "edit|edit it|change it|change something|make a change|update it|edit this",
     Command.MINE: "my offerings|my assistants|my services|list my offerings|show my offerings"
-    "|what do i sell|what is on sale|what do i have on sale|mine",
+    "|what do i sell|what is on sale|what do i have on sale",
+    Command.EARNINGS: "earnings|my earnings|my revenue|my sales|what did i earn|what do i earn"
+    "|how much did i earn|what have i earned|show my earnings",
     Command.UNPUBLISH: "unpublish|unpublish it|pause|pause it|take it off sale|take it down"
     "|stop selling it",
     Command.REPUBLISH: "republish|republish it|resume|put it back on sale|resume it|sell it again",

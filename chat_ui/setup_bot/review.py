@@ -4,12 +4,14 @@ Only what may be seen goes into a card; its props are stored and sent to the bro
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from chat_ui.setup_bot.answers import Choices, PlanChoice, messages_for, show_gives, shown
 from chat_ui.setup_bot.endpoints import listed
 from chat_ui.setup_bot.prompts import Button, Reply
 from chat_ui.setup_bot.questions import wording
+from host.api.report_views import EarningsView
 from host.catalogue.currencies import format_money
 from host.config import Settings
 from host.drafts.drafts import Offer
@@ -174,6 +176,26 @@ def offerings_reply(cards: Sequence[OfferingCard], settings: Settings) -> Reply:
         if card.state is not OfferingState.RETIRED
     )
     return Reply("\n".join(lines), (*buttons[:BUTTONS_MAX], Button("Start another", "new")))
+
+
+def earnings_reply(view: EarningsView, settings: Settings) -> Reply:
+    """What one's plans earned in a period, plan by plan."""
+    last = view.until - timedelta(days=1)
+    period = f"{view.since:%d %b %Y} to {last:%d %b %Y}, UTC"
+    if not view.plans:
+        return Reply(f"Nothing was earned from {period}.")
+    heads = "| plan | earned | credits used | given back |\n|---|--:|--:|--:|"
+    rows = [
+        f"| {plan.title} | {line.earned or 'free'} | {line.charged:g} | {line.refunded:g} |"
+        for plan in view.plans
+        for line in plan.totals
+    ]
+    table = "\n".join((heads, *rows))
+    days = f"{settings.public_url}/api/v1/earnings?from={view.since}&to={view.until}"
+    return Reply(
+        f"**{period}**\n\n{table}\n\n[Day by day, as JSON]({days}); as a table for a payout:"
+        " `farebox plan earnings`."
+    )
 
 
 def _price_of(card: OfferingCard) -> str:

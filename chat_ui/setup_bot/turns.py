@@ -24,6 +24,7 @@ class Effect(StrEnum):
     RESUME = "resume"
     FETCH = "fetch"
     MINE = "mine"
+    EARNINGS = "earnings"
     REOPEN = "reopen"
 
 

@@ -31,6 +31,8 @@ from host.drafts.state import (
     Question,
 )
 from host.errors import DraftChanged, InvalidInput, UnknownDraft, UnknownOffering
+from host.identity.throttle import Throttle
+from host.language import N_
 from host.providers.base import Credential, Provider
 from host.proxy.trying import Tried, read_text, try_call
 from host.runs.rehearsal import Rehearsal
@@ -53,6 +55,9 @@ MODELS_MAX: Final = 4
 """How many models are offered as buttons; any other may be typed."""
 PURPOSE: Final = "openai_key"
 SERVICE_PURPOSE: Final = "service_credential"
+TRIES_MAX: Final = 30
+"""Calls of a builder's own, of documents and services, within ten minutes."""
+TRIES_WINDOW_S: Final = 600
 IDLE_MAX: Final = 30 * DAY
 EXPIRED_AT_ONCE: Final = 50
 """Of one unit of work, so that nobody waits long for it."""
@@ -89,6 +94,9 @@ class Drafts:
         self._providers = providers
         self._runs = runs
         self._settings = settings
+        self._calls = Throttle(
+            clock, most=TRIES_MAX, window_s=TRIES_WINDOW_S, sentence=N_("That is a lot to try.")
+        )
 
     async def peek(self, account_id: int, thread_id: str) -> DraftState:
         """The draft of this thread, else the builder's newest open one, else an empty one."""
@@ -198,25 +206,32 @@ class Drafts:
         )
         return await self._runs.rehearse(assistant, message or TEST_MESSAGE)
 
-    async def read_document(self, address: str) -> tuple[str, str]:
+    async def read_document(self, account_id: int, address: str) -> tuple[str, str]:
         """The text at an address that a builder gave, and the origin that it came from.
 
         Raises:
             InvalidInput: it could not be read; the sentence says why.
+            RateLimited: that is a lot to read in ten minutes.
         """
+        self._calls.spend(str(account_id))
         return await read_text(address, allow_private=self._settings.allow_private_upstreams)
 
-    async def try_service(self, state: DraftState, said: str) -> Tried:
+    async def try_service(self, account_id: int, state: DraftState, said: str) -> Tried:
         """Call the draft's service once, as `said` or as it is called most simply.
+
+        What comes back does not name the credential, even if the service does.
 
         Raises:
             InvalidInput: that is none of its operations, or its address is missing.
+            RateLimited: that is a lot to try in ten minutes.
             FareboxError: it was not reached, or did not answer in time.
         """
         key = state.answers.key
         credential = None if key is None else await self._vault.reveal(key.secret_id)
         call = call_to_try(state.answers, said, credential=credential)
-        return await try_call(call, allow_private=self._settings.allow_private_upstreams)
+        self._calls.spend(str(account_id))
+        tried = await try_call(call, allow_private=self._settings.allow_private_upstreams)
+        return tried.without(credential)
 
     async def publish(self, account_id: int, draft_id: str, review_version: str) -> str:
         """Put on sale what the review of that version showed; returns the offering's slug.

@@ -7,7 +7,7 @@ told to the builder as it came, bounded in size and time. Nobody is charged.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -45,6 +45,12 @@ class Tried:
     def text(self) -> str:
         """The body as text, whatever it is."""
         return self.body.decode("utf-8", "replace")
+
+    def without(self, secret: str | None) -> "Tried":
+        """The same, had the service not told what it was sent to know us by."""
+        if not secret:
+            return self
+        return replace(self, body=self.body.replace(secret.encode(), "…".encode()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,9 @@ def test_what_a_builder_publishes_a_subscriber_uses_and_the_key_stays_sealed(
         "Poem Helper · on sale · 7 credits per message"
     )
     bea.picture("setup-bot-offerings", PICTURES)
+    expect(bea.ask("what did I earn?")).to_contain_text("Poem pack")
+    bea.picture("setup-bot-earnings", PICTURES)
+    expect(bea.page.locator("a[aria-current='page']")).to_have_text("Poem Helper")
     ida.page.reload()
     ida.arrive()
     expect(ida.page.locator("#farebox-price")).to_contain_text("7 credits per message")

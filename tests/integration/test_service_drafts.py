@@ -11,14 +11,15 @@ from farebox.demo.songs import SongCall, song_service
 from farebox.demo.upstream.server import Address, serve
 from host.catalogue.catalogue import Catalogue
 from host.config import Settings
-from host.drafts.drafts import Drafts
+from host.drafts.drafts import TRIES_MAX, Drafts
 from host.drafts.state import Answers, DraftState, KeyCheckResult, Kind, Place, Question
-from host.errors import InvalidInput, UpstreamFailed
+from host.errors import InvalidInput, RateLimited, UpstreamFailed
 from host.proxy.trying import Call, read_text, try_call
 from host.vault.vault import Vault
 from storage.credits import MilliCredits
 from storage.database import Database
 from storage.models.vault import Secret
+from storage.moments import MINUTE
 from tests.databases import SQLITE_ALONE
 from tests.fakes.clock import ManualClock
 from tests.fakes.service import Service, running_service
@@ -59,7 +60,9 @@ async def service() -> AsyncIterator[Service]:
 async def described(drafts: Drafts, account_id: int, songs: Address) -> DraftState:
     """A draft of the song service, filled from its document; on the review screen."""
     draft = await drafts.open_draft(account_id, THREAD)
-    text, found_at = await drafts.read_document(f"{songs.url}/.well-known/openapi.json")
+    text, found_at = await drafts.read_document(
+        account_id, f"{songs.url}/.well-known/openapi.json"
+    )
     answers = accept_document(Answers(kind=Kind.SERVICE), text, LOCAL, found_at=found_at)
     answers = replace(
         answers, are_endpoints_agreed=True, price=MilliCredits(2_000), plan_slugs=("pack-100",)
@@ -103,12 +106,12 @@ async def test_a_call_is_tried_with_the_credential_and_told_as_it_came(
     drafts: Drafts, people: People, songs: Address, calls: list[SongCall]
 ) -> None:
     draft = await described(drafts, people.bea, songs)
-    tried = await drafts.try_service(draft, 'POST /query {"query": "rain"}')
+    tried = await drafts.try_service(people.bea, draft, 'POST /query {"query": "rain"}')
     assert (tried.status, tried.media_type, tried.is_whole) == (200, "application/json", True)
     assert "results" in tried.text
-    failed = await drafts.try_service(draft, 'POST /query {"query": "/error"}')
+    failed = await drafts.try_service(people.bea, draft, 'POST /query {"query": "/error"}')
     assert (failed.status, failed.is_success) == (500, False)
-    without = await drafts.try_service(draft, "")
+    without = await drafts.try_service(people.bea, draft, "")
     assert without.status in {400, 422}, "an empty body is not what it wants"
     assert [(one.method, one.path, one.status) for one in calls][:2] == [
         ("POST", "/query", 200),
@@ -131,12 +134,30 @@ async def test_an_open_operation_is_tried_as_a_stranger_calls_it(
     await drafts.save(people.bea, state)
     await drafts.save_key(people.bea, draft.draft_id, CREDENTIAL)
     state = await drafts.load(people.bea, draft.draft_id)
-    await drafts.try_service(state, "GET /open/y")
-    await drafts.try_service(state, "/mirror/x?a=b%20c")
+    await drafts.try_service(people.bea, state, "GET /open/y")
+    await drafts.try_service(people.bea, state, "/mirror/x?a=b%20c")
     open_call, closed_call = service.heard[-2:]
     assert open_call.header("authorization") is None
     assert closed_call.header("authorization") == f"Bearer {CREDENTIAL}"
     assert closed_call.target == b"/mirror/x?a=b%20c"
+    told = await drafts.try_service(people.bea, state, f'GET /mirror/x {{"k": "{CREDENTIAL}"}}')
+    assert told.text == '{"k": "…"}', "a service that tells it is not passed on"
+
+
+@SQLITE_ALONE
+async def test_nobody_tries_for_ever(
+    drafts: Drafts, people: People, songs: Address, clock: ManualClock
+) -> None:
+    draft = await described(drafts, people.bea, songs)
+    for _ in range(TRIES_MAX - 1):  # one was for its document
+        await drafts.try_service(people.bea, draft, "GET /.well-known/ai-plugin.json")
+    with pytest.raises(RateLimited):
+        await drafts.try_service(people.bea, draft, "GET /.well-known/ai-plugin.json")
+    with pytest.raises(RateLimited):
+        await drafts.read_document(people.bea, songs.url)
+    await drafts.try_service(people.bob, draft, "GET /.well-known/ai-plugin.json")
+    clock.advance(10 * MINUTE)
+    await drafts.try_service(people.bea, draft, "GET /.well-known/ai-plugin.json")
 
 
 @SQLITE_ALONE
@@ -148,7 +169,7 @@ async def test_what_is_not_on_is_not_tried(
 ) -> None:
     draft = await described(drafts, people.bea, songs)
     with pytest.raises(InvalidInput):
-        await drafts.try_service(draft, said)
+        await drafts.try_service(people.bea, draft, said)
     assert calls == []
 
 

@@ -352,6 +352,15 @@ PHRASES: list[tuple[str, Said]] = [
     sets("go to the price", Question.PRICE, None),
     sets("correct the title: Tea", Question.TITLE, "Tea"),
     sets("Set my title as Tea", Question.TITLE, "Tea"),
+    told("my offerings", Command.MINE),
+    told("What do I have on sale?", Command.MINE),
+    told("earnings", Command.EARNINGS),
+    told("How much did I earn?", Command.EARNINGS),
+    told("/earnings", Command.EARNINGS),
+    told("edit it", Command.EDIT),
+    ("/edit math-tutor", Told(Command.EDIT, "math-tutor")),
+    value("Earnings coach"),
+    value("my offerings to the gods"),
     # a command counts only as the whole message
     value("Go Back In Time Tutor"),
     value("Help Desk"),
@@ -844,6 +853,9 @@ def test_a_published_draft_can_be_taken_off_sale_and_opened_again_and_nothing_el
         assert (turn.message, turn.then) == ("math-tutor", then)
     assert say(published, "/edit song-finder").message == "song-finder"
     assert say(published, "my offerings").effect is Effect.MINE
+    assert say(published, "earnings").effect is Effect.EARNINGS
+    looking = say(draft(at=Question.PRICE), "what did I earn?")
+    assert (looking.effect, looking.state) == (Effect.EARNINGS, draft(at=Question.PRICE))
     assert say(published, "new").effect is Effect.NEW
     assert say(published, "unpublish").effect is Effect.PAUSE
     assert say(published, "republish").effect is Effect.RESUME
